@@ -1,0 +1,3 @@
+module github.com/genepattern/ferry
+
+go 1.26.0

@@ -1,0 +1,119 @@
+// Package sync moves trees of files between a directory and a store: it decides what must move (plan) and moves it
+// (transfer). It follows `aws s3 sync` in what is compared and filtered, and adds what a job needs: verified, atomic,
+// faithful copies. It knows nothing of jobs or containers. Import it as ferrysync, its name being the standard
+// library's.
+package sync
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// Errors that callers tell apart with errors.Is. Disk full is syscall.ENOSPC or EDQUOT in the chain, as the system
+// gave it; the store's own errors are in package store.
+var (
+	// ErrRefused is a key or path that policy refuses: it would leave the destination, or clashes with another.
+	ErrRefused = errors.New("refused")
+)
+
+// An Engine transfers. One engine has one adaptive pool of connections, so a process uses one; all its methods are
+// safe for concurrent use and share that pool.
+type Engine struct{}
+
+// Config of an Engine. The zero value is good.
+type Config struct {
+	// MaxTransfers bounds the concurrent requests; 0 is the engine's own choice.
+	MaxTransfers int
+}
+
+// New makes an Engine.
+func New(c Config) *Engine { return &Engine{} }
+
+// Options of one transfer.
+type Options struct {
+	Filters         []Filter // in order; the last that matches wins, as in the AWS CLI
+	Delete          bool
+	DryRun          bool
+	ExactTimestamps bool
+	SizeOnly        bool
+	NoFollow        bool // do not follow symlinks
+	Preserve        bool // keep permissions, times and empty directories in the object metadata
+	// Since makes Up send what is new or changed since the snapshot, and not list the destination.
+	Since *Snapshot
+	// Event is called for each file moved, skipped, deleted or refused; it must be quick and safe for concurrent use.
+	Event func(Event)
+}
+
+// A Filter is one --exclude or --include.
+type Filter struct {
+	Include bool
+	Pattern string
+}
+
+// An Event is something that happened to one file.
+type Event struct {
+	Op   Op
+	Key  string // the object's key, whole
+	Path string // relative to the local tree
+	Size int64
+	Err  error  // for a failure or a refusal
+	Why  string // for a dry run: what decided it
+}
+
+// An Op is what happened in an Event.
+type Op string
+
+// The operations of an Event.
+const (
+	OpDownload Op = "download"
+	OpUpload   Op = "upload"
+	OpDelete   Op = "delete"
+	OpSkip     Op = "skip"
+	OpRefuse   Op = "refuse"
+	OpFail     Op = "fail"
+)
+
+// Stats counts what a transfer did.
+type Stats struct {
+	Files    int64 `json:"files"`
+	Bytes    int64 `json:"bytes"`
+	Skipped  int64 `json:"skipped"` // unchanged
+	Deleted  int64 `json:"deleted"`
+	Refused  int64 `json:"refused"` // by policy, each with an Event
+	Failed   int64 `json:"failed"`
+	Listed   int64 `json:"listed"` // objects or files seen at the source
+	Requests int64 `json:"requests"`
+	Retries  int64 `json:"retries"`
+}
+
+// A Snapshot is the state of a local tree at one moment, for Options.Since.
+type Snapshot struct{}
+
+// Down makes the tree root hold what the store has under prefix. A prefix is a directory: "in" is "in/". It returns
+// what was done also beside an error; errors of several files are joined.
+func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *os.Root, o Options) (Stats, error) {
+	panic("to come")
+}
+
+// Up makes the store hold under prefix what the tree root has.
+func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix string, o Options) (Stats, error) {
+	panic("to come")
+}
+
+// DownFile fetches one object to name in root, which need not exist. It is what `aws s3 cp` does with one object.
+func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root *os.Root, name string, o Options) (Stats, error) {
+	panic("to come")
+}
+
+// UpFile sends one file.
+func (e *Engine) UpFile(ctx context.Context, root *os.Root, name string, st store.Store, key string, o Options) (Stats, error) {
+	panic("to come")
+}
+
+// Take records the state of the tree for a later Up with Since.
+func (e *Engine) Take(ctx context.Context, root *os.Root, o Options) (*Snapshot, error) {
+	panic("to come")
+}

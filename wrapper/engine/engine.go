@@ -1,0 +1,140 @@
+// Package engine says what ferry needs of something that runs a module: a container engine, later Apptainer, or plain
+// processes. Implementations live in folders below and pass the conformance suite enginetest. It knows nothing of jobs,
+// stores or transfers.
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Errors that implementations wrap, so that callers can tell causes apart by errors.Is.
+var (
+	ErrUnavailable = errors.New("no engine answers")      // no engine, or it went away
+	ErrNoImage     = errors.New("image not found")        // not local, and the registry does not have it
+	ErrDenied      = errors.New("not allowed to pull")    // the registry refused the login
+	ErrLaunch      = errors.New("container cannot start") // the engine took the container but could not run its command
+	ErrNoContainer = errors.New("no such container")      // it was removed
+)
+
+// An Engine makes containers. All methods are safe for concurrent use.
+type Engine interface {
+	// Info says which engine answers. ErrUnavailable where none does.
+	Info(ctx context.Context) (Info, error)
+	// Image makes ref present, contacting a registry only where it is not, and describes it. Idempotent. It does not
+	// retry beyond what is transient in a registry (429, 5xx, resets). ErrNoImage, ErrDenied, ErrUnavailable.
+	Image(ctx context.Context, ref string, login Login) (Image, error)
+	// Has says which of the absolute paths exist in the image, following no mounts. The image must be present.
+	Has(ctx context.Context, image Image, paths []string) (map[string]bool, error)
+	// Create makes a container that does not run yet.
+	Create(ctx context.Context, spec Spec) (Container, error)
+	// List finds the containers that carry all the labels, running or not.
+	List(ctx context.Context, labels map[string]string) ([]Found, error)
+	// Attach is a handle on a container that exists, for example one that List found. ErrNoContainer.
+	Attach(ctx context.Context, id string) (Container, error)
+}
+
+// A Container is one container from Create to Remove. Its methods may be called from several goroutines.
+type Container interface {
+	ID() string
+	// Start runs it; its output goes to stdout and stderr until it ends. ErrLaunch where its command cannot run.
+	Start(ctx context.Context, stdout, stderr io.Writer) error
+	// Wait returns once the container has ended and all its output is written.
+	Wait(ctx context.Context) (Exit, error)
+	// Stop asks it to end, and kills it after grace. It returns once it has ended. Idempotent.
+	Stop(ctx context.Context, grace time.Duration) error
+	// Stats is what the container uses now.
+	Stats(ctx context.Context) (Stats, error)
+	// Remove removes it and its anonymous volumes, killing it if need be. Removing one that is gone is no error.
+	Remove(ctx context.Context) error
+}
+
+// A Copier is a Container whose file system can be written before it starts and read after it ended, for engines that
+// cannot mount this node's directories.
+type Copier interface {
+	// CopyIn unpacks a tar stream at the absolute directory dir, which must exist.
+	CopyIn(ctx context.Context, dir string, tar io.Reader) error
+	// CopyOut streams the tree at path as a tar; the caller closes it.
+	CopyOut(ctx context.Context, path string) (io.ReadCloser, error)
+}
+
+// A Login finds the credentials for a registry. It is called right before use, never earlier: ECR's last 12 hours.
+// host is the registry's, such as "docker.io" or "123456789012.dkr.ecr.us-east-1.amazonaws.com". An empty user is an
+// anonymous pull. A nil Login is always anonymous.
+type Login func(ctx context.Context, host string) (user, password string, err error)
+
+// Info describes an engine.
+type Info struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Root    string `json:"-"` // where it keeps images, for disk checks; "" if not told
+}
+
+// An Image is what the engine knows of an image that is present.
+type Image struct {
+	Ref        string // as asked for
+	ID         string // the configuration's digest, "sha256:…"
+	Digest     string // the manifest's repo digest, "name@sha256:…"; "" for an image that came from no registry
+	User       string // its USER, "" for root
+	Workdir    string
+	Entrypoint []string
+	Cmd        []string
+	Env        []string
+	Labels     map[string]string
+	Size       int64 // bytes
+}
+
+// A Spec describes a container.
+type Spec struct {
+	Name    string
+	Image   Image
+	Command []string // replaces the image's entrypoint and command
+	Env     []string // besides the image's
+	Workdir string
+	User    string // "" for the image's
+	Mounts  []Mount
+	Labels  map[string]string
+	Network string // "bridge", "none", "host" or a network's name
+	CapAdd  []string
+
+	Memory       int64 // bytes; 0 no limit
+	NanoCPUs     int64 // 1e9 is one core; 0 no limit
+	PIDs         int64 // 0 no limit
+	GPUs         string
+	CgroupParent string
+}
+
+// A Mount binds a directory of the engine's host.
+type Mount struct {
+	Source   string
+	Target   string
+	ReadOnly bool
+}
+
+// Exit is how a container ended.
+type Exit struct {
+	Code      int
+	OOMKilled bool
+	Error     string // the engine's own words, where it has any
+	Started   time.Time
+	Finished  time.Time
+}
+
+// Stats is a reading of what a container uses.
+type Stats struct {
+	Memory     int64   // bytes now
+	MemoryPeak int64   // bytes, highest so far; 0 where the engine does not tell
+	CPUSeconds float64 // user and system, so far
+	PIDs       int64
+}
+
+// Found is a container that List found.
+type Found struct {
+	ID      string
+	Name    string
+	Labels  map[string]string
+	Running bool
+	Created time.Time
+}
