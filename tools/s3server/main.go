@@ -1,12 +1,14 @@
 // Command s3server is a real S3 server on the loopback interface for tests, the demo and benchmarks: versitygw over a
 // directory. It lives in a Go module of its own so that nothing of it reaches ferry's dependencies.
 //
-// When it answers, it prints one line to standard output, "listening http://127.0.0.1:PORT", and nothing more. It ends
-// when its standard input does: whoever starts it holds the other end of a pipe, and when that process goes away, in
-// whatever manner, the server follows it and removes the directory it made.
+// When it answers, it prints one line to standard output, "listening http://127.0.0.1:PORT". A line "bucket NAME" on
+// its standard input makes a bucket, and is answered by the same line, or by "error …". It ends when its standard input
+// does: whoever starts it holds the other end of a pipe, and when that process goes away, in whatever manner, the server
+// follows it and removes the directory it made.
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -55,29 +57,25 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		io.Copy(io.Discard, os.Stdin) // until its other end is closed
-		cancel()
-	}()
-	if err := run(ctx, o, os.Stdout); err != nil {
+	if err := run(ctx, o, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "s3server:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until ctx ends, which is no error.
-func run(ctx context.Context, o options, out io.Writer) error {
+// run serves until ctx or in ends, which is no error.
+func run(ctx context.Context, o options, in io.Reader, out io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	top, err := os.MkdirTemp("", "ferry-s3-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(top)
-	dir := top
-	if o.dir != "" {
-		dir = o.dir
+	if o.dir == "" {
+		o.dir = top
 	}
-	for _, p := range []*string{&dir, &o.cert, &o.key} { // the backend changes the current directory
+	for _, p := range []*string{&o.dir, &o.cert, &o.key} { // the backend changes the current directory
 		if *p == "" {
 			continue
 		}
@@ -85,26 +83,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 	}
-	be, err := posix.New(dir, meta.XattrMeta{}, posix.PosixOpts{NewDirPerm: 0o755, Concurrency: 256})
-	if err != nil {
-		return err
-	}
-	if err := (meta.XattrMeta{}).Test(dir); err != nil {
-		return fmt.Errorf("directory %q keeps no extended attributes: %w", dir, err)
-	}
 
-	ready := make(chan struct{})
-	done := make(chan error, 1)
-	go func() {
-		done <- embedgw.RunVersityGW(ctx, be, &embedgw.Config{
-			RootUserAccess: o.access, RootUserSecret: o.secret, Region: o.region,
-			Ports: []string{o.addr}, CertFile: o.cert, KeyFile: o.key,
-			MaxConnections: 4096, MaxRequests: 4096, MultipartMaxParts: 10000,
-			Quiet: true, KeepAlive: true,
-			IAMService: auth.NewIAMServiceSingle(auth.Account{Access: o.access, Secret: o.secret, Role: auth.RoleAdmin}),
-			S3Options:  []s3api.Option{s3api.WithOnListen(func() { close(ready) })},
-		})
-	}()
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- serve(ctx, o, func() { close(ready) }) }()
 	select {
 	case err := <-done:
 		return ended(ctx, err)
@@ -118,17 +99,62 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if o.cert != "" {
 		url = "https://" + addr
 	}
-	if err := makeBuckets(ctx, url, o); err != nil {
+	c := newClient(url, o)
+	if err := c.start(ctx, o.buckets); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "listening", url)
+	go func() {
+		obey(ctx, c, in, out)
+		cancel()
+	}()
 
-	<-ctx.Done()
+	select {
+	case err := <-done:
+		return ended(ctx, err)
+	case <-ctx.Done():
+	}
 	select {
 	case err := <-done:
 		return ended(ctx, err)
 	case <-time.After(stopWithin):
 		return nil
+	}
+}
+
+// serve runs the gateway over o.dir until ctx ends.
+func serve(ctx context.Context, o options, ready func()) error {
+	be, err := posix.New(o.dir, meta.XattrMeta{}, posix.PosixOpts{NewDirPerm: 0o755, Concurrency: 256})
+	if err != nil {
+		return err
+	}
+	if err := (meta.XattrMeta{}).Test(o.dir); err != nil {
+		return fmt.Errorf("directory %q keeps no extended attributes: %w", o.dir, err)
+	}
+	root := auth.Account{Access: o.access, Secret: o.secret, Role: auth.RoleAdmin}
+	return embedgw.RunVersityGW(ctx, be, &embedgw.Config{
+		RootUserAccess: o.access, RootUserSecret: o.secret, Region: o.region,
+		Ports: []string{o.addr}, CertFile: o.cert, KeyFile: o.key,
+		MaxConnections: 4096, MaxRequests: 4096, MultipartMaxParts: 10000,
+		Quiet: true, KeepAlive: true,
+		IAMService: auth.NewIAMServiceSingle(root),
+		S3Options:  []s3api.Option{s3api.WithOnListen(ready)},
+	})
+}
+
+// obey carries out the lines of in, and returns when it ends.
+func obey(ctx context.Context, c *client, in io.Reader, out io.Writer) {
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		name, ok := strings.CutPrefix(lines.Text(), "bucket ")
+		err := fmt.Errorf("unknown request %q", lines.Text())
+		if ok {
+			err = c.makeBucket(ctx, name)
+		}
+		if err != nil {
+			fmt.Fprintf(out, "error %q\n", err.Error())
+			continue
+		}
+		fmt.Fprintln(out, lines.Text())
 	}
 }
 
