@@ -1,10 +1,11 @@
 // Command s3server is a real S3 server on the loopback interface for tests, the demo and benchmarks: versitygw over a
 // directory. It lives in a Go module of its own so that nothing of it reaches ferry's dependencies.
 //
-// When it answers, it prints one line to standard output, "listening http://127.0.0.1:PORT". A line "bucket NAME" on
-// its standard input makes a bucket, and is answered by the same line, or by "error …". It ends when its standard input
-// does: whoever starts it holds the other end of a pipe, and when that process goes away, in whatever manner, the server
-// follows it and removes the directory it made.
+// When it answers, it prints one line to standard output, "listening http://127.0.0.1:PORT in DIR": a bucket is a
+// directory of DIR, an object a file below it. A line "bucket NAME" on its standard input makes a bucket, and is
+// answered by the same line, or by "error …". It ends when its standard input does: whoever starts it holds the other
+// end of a pipe, and when that process goes away, in whatever manner, the server follows it and removes the directory
+// it made.
 package main
 
 import (
@@ -103,7 +104,7 @@ func run(ctx context.Context, o options, in io.Reader, out io.Writer) error {
 	if err := c.start(ctx, o.buckets); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "listening", url)
+	fmt.Fprintln(out, "listening", url, "in", o.dir)
 	go func() {
 		obey(ctx, c, in, out)
 		cancel()
