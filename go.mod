@@ -10,6 +10,11 @@ require (
 )
 
 require (
+	github.com/aws/aws-sdk-go-v2/service/ecr v1.67.4 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+)
+
+require (
 	github.com/Azure/go-ansiterm v0.0.0-20250102033503-faa5f7b0171c // indirect
 	github.com/Microsoft/go-winio v0.6.4 // indirect
 	github.com/VividCortex/ewma v1.2.0

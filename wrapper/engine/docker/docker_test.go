@@ -1,8 +1,12 @@
 package docker
 
 import (
+	"fmt"
+	"os"
 	"testing"
+	"time"
 
+	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper/engine/enginetest"
 )
@@ -19,8 +23,10 @@ func testEngine(t *testing.T) *Engine {
 }
 
 func TestConformance(t *testing.T) {
+	registry := registrytest.Start(t, registrytest.Options{})
 	enginetest.Run(t, enginetest.Harness{
-		Engine: testEngine(t), Image: testenv.ModuleImage(t), Label: "ferry-commit-x",
+		Engine: testEngine(t), Image: testenv.ModuleImage(t), Missing: registry.Host + "/none/such:1",
+		Label:    fmt.Sprintf("docker-%d-%d", os.Getpid(), time.Now().UnixNano()),
 		Isolated: true, Memory: true, Mounts: true,
 	})
 }
