@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 ROUNDS=${ROUNDS:-9}
 LIMIT=0.6 # seconds that ferry may add
-TRANSFER_IMAGE=ferry:dev
+TRANSFER_IMAGE=${IMAGE:-ferry:dev}
 
 work=$(mktemp -d)
 s3_pid=

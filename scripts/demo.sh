@@ -25,7 +25,7 @@ step() { printf '\n== %s\n' "$*"; }
 indent() { sed 's/^/   /'; }
 
 REMOTE=s3://ferry-demo/gp
-TRANSFER_IMAGE=ferry:dev
+TRANSFER_IMAGE=${IMAGE:-ferry:dev}
 
 step "Docker engine"
 engine_socket

@@ -29,14 +29,14 @@ packages() {
 	done
 	[ -n "$missing" ] || return 0
 	say "installing$missing"
-	log=$(mktemp)
+	apt_log=$(mktemp)
 	if ! { as_root apt-get -qq -o Acquire::Retries=3 update &&
 		# shellcheck disable=SC2086 # a list of words
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 \
-			install -y --no-install-recommends $missing; } >"$log" 2>&1; then
-		cat "$log" >&2
-		rm -f "$log"
+			install -y --no-install-recommends $missing; } >"$apt_log" 2>&1; then
+		cat "$apt_log" >&2
+		rm -f "$apt_log"
 		die "apt-get could not install$missing"
 	fi
-	rm -f "$log"
+	rm -f "$apt_log"
 }
