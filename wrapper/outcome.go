@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -20,12 +20,29 @@ func (a *attempt) conclude(failed error) Outcome {
 		a.note(path.Join(a.MetadataDir, codeName), strconv.Itoa(exit.Code)+"\n")
 	}
 	if n, ok := a.ownExitCode(); !ok || n != out.Code {
-		a.note(a.Files.ExitCode, fmt.Sprintf("{ \"exit_code\": %d }\n", out.Code))
+		a.note(a.Files.ExitCode, string(exitFile(out.Code)))
 	}
-	if out.Cause == CauseRefused {
-		a.note(a.Files.Stderr, out.Err.Error()+"\n")
+	if out.Cause != CauseNone {
+		a.tellUser(out)
 	}
 	return out
+}
+
+// tellUser appends the reason to the module's stderr.txt, the one file that every user of a server looks into.
+func (a *attempt) tellUser(out Outcome) {
+	name := inRoot(a.Files.Stderr)
+	if st, err := a.root.Lstat(name); err != nil || !st.Mode().IsRegular() {
+		a.note(a.Files.Stderr, string(reasonLine(out)))
+		return
+	}
+	f, err := a.root.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.Write(reasonLine(out))
+		f.Close()
+	}
+	if err != nil {
+		a.warn("writing %s: %v", a.Files.Stderr, err)
+	}
 }
 
 // note writes a small file of the outcome. What cannot be written is a warning: the record says it too.
