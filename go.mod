@@ -9,6 +9,8 @@ require (
 	github.com/docker/go-units v0.5.0
 )
 
+require golang.org/x/crypto v0.58.0 // indirect
+
 require (
 	github.com/Azure/go-ansiterm v0.0.0-20250102033503-faa5f7b0171c // indirect
 	github.com/Microsoft/go-winio v0.6.4 // indirect

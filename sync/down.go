@@ -38,7 +38,6 @@ func (t *transfer) planDown(prefix string, w *workers[fetch]) (gone []string) {
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()
-			t.keep(err)
 			t.halt(err)
 			return nil
 		}

@@ -41,7 +41,8 @@ type Options struct {
 	Preserve        bool // keep permissions, times and empty directories in the object metadata
 	// Since makes Up send what is new or changed since the snapshot, and not list the destination.
 	Since *Snapshot
-	// Event is called for each file moved, skipped, deleted or refused; it must be quick and safe for concurrent use.
+	// Event is called for each file moved, skipped, deleted, refused or failed; it must be quick and safe for concurrent
+	// use. A failure that stops the whole transfer, such as a full disk, is what the transfer returns and no Event.
 	Event func(Event)
 	// Progress, unless nil, is kept up to date while the transfer runs.
 	Progress *Progress
