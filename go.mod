@@ -9,6 +9,8 @@ require (
 	github.com/docker/go-units v0.5.0
 )
 
+require golang.org/x/crypto v0.58.0 // indirect
+
 require (
 	github.com/containerd/log v0.2.0 // indirect
 	github.com/moby/sys/atomicwriter v0.1.0 // indirect
