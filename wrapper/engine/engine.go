@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"time"
 )
 
@@ -58,6 +59,8 @@ type Copier interface {
 	CopyIn(ctx context.Context, dir string, tar io.Reader) error
 	// CopyOut streams the tree at path as a tar; the caller closes it.
 	CopyOut(ctx context.Context, path string) (io.ReadCloser, error)
+	// Lstat says what is at path, not following a link at its end. fs.ErrNotExist where nothing is.
+	Lstat(ctx context.Context, path string) (fs.FileMode, error)
 }
 
 // A Login finds the credentials for a registry. It is called right before use, never earlier: ECR's last 12 hours.
