@@ -99,11 +99,34 @@ type Spec struct {
 	Network string // "bridge", "none", "host" or a network's name
 	CapAdd  []string
 
-	Memory       int64 // bytes; 0 no limit
-	NanoCPUs     int64 // 1e9 is one core; 0 no limit
-	PIDs         int64 // 0 no limit
-	GPUs         string
-	CgroupParent string
+	Limits Limits
+}
+
+// Limits of a container, in the terms of container engines. Zero values set no limit.
+type Limits struct {
+	Memory       int64  `json:"memory,omitempty"`     // bytes
+	NanoCPUs     int64  `json:"nano_cpus,omitempty"`  // 1e9 is one core
+	CPUShares    int64  `json:"cpu_shares,omitempty"` // weight against other containers
+	CPUSet       string `json:"cpu_set,omitempty"`    // cores it may use, "0-3"
+	PIDs         int64  `json:"pids,omitempty"`       // processes and threads
+	ShmSize      int64  `json:"shm_size,omitempty"`   // bytes of /dev/shm
+	GPUs         string `json:"gpus,omitempty"`       // "all", a count, or device ids with commas; "" or "none" for none
+	Runtime      string `json:"runtime,omitempty"`    // the engine's OCI runtime, "" for its default
+	CgroupParent string `json:"cgroup_parent,omitempty"`
+}
+
+// A Self is ferry's own container, as the engine sees it.
+type Self struct {
+	ID     string
+	Mounts []SelfMount
+	Limits Limits
+}
+
+// A SelfMount is a directory of the engine's host that ferry's own container sees.
+type SelfMount struct {
+	Source      string // on the host
+	Destination string // in ferry's container
+	ReadOnly    bool
 }
 
 // A Mount binds a directory of the engine's host.
