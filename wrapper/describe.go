@@ -79,7 +79,7 @@ func (d *describer) complete() (Job, error) {
 	return j, nil
 }
 
-var unusable = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+var unusable = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
 
 // EnvName is the part after FERRY_ of the variable that stands for a flag.
 func EnvName(flag string) string { return strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) }

@@ -78,6 +78,7 @@ type Image struct {
 	ID         string // the configuration's digest, "sha256:…"
 	Digest     string // the manifest's repo digest, "name@sha256:…"; "" for an image that came from no registry
 	User       string // its USER, "" for root
+	Owner      string // that user as "uid:gid", a name looked up in the image; "" where the image does not know it
 	Workdir    string
 	Entrypoint []string
 	Cmd        []string

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/pkg/jsonmessage"
@@ -65,7 +63,8 @@ func (e *Engine) inspect(ctx context.Context, ref string) (engine.Image, error) 
 		img.User, img.Workdir, img.Env, img.Labels = c.User, c.WorkingDir, c.Env, c.Labels
 		img.Entrypoint, img.Cmd = c.Entrypoint, c.Cmd
 	}
-	return img, nil
+	img.Owner, err = e.owner(ctx, img)
+	return img, err
 }
 
 // ownDigest picks the digest that belongs to the repository asked for: an image may have come from several.
@@ -142,26 +141,4 @@ func (e *Engine) auth(ctx context.Context, ref string, login engine.Login) (stri
 		return "", err
 	}
 	return registry.EncodeAuthConfig(registry.AuthConfig{Username: user, Password: password, ServerAddress: host})
-}
-
-// Has implements engine.Engine, by looking into a container that is made for it and never runs.
-func (e *Engine) Has(ctx context.Context, img engine.Image, paths []string) (map[string]bool, error) {
-	c, err := e.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"}, NetworkDisabled: true,
-		Labels: map[string]string{"ferry.probe": "1"}}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
-	if err != nil {
-		return nil, e.explain(fmt.Sprintf("looking into image %q", img.Ref), err)
-	}
-	defer e.cli.ContainerRemove(context.WithoutCancel(ctx), c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	has := make(map[string]bool, len(paths))
-	for _, p := range paths {
-		stat, err := e.cli.ContainerStatPath(ctx, c.ID, p)
-		switch {
-		case errdefs.IsNotFound(err), err != nil && strings.Contains(p, "\x00"):
-			continue
-		case err != nil:
-			return nil, e.explain(fmt.Sprintf("looking for %q in image %q", p, img.Ref), err)
-		}
-		has[p] = !stat.Mode.IsDir()
-	}
-	return has, nil
 }

@@ -1,0 +1,142 @@
+package wrapper
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func noEnv(string) (string, bool) { return "", false }
+
+// given are the smallest settings that make a job, with more on top: name, value, name, value…
+func given(more ...string) Settings {
+	s := Settings{}
+	put := func(name, v string) { s[name] = Setting{Values: append(s[name].Values, v), From: "--" + name} }
+	for i := 0; i < len(more); i += 2 {
+		put(more[i], more[i+1])
+	}
+	for name, v := range map[string]string{"remote": "s3://b/p", "image": "debian:12", "workdir": "/jobs/1"} {
+		if _, ok := s[name]; !ok {
+			put(name, v)
+		}
+	}
+	return s
+}
+
+func TestDescribeDefaults(t *testing.T) {
+	j, err := Describe(given(), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, pair := range map[string][2]any{
+		"metadata dir":   {j.MetadataDir, "/jobs/1/.gp_metadata"},
+		"exec":           {j.Exec, "/jobs/1/.gp_metadata/exec.sh"},
+		"local prefix":   {j.LocalPrefix, "/local"},
+		"attempt":        {j.Attempt, 1},
+		"walltime":       {j.Walltime, 24 * time.Hour},
+		"grace":          {j.Grace, 25 * time.Second},
+		"network":        {j.Network, "bridge"},
+		"user":           {j.User, UserImage},
+		"exit code file": {j.Files.ExitCode, "/jobs/1/.gp_metadata/exit_code.txt"},
+	} {
+		if !reflect.DeepEqual(pair[0], pair[1]) {
+			t.Errorf("%s is %v, want %v", what, pair[0], pair[1])
+		}
+	}
+	if !strings.HasPrefix(j.ID, "1-") {
+		t.Errorf("id %q is not made from the working dir", j.ID)
+	}
+	other, _ := Describe(given("remote", "s3://b/q"), noEnv)
+	if other.ID == j.ID {
+		t.Error("two remotes give one id")
+	}
+}
+
+func TestDescribeRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  Settings
+		want string
+	}{
+		"no remote":         {Settings{"image": {Values: []string{"x"}}, "workdir": {Values: []string{"/w"}}}, "--remote is missing"},
+		"relative":          {given("workdir", "jobs/1"), "--workdir: \"jobs/1\" is not an absolute path"},
+		"dots":              {given("workdir", "/jobs/../etc"), `holds ".."`},
+		"root dir":          {given("workdir", "//"), "is the root directory"},
+		"newline":           {given("input", "/a\nb"), "control character"},
+		"image":             {given("image", "UPPER CASE"), "no image reference"},
+		"two images":        {given("image", "a", "image", "b"), "given 2 times"},
+		"walltime":          {given("walltime", "soon"), "no time above zero"},
+		"negative":          {given("grace", "-3s"), "no time above zero"},
+		"memory":            {given("memory", "4q"), "no size"},
+		"tiny memory":       {given("memory", "1k"), "at least 6m"},
+		"cpus":              {given("cpus", "NaN"), "no number of cores"},
+		"stage":             {given("stage", "magic"), "not one of mount, copy"},
+		"switch":            {given("keep", "maybe"), "neither true nor false"},
+		"job id":            {given("job-id", "../1"), "no usable id"},
+		"attempt":           {given("attempt", "0"), "not a number from 1"},
+		"user":              {given("user", "bob"), "none of image, caller, uid:gid"},
+		"all caps":          {given("cap-add", "ALL"), "single capability"},
+		"network":           {given("network", "container:x"), "no network's name"},
+		"unknown":           {given("colour", "red"), "--colour: no such option"},
+		"env without value": {given("env", "HOME"), "HOME has no value"},
+		"env name":          {given("env", "1x=2"), "no variable's name"},
+		"same dirs":         {given("metadata-dir", "/jobs/1"), "same directory"},
+		"exec elsewhere":    {given("exec", "/opt/run.sh"), "lies in no directory of the job"},
+		"mount over synced": {given("mount", "/data:/jobs/1"), "covers a directory that is synced"},
+		"empty key":         {given("input", "/in="), "empty key prefix"},
+		"sync script path":  {given("sync-script", "../x.sh"), "no file's name"},
+	} {
+		_, err := Describe(c.set, noEnv)
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		if CauseOf(err) != CauseUsage || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: cause %q, error %q, want %q in it", name, CauseOf(err), err, c.want)
+		}
+	}
+}
+
+func TestDescribeReads(t *testing.T) {
+	j, err := Describe(given("input", "/in/a", "input", "/in/b=other/key/", "input", `/in/c\=d`, "mount", "/node:/ref:rw", "mount", "/node2:/ref2",
+		"mount", "/scratch", "mount", "/has:colon", "env", "A=b=c", "env", "HOME", "memory", "1g", "walltime", "90", "output", "/in/a", "output", "/in/a/"),
+		func(n string) (string, bool) { return "/root", n == "HOME" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Dir{{Path: "/in/a"}, {Path: "/in/b", Key: "other/key"}, {Path: "/in/c=d"}}
+	if !reflect.DeepEqual(j.Inputs, want) {
+		t.Errorf("inputs %+v", j.Inputs)
+	}
+	mounts := []Mount{{"/node", "/ref", true}, {"/node2", "/ref2", false}, {"", "/scratch", true}, {"", "/has:colon", true}}
+	if !reflect.DeepEqual(j.Mounts, mounts) {
+		t.Errorf("mounts %+v", j.Mounts)
+	}
+	if !reflect.DeepEqual(j.Env, []string{"A=b=c", "HOME=/root"}) || j.Limits.Memory != 1<<30 || j.Walltime != 90*time.Second {
+		t.Errorf("env %q, memory %d, walltime %v", j.Env, j.Limits.Memory, j.Walltime)
+	}
+	if !reflect.DeepEqual(j.Outputs, []string{"/in/a"}) {
+		t.Errorf("outputs %q", j.Outputs)
+	}
+}
+
+func TestMergeFirstWins(t *testing.T) {
+	m := Merge(Settings{"a": {Values: []string{"flag"}}}, Settings{"a": {Values: []string{"env", "x"}}, "b": {Values: []string{"env"}}},
+		Settings{"b": {Values: []string{"file"}}, "c": {Values: []string{"file"}}})
+	for k, want := range map[string][]string{"a": {"flag"}, "b": {"env"}, "c": {"file"}} {
+		if !reflect.DeepEqual(m[k].Values, want) {
+			t.Errorf("%s is %q, want %q", k, m[k].Values, want)
+		}
+	}
+}
+
+func TestWithin(t *testing.T) {
+	for _, c := range []struct {
+		dir, p string
+		want   bool
+	}{{"/jobs/t1", "/jobs/t1", true}, {"/jobs/t1", "/jobs/t1/x", true}, {"/jobs/t1", "/jobs/t10", false}, {"/", "/x", true}, {"/a/b", "/a", false}} {
+		if got := within(c.dir, c.p); got != c.want {
+			t.Errorf("within(%q, %q) = %v", c.dir, c.p, got)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package wrapper
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// Labels of the containers that ferry makes, by which a later ferry finds those of a killed one.
+const (
+	LabelJob     = "ferry.job"
+	LabelAttempt = "ferry.attempt"
+	LabelOwner   = "ferry.owner"
+)
+
+// defaultPIDs bounds the module's processes where nothing else does: far above what tools need, below what stops a node.
+const defaultPIDs = 32768
+
+// launch starts exec.sh in the module container.
+func (a *attempt) launch(ctx context.Context) error {
+	st, err := a.root.Stat(inRoot(a.Exec))
+	if err != nil || !st.Mode().IsRegular() {
+		if !a.execOnNode() {
+			return Fail(CauseLaunch, "was it uploaded?", "there is no script %s", a.Exec)
+		}
+	}
+	if err := a.giveDirs(); err != nil {
+		return err
+	}
+	spec := a.spec()
+	a.rec.edit(func(r *Record) {
+		r.Command, r.Limits = spec.Command, spec.Limits
+		for _, m := range spec.Mounts {
+			r.Mounts = append(r.Mounts, RecordMount(m))
+		}
+	})
+	if a.container, err = a.Engine.Create(ctx, spec); err != nil {
+		return engineCause(ctx, CauseLaunch, err)
+	}
+	a.rec.edit(func(r *Record) { r.Container = a.container.ID() })
+	if err := a.writeContainerUsed(); err != nil {
+		return diskCause(CauseInternal, "", err)
+	}
+	err = a.container.Start(ctx, io.MultiWriter(a.logs.out, lossy{a.Stdout}), io.MultiWriter(a.logs.err, lossy{a.Stderr}))
+	return engineCause(ctx, CauseLaunch, err)
+}
+
+// execOnNode says that exec.sh lies in a directory of the node, where ferry cannot look.
+func (a *attempt) execOnNode() bool {
+	return slices.ContainsFunc(a.Mounts, func(m Mount) bool { return m.Host != "" && within(m.Path, a.Exec) })
+}
+
+// spec is the container to make.
+func (a *attempt) spec() engine.Spec {
+	return engine.Spec{
+		Name:    fmt.Sprintf("ferry-%s.%d", unusable.ReplaceAllString(a.ID, "_"), a.Attempt),
+		Image:   a.image,
+		Command: []string{a.shell, a.Exec},
+		Env:     a.Env,
+		Workdir: a.Workdir,
+		User:    a.runAs(),
+		Mounts:  a.mounts(),
+		Labels:  map[string]string{LabelJob: a.ID, LabelAttempt: strconv.Itoa(a.Attempt), LabelOwner: a.host},
+		Network: a.Network,
+		CapAdd:  a.CapAdd,
+		Limits:  a.limits(),
+	}
+}
+
+// runAs is the user for the engine, "" for the image's own.
+func (a *attempt) runAs() string {
+	if a.User == UserImage {
+		return ""
+	}
+	return a.moduleUser()
+}
+
+// mounts are what the module sees, outer directories first so that inner ones are laid over them.
+func (a *attempt) mounts() []engine.Mount {
+	var all []engine.Mount
+	for _, d := range a.mountDirs() {
+		all = append(all, engine.Mount{Source: path.Join(a.host, inRoot(d)), Target: d, ReadOnly: a.ReadOnlyInputs && !a.writable(d)})
+	}
+	for _, m := range a.Mounts {
+		if m.Host != "" {
+			all = append(all, engine.Mount{Source: m.Host, Target: m.Path, ReadOnly: !m.Writable})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y engine.Mount) int { return len(x.Target) - len(y.Target) })
+	return all
+}
+
+// writable says which directories the module may write even where inputs are read-only.
+func (a *attempt) writable(d string) bool {
+	return d == a.Workdir || d == a.MetadataDir || d == a.ModuleDir || slices.Contains(a.Outputs, d)
+}
+
+// limits are the job's own, else those of ferry's own container: the module stands beside it, not in it, and would
+// escape them.
+func (a *attempt) limits() engine.Limits {
+	var l engine.Limits
+	if a.self != nil {
+		l = a.self.Limits
+	}
+	if a.Limits.Memory > 0 {
+		l.Memory = a.Limits.Memory
+	}
+	if a.Limits.CPUs > 0 {
+		l.NanoCPUs = int64(a.Limits.CPUs * 1e9)
+	}
+	if a.Limits.PIDs > 0 {
+		l.PIDs = a.Limits.PIDs
+	}
+	if l.PIDs == 0 {
+		l.PIDs = defaultPIDs
+	}
+	if a.Limits.GPUs != "" {
+		l.GPUs, l.Runtime = a.Limits.GPUs, ""
+	}
+	return l
+}
+
+func (a *attempt) writeContainerUsed() error {
+	used, err := json.Marshal(map[string]string{
+		"image": a.Image, "image_id": a.image.ID, "image_digest": a.image.Digest, "container_id": a.container.ID(),
+	})
+	if err != nil {
+		return err
+	}
+	return a.writeFile(path.Join(a.MetadataDir, containerName), append(used, '\n'))
+}
+
+// lossy is a writer whose reader may go away without stopping the module.
+type lossy struct{ w io.Writer }
+
+func (l lossy) Write(p []byte) (int, error) {
+	if l.w != nil {
+		_, _ = l.w.Write(p)
+	}
+	return len(p), nil
+}

@@ -1,0 +1,114 @@
+package wrapper
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"sync"
+	"time"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+)
+
+// Names of ferry's own files in the metadata dir.
+const (
+	recordName    = "run.json"
+	transferName  = "transfer.log"
+	outName       = "dockerout.log"
+	errName       = "dockererr.log"
+	statsName     = "docker_stats.txt"
+	codeName      = "docker_exit_code.txt"
+	containerName = "docker_container_used.json"
+)
+
+// ownNames are all of them. Those that come down with the metadata dir are an earlier attempt's.
+var ownNames = []string{recordName, transferName, outName, errName, statsName, codeName, containerName}
+
+// logs are the files that grow while the job runs.
+type logs struct{ transfer, out, err, stats *logFile }
+
+func (l logs) all() []*logFile { return []*logFile{l.transfer, l.out, l.err, l.stats} }
+
+func (l logs) close() {
+	for _, f := range l.all() {
+		f.sync()
+	}
+}
+
+// A logFile is a growing file that never fails its writer: a full disk must not stop the module or the transfer that
+// logs. It remembers the first error. Safe for concurrent use.
+type logFile struct {
+	mu   sync.Mutex
+	f    *os.File
+	name string // in the attempt's root
+	err  error
+}
+
+func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		_, l.err = l.f.Write(p)
+	}
+	return len(p), nil
+}
+
+func (l *logFile) sync() error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (a *attempt) openLogs() error {
+	for name, at := range map[string]**logFile{
+		transferName: &a.logs.transfer, outName: &a.logs.out, errName: &a.logs.err, statsName: &a.logs.stats,
+	} {
+		in := path.Join(inRoot(a.MetadataDir), name)
+		f, err := a.root.OpenFile(in, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)
+		if err != nil {
+			return fmt.Errorf("opening a log: %w", err)
+		}
+		*at = &logFile{f: f, name: in}
+	}
+	return nil
+}
+
+// restoreLogs puts back the logs that the module removed or replaced in its metadata dir: ferry still holds them open.
+func (a *attempt) restoreLogs() {
+	for _, l := range a.logs.all() {
+		if l == nil {
+			continue
+		}
+		mine, err := l.f.Stat()
+		if err != nil {
+			continue
+		}
+		if there, err := a.root.Lstat(l.name); err == nil && os.SameFile(mine, there) {
+			continue
+		}
+		data, err := io.ReadAll(io.NewSectionReader(l.f, 0, mine.Size()))
+		if err == nil {
+			err = a.writeFile("/"+l.name, data)
+		}
+		if err != nil {
+			a.warn("restoring %s, which the module removed: %v", path.Base(l.name), err)
+		}
+	}
+}
+
+// event writes a line of the transfer log.
+func (a *attempt) event(e ferrysync.Event) {
+	line := fmt.Sprintf("%s %-8s %12d %q", time.Now().UTC().Format(time.RFC3339), e.Op, e.Size, e.Key)
+	if e.Err != nil {
+		line += " " + e.Err.Error()
+	}
+	fmt.Fprintln(a.logs.transfer, line)
+	switch e.Op {
+	case ferrysync.OpFail, ferrysync.OpRefuse:
+		a.warn("%s %q: %v", e.Op, e.Path, e.Err)
+	}
+}

@@ -1,0 +1,125 @@
+package wrapper
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// conclude makes the outcome out of what failed, if anything, and how the module ended, and writes the files that tell.
+func (a *attempt) conclude(failed error) Outcome {
+	out := a.judge(failed, a.ended())
+	if exit := a.ended(); exit != nil {
+		a.note(path.Join(a.MetadataDir, codeName), strconv.Itoa(exit.Code)+"\n")
+	}
+	if n, ok := a.ownExitCode(); !ok || n != out.Code {
+		a.note(a.Files.ExitCode, fmt.Sprintf("{ \"exit_code\": %d }\n", out.Code))
+	}
+	if out.Cause == CauseRefused {
+		a.note(a.Files.Stderr, out.Err.Error()+"\n")
+	}
+	return out
+}
+
+// note writes a small file of the outcome. What cannot be written is a warning: the record says it too.
+func (a *attempt) note(p, text string) {
+	if err := a.writeFile(p, []byte(text)); err != nil {
+		a.warn("writing %s: %v", p, err)
+	}
+}
+
+// judge decides what the job's outcome is.
+func (a *attempt) judge(failed error, exit *engine.Exit) Outcome {
+	if exit != nil {
+		a.recordExit(exit)
+	}
+	if failed != nil {
+		return outcomeOf(failed)
+	}
+	if exit == nil {
+		return outcomeOf(Fail(CauseInternal, "please report this", "the module's end was never seen"))
+	}
+	code, own := a.ownExitCode()
+	if !own {
+		code = exit.Code
+	}
+	if !exit.OOMKilled {
+		return Outcome{Code: code}
+	}
+	if code == 0 && own {
+		a.warn("a process of the module was killed for memory, but the module reports success")
+		return Outcome{}
+	}
+	if code == 0 {
+		code = CauseOOM.Code()
+	}
+	return Outcome{Code: code, Cause: CauseOOM,
+		Err: Fail(CauseOOM, "give it more --memory", "the module was killed for memory, its limit being %d bytes", a.limits().Memory)}
+}
+
+func (a *attempt) recordExit(exit *engine.Exit) {
+	peak, last := a.usage.get()
+	code, own := a.ownExitCode()
+	if !own {
+		code = exit.Code
+	}
+	a.rec.edit(func(r *Record) {
+		r.Exit = &RecordExit{Code: code, Container: exit.Code, Signal: signalOf(exit.Code), OOM: exit.OOMKilled, PeakMemory: peak,
+			CPUSeconds: last.CPUSeconds, Started: exit.Started, Finished: exit.Finished}
+	})
+}
+
+// exitFileMax bounds what is read of an exit code file, which a module may write.
+const exitFileMax = 1 << 20
+
+// ownExitCode is the code in the exit code file. Whatever is there was written in this run: an earlier attempt's was left
+// in the store. The file may hold several objects, one appended after the other, and the last whole one counts.
+func (a *attempt) ownExitCode() (int, bool) {
+	st, err := a.root.Stat(inRoot(a.Files.ExitCode))
+	if err != nil || !st.Mode().IsRegular() {
+		return 0, false
+	}
+	f, err := a.root.Open(inRoot(a.Files.ExitCode))
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, exitFileMax))
+	if err != nil {
+		return 0, false
+	}
+	return parseExitCode(data)
+}
+
+// parseExitCode is the last exit code in data; a half-written object at its end makes all of it count for nothing.
+func parseExitCode(data []byte) (code int, found bool) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for {
+		var v struct {
+			Code *int `json:"exit_code"`
+		}
+		switch err := dec.Decode(&v); {
+		case errors.Is(err, io.EOF):
+			return code, found
+		case err != nil || v.Code == nil || *v.Code < 0 || *v.Code > 255:
+			return 0, false
+		}
+		code, found = *v.Code, true
+	}
+}
+
+// withStageOut adds a failed stage out to the outcome: the module's own failure stays the outcome's.
+func (a *attempt) withStageOut(out Outcome, err error) Outcome {
+	if out.Code != 0 {
+		a.warn("staging out: %s", strings.TrimSpace(err.Error()))
+		return out
+	}
+	return outcomeOf(err)
+}

@@ -1,0 +1,124 @@
+package wrapper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+func TestParseExitCode(t *testing.T) {
+	for _, c := range []struct {
+		data string
+		code int
+		ok   bool
+	}{
+		{`{ "exit_code": 0 }`, 0, true},
+		{"{ \"exit_code\": 3 }\n", 3, true},
+		{`{ "exit_code": 1 }{ "exit_code": 7 }`, 7, true},
+		{"", 0, false},
+		{`{ "exit_code": `, 0, false},
+		{`{ "exit_code": 1 } { "exit_c`, 0, false},
+		{`{ "exit_code": 300 }`, 0, false},
+		{`{ "other": 1 }`, 0, false},
+		{`0`, 0, false},
+		{`{ "exit_code": "0" }`, 0, false},
+	} {
+		code, ok := parseExitCode([]byte(c.data))
+		if ok != c.ok || ok && code != c.code {
+			t.Errorf("parseExitCode(%q) = %d, %v", c.data, code, ok)
+		}
+	}
+}
+
+func TestExitCodesAreDistinct(t *testing.T) {
+	codes, causes := map[int]bool{}, map[Cause]bool{}
+	for _, e := range ExitCodes {
+		if codes[e.Code] || causes[e.Cause] || e.Meaning == "" || e.Cause.Code() != e.Code {
+			t.Errorf("bad row %+v", e)
+		}
+		codes[e.Code], causes[e.Cause] = true, true
+	}
+	if Cause("nonsense").Code() != CauseInternal.Code() || CauseNone.Code() != 0 {
+		t.Error("codes of causes that have no row")
+	}
+	if CauseOf(errors.New("x")) != CauseInternal || CauseOf(fmt.Errorf("w: %w", Fail(CauseDisk, "", "x"))) != CauseDisk || CauseOf(nil) != CauseNone {
+		t.Error("causes of errors")
+	}
+}
+
+func TestHostPath(t *testing.T) {
+	self := engine.Self{Mounts: []engine.SelfMount{
+		{Source: "/var/run/docker.sock", Destination: "/var/run/docker.sock"},
+		{Source: "/data", Destination: "/"},
+		{Source: "/mnt/jobs", Destination: "/local"},
+		{Source: "/ro", Destination: "/readonly", ReadOnly: true},
+	}}
+	for p, want := range map[string]string{"/local": "/mnt/jobs", "/local/x": "/mnt/jobs/x", "/localother": "/data/localother"} {
+		if got, err := HostPath(self, p); err != nil || got != want {
+			t.Errorf("HostPath(%q) = %q, %v; want %q", p, got, err, want)
+		}
+	}
+	self.Mounts = self.Mounts[3:]
+	for _, p := range []string{"/local", "/readonly/x"} {
+		if _, err := HostPath(self, p); CauseOf(err) != CauseUsage || HintOf(err) == "" || !strings.Contains(err.Error(), p) {
+			t.Errorf("HostPath(%q): %v", p, err)
+		}
+	}
+}
+
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	l, err := lockJob(dir, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockJob(dir, "1"); CauseOf(err) != CauseRefused {
+		t.Errorf("a second ferry with the same job: %v", err)
+	}
+	other, err := lockJob(dir, "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.release()
+	other.release()
+	if again, err := lockJob(dir, "1"); err != nil {
+		t.Error(err)
+	} else {
+		again.release()
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestLogFileNeverFailsItsWriter(t *testing.T) {
+	f, err := os.Open(os.DevNull) // not writable
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	l := &logFile{f: f}
+	if n, err := l.Write([]byte("abc")); n != 3 || err != nil {
+		t.Errorf("Write = %d, %v", n, err)
+	}
+	if l.sync() == nil {
+		t.Error("the error is not remembered")
+	}
+	if n, err := (lossy{failing{}}).Write([]byte("abc")); n != 3 || err != nil {
+		t.Errorf("lossy Write = %d, %v", n, err)
+	}
+	var b bytes.Buffer
+	_, _ = lossy{&b}.Write([]byte("x"))
+	if b.String() != "x" {
+		t.Error("lossy loses everything")
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errors.New("no") }

@@ -1,0 +1,92 @@
+package wrapper
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// owner is a user and group by number.
+type owner struct{ uid, gid int }
+
+// callerID is the owner of the local prefix, who is the person that asked for the job to run: a directory of the node
+// that is mounted belongs to whoever made it.
+func (a *attempt) callerID() string {
+	st, err := os.Stat(a.LocalPrefix)
+	if err != nil {
+		return ""
+	}
+	sys := st.Sys().(*syscall.Stat_t)
+	return fmt.Sprintf("%d:%d", sys.Uid, sys.Gid)
+}
+
+// ownerOf is the numbers of a USER such as "1000" or "1000:100"; false where it is a name, which only the image can
+// resolve.
+func ownerOf(user string) (owner, bool) {
+	u, g, hasGroup := strings.Cut(user, ":")
+	uid, err := strconv.Atoi(u)
+	if err != nil {
+		return owner{}, false
+	}
+	gid := 0
+	if hasGroup {
+		if gid, err = strconv.Atoi(g); err != nil {
+			return owner{}, false
+		}
+	}
+	return owner{uid, gid}, true
+}
+
+// giveDirs lets the module's user read what was staged in and write its directories. Nobody else on the node gains by
+// it: the attempt's root lets only ferry's own user in.
+func (a *attempt) giveDirs() error {
+	user := a.moduleUser()
+	me := os.Geteuid()
+	if isRoot(user) && me == 0 {
+		return nil
+	}
+	who := owner{}
+	if !isRoot(user) {
+		var ok bool
+		if who, ok = ownerOf(a.image.Owner); a.User != UserImage || !ok {
+			if who, ok = ownerOf(user); !ok {
+				return Fail(CauseLaunch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", a.Image, user)
+			}
+		}
+	}
+	if who.uid == me {
+		return nil
+	}
+	for _, d := range a.mountDirs() {
+		if err := a.give(inRoot(d), who, me == 0); err != nil {
+			return diskCause(CauseInternal, "", fmt.Errorf("giving %s to the module's user: %w", d, err))
+		}
+	}
+	return nil
+}
+
+// give hands a tree to who; where ferry may not change owners it opens the tree to everyone instead.
+func (a *attempt) give(dir string, who owner, chown bool) error {
+	return fs.WalkDir(a.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case chown:
+			return a.root.Lchown(name, who.uid, who.gid)
+		case d.Type()&fs.ModeSymlink != 0:
+			return nil
+		}
+		st, err := d.Info()
+		if err != nil {
+			return err
+		}
+		add := fs.FileMode(0o666)
+		if d.IsDir() || st.Mode()&0o111 != 0 {
+			add = 0o777
+		}
+		return a.root.Chmod(name, st.Mode().Perm()|add)
+	})
+}

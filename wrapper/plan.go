@@ -1,0 +1,82 @@
+package wrapper
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// Plan prints what Run would do, and does none of it: nothing is made on disk or in the engine. It asks the engine only
+// where ferry itself is in a container, for the mounts.
+func Plan(ctx context.Context, job Job, deps Deps) Outcome {
+	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version)}
+	if err := a.guard(func() error { return a.plan(ctx) }); err != nil {
+		return outcomeOf(err)
+	}
+	return Outcome{}
+}
+
+func (a *attempt) plan(ctx context.Context) (err error) {
+	if a.store, a.prefix, err = a.Open(ctx, a.Remote); err != nil {
+		return err
+	}
+	hostPrefix, err := a.findHost(ctx)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s.%d", a.ID, a.Attempt)
+	a.dir, a.host = path.Join(a.LocalPrefix, name), path.Join(hostPrefix, name)
+	w := a.Stdout
+	fmt.Fprintf(w, "job        %s, attempt %d\n", a.ID, a.Attempt)
+	fmt.Fprintf(w, "root       %s (on the host: %s)\n", a.dir, a.host)
+	fmt.Fprintf(w, "image      %s\n", a.Image)
+	fmt.Fprintf(w, "stage in   %s -> %s\n", a.url(a.key(Dir{Path: a.MetadataDir})), a.MetadataDir)
+	for _, d := range a.inputs() {
+		fmt.Fprintf(w, "stage in   %s -> %s\n", a.url(a.key(d)), d.Path)
+	}
+	if a.SyncScript != "" {
+		fmt.Fprintf(w, "stage in   as %s says\n", path.Join(a.MetadataDir, a.SyncScript))
+	}
+	a.planMounts(w)
+	// Which shell the image has is known once it is here.
+	fmt.Fprintf(w, "command    bash %s (sh where the image has no bash)\n", a.Exec)
+	fmt.Fprintf(w, "workdir    %s\n", a.Workdir)
+	fmt.Fprintf(w, "user       %s, network %s, capabilities %s\n", a.User, a.Network, orNone(a.CapAdd))
+	l := a.limits()
+	fmt.Fprintf(w, "limits     memory %s, cpus %s, pids %d, gpus %s, walltime %v\n",
+		orUnlimited(l.Memory), orUnlimited(l.NanoCPUs/1e9), l.PIDs, orNone([]string{l.GPUs}), a.Walltime)
+	for _, v := range a.Env {
+		n, _, _ := strings.Cut(v, "=")
+		fmt.Fprintf(w, "env        %s=…\n", n)
+	}
+	for _, d := range a.outputDirs() {
+		fmt.Fprintf(w, "stage out  %s -> %s\n", d.Path, a.url(a.key(d)))
+	}
+	return nil
+}
+
+func (a *attempt) planMounts(w io.Writer) {
+	for _, m := range a.mounts() {
+		mode := "rw"
+		if m.ReadOnly {
+			mode = "ro"
+		}
+		fmt.Fprintf(w, "mount      %s -> %s (%s)\n", m.Source, m.Target, mode)
+	}
+}
+
+func orNone(s []string) string {
+	if t := strings.Join(s, " "); t != "" {
+		return t
+	}
+	return "none"
+}
+
+func orUnlimited(n int64) string {
+	if n == 0 {
+		return "unlimited"
+	}
+	return fmt.Sprint(n)
+}

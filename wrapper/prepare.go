@@ -1,0 +1,139 @@
+package wrapper
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// prepare makes the place for this attempt. What cannot succeed is refused before anything is made.
+func (a *attempt) prepare(ctx context.Context) (err error) {
+	if a.store, a.prefix, err = a.Open(ctx, a.Remote); err != nil {
+		return err
+	}
+	info, err := a.Engine.Info(ctx)
+	if err != nil {
+		return interrupted(ctx, &Error{Cause: CauseEngine, Hint: "is the engine's socket mounted, and may this user open it?", Err: err})
+	}
+	a.rec.edit(func(r *Record) { r.Engine = info })
+	hostPrefix, err := a.findHost(ctx)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if err := os.MkdirAll(a.LocalPrefix, 0o755); err != nil {
+		return diskCause(CauseUsage, "choose another --local-prefix", fmt.Errorf("making the local prefix: %w", err))
+	}
+	if a.lock, err = lockJob(a.LocalPrefix, a.ID); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s.%d", a.ID, a.Attempt)
+	a.dir, a.host = filepath.Join(a.LocalPrefix, name), path.Join(hostPrefix, name)
+	return a.makeRoot()
+}
+
+// makeRoot makes the attempt's root and the directories in it. Holding the job's lock, whatever is there is a dead
+// attempt's.
+func (a *attempt) makeRoot() error {
+	if err := os.RemoveAll(a.dir); err != nil {
+		return fmt.Errorf("removing what a dead attempt left: %w", err)
+	}
+	// Only ferry's own user passes the root; the module sees the directories in it by their mounts.
+	if err := os.Mkdir(a.dir, 0o700); err != nil {
+		return diskCause(CauseUsage, "", fmt.Errorf("making the attempt's root: %w", err))
+	}
+	root, err := os.OpenRoot(a.dir)
+	if err != nil {
+		return fmt.Errorf("opening the attempt's root: %w", err)
+	}
+	a.root = root
+	if err := root.Mkdir(ownDir, 0o700); err != nil {
+		return diskCause(CauseInternal, "", err)
+	}
+	for _, d := range a.mountDirs() {
+		if err := root.MkdirAll(inRoot(d), 0o755); err != nil {
+			return diskCause(CauseUsage, "", fmt.Errorf("making a directory of the job: %w", err))
+		}
+	}
+	if err := a.openLogs(); err != nil {
+		return diskCause(CauseInternal, "", err)
+	}
+	return diskCause(CauseInternal, "", a.saveRecord())
+}
+
+// inRoot is the name in the attempt's root of the job's path p.
+func inRoot(p string) string { return strings.TrimPrefix(p, "/") }
+
+// findHost finds what the engine's host calls the local prefix: a bind mount's source is looked up there, not here.
+func (a *attempt) findHost(ctx context.Context) (string, error) {
+	self, err := a.Self(ctx)
+	if err != nil {
+		return "", &Error{Cause: CauseEngine, Hint: "is the mounted socket that of the engine ferry runs in?", Err: err}
+	}
+	a.self = self
+	if a.Stage == StageCopy {
+		return a.LocalPrefix, nil
+	}
+	if e, ok := a.Engine.(interface{ Local() bool }); ok && !e.Local() {
+		return "", Fail(CauseUsage, "use --stage copy", "a remote engine cannot mount this node's directories")
+	}
+	if self == nil {
+		return a.LocalPrefix, nil
+	}
+	return HostPath(*self, a.LocalPrefix)
+}
+
+// HostPath is what the engine's host calls p of ferry's own container.
+func HostPath(self engine.Self, p string) (string, error) {
+	var best *engine.SelfMount
+	for i, m := range self.Mounts {
+		if within(path.Clean(m.Destination), p) && (best == nil || len(m.Destination) > len(best.Destination)) {
+			best = &self.Mounts[i]
+		}
+	}
+	hint := fmt.Sprintf("start ferry's container with -v /some/dir:%s", p)
+	switch {
+	case best == nil:
+		return "", Fail(CauseUsage, hint, "--local-prefix %s is not a mount of the host, so no other container can see it", p)
+	case best.ReadOnly:
+		return "", Fail(CauseUsage, hint, "--local-prefix %s is mounted read-only", p)
+	}
+	rel := strings.TrimPrefix(p, path.Clean(best.Destination))
+	return path.Join(best.Source, rel), nil
+}
+
+// saveRecord replaces run.json in the metadata dir, atomically.
+func (a *attempt) saveRecord() error {
+	if a.root == nil {
+		return nil
+	}
+	return a.writeFile(path.Join(a.MetadataDir, "run.json"), a.rec.json())
+}
+
+// ownDir is a folder of the attempt's root that no module sees, for files on their way into the metadata dir.
+const ownDir = ".ferry"
+
+// writeFile puts a file of ferry's own at the job's path p, atomically, whatever the module put there.
+func (a *attempt) writeFile(p string, data []byte) error {
+	name, tmp := inRoot(p), path.Join(ownDir, path.Base(p))
+	if err := a.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	err := a.root.WriteFile(tmp, data, 0o644)
+	if err == nil {
+		if st, e := a.root.Lstat(name); e == nil && st.IsDir() {
+			err = a.root.RemoveAll(name)
+		}
+	}
+	if err == nil {
+		err = a.root.Rename(tmp, name)
+	}
+	if err != nil {
+		_ = a.root.Remove(tmp)
+	}
+	return err
+}

@@ -1,0 +1,182 @@
+// Package wrapper runs one job: it prepares a place for it, stages its files in, runs its module in a container, records
+// what happened and stages the results out. It reads no flags and no environment; cmd does, and hands over a Job and the
+// Deps to run it with. How bytes move is package sync's affair, how containers run package engine's.
+package wrapper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// Deps are what a job is run with.
+type Deps struct {
+	Engine   engine.Engine
+	Self     func(context.Context) (*engine.Self, error) // ferry's own container; nil on a host
+	Transfer *ferrysync.Engine
+	Open     Opener
+	Stager   Stager       // nil for none
+	Login    engine.Login // nil for anonymous pulls
+	Log      zerolog.Logger
+	Stdout   io.Writer // gets the module's output, and the plan of a dry run
+	Stderr   io.Writer
+	Version  string
+}
+
+// An Outcome is how a job ended. Code is what the process should exit with.
+type Outcome struct {
+	Code  int
+	Cause Cause
+	Err   error // why, where Cause is not CauseNone; "hint" by HintOf
+}
+
+// attempt is one run of a job, from prepare to record.
+type attempt struct {
+	Job
+	Deps
+	rec    *record
+	lock   *lock
+	root   *os.Root // <local prefix>/<job>.<attempt>
+	dir    string   // its path as ferry sees it
+	host   string   // its path as the engine's host sees it
+	self   *engine.Self
+	store  store.Store
+	prefix string
+
+	image     engine.Image
+	shell     string
+	owner     owner
+	container engine.Container
+	exit      *engine.Exit // nil while the module has not ended
+	usage     usage
+	logs      logs
+	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
+	upload    sync.Mutex                     // held while the metadata dir goes up
+}
+
+// Run takes the job through its life:
+//
+//  1. prepare: the engine answers, this attempt's root and directories, run.json
+//  2. stage in, and pull the image at the same time
+//  3. launch the module container
+//  4. wait for its end: walltime, signals, statistics, metadata dir every 30 s
+//  5. stage out what is new or changed: logs and exit code first, then results
+//  6. clean: the container and this attempt's directories
+//  7. record: run.json, exit_code.txt, the code to exit with
+//
+// work is cancelled to stop the job. save lives longer: it is cancelled when there is no time left to stage out either.
+// Every path ends in the record, panics included.
+func Run(work, save context.Context, job Job, deps Deps) Outcome {
+	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version), snaps: map[string]*ferrysync.Snapshot{}}
+	err := a.guard(func() error { return a.prepare(work) })
+	if err != nil {
+		return a.refuse(err)
+	}
+	err = a.guard(func() error { return a.life(work) })
+	return a.finish(save, err)
+}
+
+// life is what can be interrupted.
+func (a *attempt) life(work context.Context) error {
+	if err := a.fetch(work); err != nil {
+		return err
+	}
+	if err := a.stage("launch", func() error { return a.launch(work) }); err != nil {
+		return err
+	}
+	return a.stage("module", func() error { return a.wait(work) })
+}
+
+// finish is what always happens once a place for the job was made; it runs on save and never gives up half-way.
+func (a *attempt) finish(save context.Context, failed error) Outcome {
+	a.logs.close()
+	out := a.conclude(failed)
+	a.rec.conclude(out)
+	if err := a.stage("stage-out", func() error { return a.stageOut(save, out) }); err != nil {
+		out = a.withStageOut(out, err)
+		a.rec.conclude(out)
+	}
+	if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
+		a.warn("removing the container: %v", err)
+	}
+	a.rec.end()
+	if err := a.guard(func() error { return a.sendRecord(save, out) }); err != nil {
+		a.Log.Error().Err(err).Msg("the record is not in the store")
+		if out.Code == 0 {
+			out = a.withStageOut(out, err)
+		}
+	}
+	if err := a.guard(a.removeRoot); err != nil {
+		a.Log.Warn().Err(err).Msg("local files are left")
+	}
+	return out
+}
+
+// refuse ends a job for which no place was made.
+func (a *attempt) refuse(err error) Outcome {
+	if e := a.guard(a.removeRoot); e != nil {
+		a.Log.Warn().Err(e).Msg("local files are left")
+	}
+	return outcomeOf(err)
+}
+
+func outcomeOf(err error) Outcome {
+	c := CauseOf(err)
+	return Outcome{Code: c.Code(), Cause: c, Err: err}
+}
+
+// stage runs one stage and keeps its start, end and outcome in the record.
+func (a *attempt) stage(name string, f func() error) error {
+	s := a.rec.begin(name)
+	a.saveRecord()
+	a.Log.Debug().Str("stage", name).Msg("begins")
+	err := a.guard(f)
+	took := a.rec.finish(s, err)
+	a.Log.Debug().Str("stage", name).Dur("took", took).AnErr("error", err).Msg("ended")
+	a.saveRecord()
+	return err
+}
+
+// guard turns a panic into an error, so that a bug in one stage costs no results.
+func (a *attempt) guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.Log.Error().Str("stack", string(debug.Stack())).Msgf("panic: %v", p)
+			err = Fail(CauseInternal, "please report this", "panic: %v", p)
+		}
+	}()
+	return f()
+}
+
+func (a *attempt) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	a.rec.warn(text)
+	a.Log.Warn().Msg(text)
+}
+
+// interrupted makes err the interruption it comes from, where ctx was cancelled.
+func interrupted(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	why := context.Cause(ctx)
+	var own *Error
+	if errors.As(why, &own) {
+		return own
+	}
+	return Fail(CauseInterrupted, "", "interrupted: %w", why)
+}
+
+// removalTime bounds what removing a container may take once there is no time left for anything else.
+const removalTime = 10 * time.Second

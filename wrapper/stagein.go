@@ -1,0 +1,179 @@
+package wrapper
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+)
+
+// fetch stages in and pulls the image at the same time; the first failure stops the other.
+func (a *attempt) fetch(work context.Context) error {
+	ctx, stop := context.WithCancelCause(work)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	var first error
+	var once sync.Once
+	run := func(name string, f func(context.Context) error) {
+		wg.Go(func() {
+			err := a.stage(name, func() error { return f(ctx) })
+			if err != nil {
+				once.Do(func() { first = err; stop(err) })
+			}
+		})
+	}
+	run("pull", a.pull)
+	run("stage-in", a.stageIn)
+	wg.Wait()
+	return first
+}
+
+// stageIn fetches the metadata dir, then the rest all at once.
+func (a *attempt) stageIn(ctx context.Context) error {
+	var total ferrysync.Stats
+	defer func() { a.rec.edit(func(r *Record) { r.Transfers["stage-in"] = total }) }()
+
+	stats, err := a.down(ctx, Dir{Path: a.MetadataDir}, a.staleFilters())
+	total = sum(total, stats)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var first error
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	each := func(f func() (ferrysync.Stats, error)) {
+		wg.Go(func() {
+			var s ferrysync.Stats
+			err := a.guard(func() (err error) { s, err = f(); return err })
+			mu.Lock()
+			defer mu.Unlock()
+			total = sum(total, s)
+			if err != nil && first == nil {
+				first = err
+				stop(err)
+			}
+		})
+	}
+	for _, d := range a.inputs() {
+		each(func() (ferrysync.Stats, error) { return a.down(ctx, d, nil) })
+	}
+	if a.Stager != nil {
+		each(func() (ferrysync.Stats, error) {
+			s, err := a.Stager.StageIn(ctx, Site{Job: a.Job, Root: a.root, Transfer: a.Transfer, Open: a.Open,
+				Event: a.event, Log: a.logs.transfer, Warn: a.warn})
+			return s, transferCause(ctx, CauseStageIn, err)
+		})
+	}
+	wg.Wait()
+	if first != nil {
+		return first
+	}
+	return a.snapshot(ctx)
+}
+
+// inputs are the directories staged in besides the metadata dir, each once.
+func (a *attempt) inputs() []Dir {
+	var all []Dir
+	if a.ModuleDir != "" {
+		all = append(all, Dir{Path: a.ModuleDir})
+	}
+	all = slices.Concat(all, a.Libraries, a.Inputs)
+	var once []Dir
+	for _, d := range all {
+		same := func(x Dir) bool { return x.Path == d.Path }
+		if d.Path != a.MetadataDir && !slices.ContainsFunc(once, same) {
+			once = append(once, d)
+		}
+	}
+	return once
+}
+
+// down stages in one directory. Nothing there is an error: a module that finds an empty directory fails later, and less
+// clearly.
+func (a *attempt) down(ctx context.Context, d Dir, filters []ferrysync.Filter) (ferrysync.Stats, error) {
+	root, err := a.root.OpenRoot(inRoot(d.Path))
+	if err != nil {
+		return ferrysync.Stats{}, Fail(CauseInternal, "", "opening %s: %w", d.Path, err)
+	}
+	defer root.Close()
+	prefix := a.key(d)
+	stats, err := a.Transfer.Down(ctx, a.store, prefix, root, ferrysync.Options{Preserve: true, Filters: filters, Event: a.event})
+	if err != nil {
+		return stats, transferCause(ctx, CauseStageIn, fmt.Errorf("staging in %s: %w", d.Path, err))
+	}
+	if stats.Listed == 0 {
+		return stats, Fail(CauseStageIn, "is the remote root right, and was the directory uploaded?",
+			"staging in %s: nothing is in the store at %q", d.Path, a.url(prefix))
+	}
+	return stats, nil
+}
+
+// key is the key prefix of a directory.
+func (a *attempt) key(d Dir) string {
+	if d.Key != "" {
+		return path.Join(a.prefix, d.Key)
+	}
+	return path.Join(a.prefix, inRoot(d.Path))
+}
+
+// url is how a person would name a key.
+func (a *attempt) url(key string) string {
+	root := strings.TrimSuffix(strings.TrimSuffix(a.Remote, "/"), "/"+a.prefix)
+	return strings.TrimSuffix(root, "/") + "/" + key
+}
+
+// staleFilters leave out of the metadata dir the outcome files of an earlier attempt, which are not this one's.
+func (a *attempt) staleFilters() []ferrysync.Filter {
+	names := slices.Clone(ownNames)
+	for _, p := range []string{a.Files.Stdout, a.Files.Stderr, a.Files.ExitCode} {
+		if within(a.MetadataDir, p) {
+			names = append(names, strings.TrimPrefix(p, a.MetadataDir+"/"))
+		}
+	}
+	var f []ferrysync.Filter
+	for _, n := range names {
+		f = append(f, ferrysync.Filter{Pattern: escapePattern(n)})
+	}
+	return f
+}
+
+// escapePattern makes a pattern that matches the name alone.
+func escapePattern(name string) string {
+	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(name)
+}
+
+// snapshot remembers what is there before the module runs, for stage out.
+func (a *attempt) snapshot(ctx context.Context) error {
+	for _, d := range a.outputDirs() {
+		root, err := a.root.OpenRoot(inRoot(d.Path))
+		if err != nil {
+			return Fail(CauseInternal, "", "opening %s: %w", d.Path, err)
+		}
+		s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: a.outFilters(d)})
+		root.Close()
+		if err != nil {
+			return transferCause(ctx, CauseStageIn, fmt.Errorf("reading %s: %w", d.Path, err))
+		}
+		a.snaps[d.Path] = s
+	}
+	return nil
+}
+
+func sum(a, b ferrysync.Stats) ferrysync.Stats {
+	a.Files += b.Files
+	a.Bytes += b.Bytes
+	a.Skipped += b.Skipped
+	a.Deleted += b.Deleted
+	a.Refused += b.Refused
+	a.Failed += b.Failed
+	a.Listed += b.Listed
+	a.Requests += b.Requests
+	a.Retries += b.Retries
+	return a
+}
