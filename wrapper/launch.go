@@ -26,9 +26,13 @@ const defaultPIDs = 32768
 func (a *attempt) launch(ctx context.Context) error {
 	st, err := a.root.Stat(inRoot(a.Exec))
 	if err != nil || !st.Mode().IsRegular() {
-		if !a.execOnNode() {
+		if len(a.Command) == 0 && !a.execOnNode() {
 			return Fail(CauseLaunch, "was it uploaded?", "there is no script %s", a.Exec)
 		}
+	}
+	// What stage in brought, by a sync script for instance, is not this attempt's.
+	if err := a.root.RemoveAll(inRoot(a.Files.ExitCode)); err != nil {
+		return Fail(CauseInternal, "", "removing an older exit code: %w", err)
 	}
 	if err := a.giveDirs(); err != nil {
 		return err
@@ -61,7 +65,7 @@ func (a *attempt) spec() engine.Spec {
 	return engine.Spec{
 		Name:    fmt.Sprintf("ferry-%s.%d", unusable.ReplaceAllString(a.ID, "_"), a.Attempt),
 		Image:   a.image,
-		Command: []string{a.shell, a.Exec},
+		Command: a.command(),
 		Env:     a.Env,
 		Workdir: a.Workdir,
 		User:    a.runAs(),
@@ -71,6 +75,18 @@ func (a *attempt) spec() engine.Spec {
 		CapAdd:  a.CapAdd,
 		Limits:  a.limits(),
 	}
+}
+
+// command is what runs in the container.
+func (a *attempt) command() []string {
+	run := a.Command
+	if len(run) == 0 {
+		run = append([]string{a.shell, a.Exec}, a.Args...)
+	}
+	if a.Launch == "" {
+		return run
+	}
+	return append([]string{a.shell, "-c", a.Launch, "ferry"}, run...)
 }
 
 // runAs is the user for the engine, "" for the image's own.

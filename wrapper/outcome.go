@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/genepattern/ferry/wrapper/engine"
 )
@@ -22,10 +24,30 @@ func (a *attempt) conclude(failed error) Outcome {
 	if n, ok := a.ownExitCode(); !ok || n != out.Code {
 		a.note(a.Files.ExitCode, fmt.Sprintf("{ \"exit_code\": %d }\n", out.Code))
 	}
-	if out.Cause == CauseRefused {
-		a.note(a.Files.Stderr, out.Err.Error()+"\n")
+	if out.Err != nil {
+		a.tell(out)
 	}
 	return out
+}
+
+// tell adds why the job ended to the module's errors, where its user looks.
+func (a *attempt) tell(out Outcome) {
+	line := "ferry: " + out.Err.Error() + "\n"
+	name := inRoot(a.Files.Stderr)
+	_ = a.root.MkdirAll(path.Dir(name), 0o755)
+	// A named pipe that the module put there must not hold ferry up.
+	f, err := a.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o644)
+	if err != nil {
+		a.note(a.Files.Stderr, line)
+		return
+	}
+	_, err = f.WriteString(line)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		a.warn("writing %s: %v", a.Files.Stderr, err)
+	}
 }
 
 // note writes a small file of the outcome. What cannot be written is a warning: the record says it too.

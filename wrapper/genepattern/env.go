@@ -169,7 +169,7 @@ func (e *env) library() {
 	remote, fromRemote := e.first("MOD_LIBS_S3")
 	switch {
 	case from != "" && fromRemote != "":
-		e.set("library", "MOD_LIBS and MOD_LIBS_S3", strings.ReplaceAll(dir, "=", `\=`)+"="+remote)
+		e.set("library", "MOD_LIBS and MOD_LIBS_S3", escapeDir(dir)+"="+remote)
 	case from != "":
 		e.note("MOD_LIBS is ignored: MOD_LIBS_S3 does not say where the libraries are in the store")
 	case fromRemote != "":

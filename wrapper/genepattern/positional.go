@@ -55,16 +55,20 @@ func FromArgs(args []string, lookup Lookup, environ []string) (Request, error) {
 	// Only here does the tasklib go back: this form installed packages into it.
 	e.Settings["output"] = wrapper.Setting{Values: []string{tasklib}, From: e.Settings["module-dir"].From}
 	e.inputs = strings.TrimSpace(args[1])
-	// The server puts the directory into the working dir, where it is often empty and thus not in the store at all.
-	if inside(workdir, e.inputs) {
-		delete(e.Settings, "input")
+	// The working dir is staged in too, in this form. The server puts the other directory into it, where it is often empty
+	// and thus not in the store at all.
+	in := e.Settings["input"]
+	in.Values = []string{escapeDir(workdir)}
+	if !inside(workdir, e.inputs) {
+		in.Values = append(in.Values, escapeDir(e.inputs))
 	}
+	e.Settings["input"] = in
 	e.undoBinds(tasklib, e.inputs, workdir)
 	// The shell of the first wrapper split the executable into words, and job definitions rely on it.
 	e.command = append(strings.Fields(args[4]), args[5:]...)
 	e.executable()
 	if _, ok := e.Settings["image"]; !ok {
-		e.set("engine", "no GP_JOB_DOCKER_IMAGE", engineProcess)
+		e.set("engine", "no GP_JOB_DOCKER_IMAGE", wrapper.EngineProcess)
 	}
 	return e.Request, nil
 }
@@ -97,5 +101,5 @@ func inside(dir, p string) bool {
 	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// engineProcess is the value of --engine that runs the script in ferry's own container.
-const engineProcess = "process"
+// escapeDir writes a directory as --input and --library take it.
+func escapeDir(dir string) string { return strings.ReplaceAll(dir, "=", `\=`) }
