@@ -39,7 +39,10 @@ func (s *simple) run(t *task) error {
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
-	err := s.do.do(t.ctx, t)
+	err := t.await(s.do)
+	if err == nil {
+		err = s.do.do(t.ctx, t)
+	}
 	if err == nil || err == errFalse {
 		return err
 	}
@@ -140,6 +143,30 @@ func (t *task) appendTo(name string, flags int, text string) error {
 		err = e
 	}
 	return err
+}
+
+// await waits for the ordinary stage in of what the command may change.
+func (t *task) await(c command) error {
+	if t.site.Staged == nil {
+		return nil
+	}
+	for _, p := range c.touches() {
+		if _, err := t.site.Staged(t.ctx, "/"+p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// covered says that the ordinary stage in has fetched the key prefix to that place already: the server's script asks for
+// the tasklib too.
+func (t *task) covered(bucket, key, dest string) bool {
+	own, _, _ := strings.Cut(strings.TrimPrefix(t.site.Job.Remote, "s3://"), "/")
+	if t.site.Staged == nil || own != bucket {
+		return false
+	}
+	from, err := t.site.Staged(t.ctx, "/"+dest)
+	return err == nil && from != "" && from == key
 }
 
 // shown is a path of the root as the script wrote it.

@@ -55,6 +55,9 @@ func (d *download) prepared(t *task, dest string) ferrysync.Options {
 
 // tree fetches what lies under the key prefix.
 func (d *download) tree(ctx context.Context, t *task, st store.Store, filters []ferrysync.Filter) error {
+	if !d.options.Delete && !d.options.DryRun && t.covered(d.bucket, d.key, d.dest) {
+		return nil
+	}
 	if err := t.root.MkdirAll(d.dest, 0o755); err != nil {
 		return err
 	}
@@ -98,6 +101,11 @@ func asked(filters []ferrysync.Filter) string {
 func (d *download) fetchNamed(ctx context.Context, t *task, st store.Store) error {
 	var errs []error
 	for _, name := range d.names {
+		if t.covered(d.bucket, d.key, d.dest) {
+			if _, err := t.root.Lstat(path.Join(d.dest, name)); err == nil {
+				continue
+			}
+		}
 		err := d.one(ctx, t, st, strings.TrimPrefix(d.key+"/"+name, "/"), path.Join(d.dest, name))
 		switch {
 		case !errors.Is(err, store.ErrNotExist):
