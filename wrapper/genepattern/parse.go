@@ -75,23 +75,29 @@ func compile(name string, src []byte, j wrapper.Job) ([]node, error) {
 	var nodes []node
 	// The limit is of one statement: it starts again with each, plus what the parser had read ahead.
 	lim := &limited{src: bytes.NewReader(src)}
-	for stmt, err := range syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(lim) {
+	var failed error
+	// Called as a function rather than ranged over: the parser goes on to report a syntax error after being told to stop.
+	syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(lim)(func(stmt *syntax.Stmt, err error) bool {
+		if failed != nil {
+			return false
+		}
+		if err != nil {
+			failed = syntaxError(name, err)
+			return false
+		}
 		lim.used = 0
-		if err != nil {
-			return nil, syntaxError(name, err)
-		}
 		n, err := c.stmt(stmt, false)
-		if err != nil {
-			return nil, scriptError(name, err)
-		}
-		if n != nil {
+		switch {
+		case err != nil:
+			failed = scriptError(name, err)
+		case len(nodes) == maxStatements:
+			failed = wrapper.Fail(wrapper.CauseRefused, "", "sync script %q: more than %d statements", name, maxStatements)
+		case n != nil:
 			nodes = append(nodes, n)
 		}
-		if len(nodes) > maxStatements {
-			return nil, wrapper.Fail(wrapper.CauseRefused, "", "sync script %q: more than %d statements", name, maxStatements)
-		}
-	}
-	return nodes, nil
+		return failed == nil
+	})
+	return nodes, failed
 }
 
 func syntaxError(name string, err error) error {

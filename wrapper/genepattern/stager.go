@@ -112,11 +112,12 @@ func (r *runner) run(ctx context.Context, nodes []node) {
 			for _, j := range before {
 				<-ended[j]
 			}
-			t := &task{runner: r, ctx: ctx}
+			t := &task{runner: r, ctx: ctx, turn: func() {
+				for _, j := range prior {
+					<-ended[j]
+				}
+			}}
 			_ = n.run(t) // what counts of a failure is kept by failed
-			for _, j := range prior {
-				<-ended[j]
-			}
 			t.write()
 		})
 	}

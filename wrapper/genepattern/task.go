@@ -19,6 +19,7 @@ const maxOutput = 2 << 20
 type task struct {
 	*runner
 	ctx  context.Context
+	turn func() // returns once the steps before this one have written their output
 	kept []chunk
 	size int
 
@@ -32,12 +33,15 @@ type chunk struct {
 }
 
 func (s *simple) run(t *task) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	if len(t.kept) > 0 {
+		t.write() // what follows may read, move or remove it
+	}
 	t.outTo, t.errTo = nil, nil
 	for i := range s.redirs {
 		t.redirect(&s.redirs[i])
-	}
-	if err := t.ctx.Err(); err != nil {
-		return err
 	}
 	err := t.await(s.do)
 	if err == nil {
@@ -110,6 +114,7 @@ func (t *task) keep(to *redirect, text string) {
 
 // write writes what the task kept. A file is truncated once, by the first chunk of its redirection.
 func (t *task) write() {
+	t.turn()
 	truncated := map[*redirect]bool{}
 	for i := range t.kept {
 		c := &t.kept[i]
