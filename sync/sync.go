@@ -5,11 +5,8 @@
 package sync
 
 import (
-	"context"
 	"errors"
-	"os"
-
-	"github.com/genepattern/ferry/sync/store"
+	"sync/atomic"
 )
 
 // Errors that callers tell apart with errors.Is. Disk full is syscall.ENOSPC or EDQUOT in the chain, as the system
@@ -21,7 +18,7 @@ var (
 
 // An Engine transfers. One engine has one adaptive pool of connections, so a process uses one; all its methods are
 // safe for concurrent use and share that pool.
-type Engine struct{}
+type Engine struct{ lim *limiter }
 
 // Config of an Engine. The zero value is good.
 type Config struct {
@@ -30,7 +27,7 @@ type Config struct {
 }
 
 // New makes an Engine.
-func New(c Config) *Engine { return &Engine{} }
+func New(c Config) *Engine { return &Engine{lim: newLimiter(c.MaxTransfers)} }
 
 // Options of one transfer.
 type Options struct {
@@ -45,6 +42,8 @@ type Options struct {
 	Since *Snapshot
 	// Event is called for each file moved, skipped, deleted or refused; it must be quick and safe for concurrent use.
 	Event func(Event)
+	// Progress, unless nil, is kept up to date while the transfer runs.
+	Progress *Progress
 }
 
 // A Filter is one --exclude or --include.
@@ -60,7 +59,8 @@ type Event struct {
 	Path string // relative to the local tree
 	Size int64
 	Err  error  // for a failure or a refusal
-	Why  string // for a dry run: what decided it
+	Why  string // what decided it, such as "not there" or "size differs"
+	Dry  bool   // it was not done, Options.DryRun being set
 }
 
 // An Op is what happened in an Event.
@@ -76,6 +76,13 @@ const (
 	OpFail     Op = "fail"
 )
 
+// Progress is what a transfer has before it and behind it. It may be read at any time.
+type Progress struct {
+	Files, Bytes         atomic.Int64 // planned so far
+	DoneFiles, DoneBytes atomic.Int64
+	Complete             atomic.Bool // nothing more will be planned
+}
+
 // Stats counts what a transfer did.
 type Stats struct {
 	Files    int64 `json:"files"`
@@ -87,33 +94,4 @@ type Stats struct {
 	Listed   int64 `json:"listed"` // objects or files seen at the source
 	Requests int64 `json:"requests"`
 	Retries  int64 `json:"retries"`
-}
-
-// A Snapshot is the state of a local tree at one moment, for Options.Since.
-type Snapshot struct{}
-
-// Down makes the tree root hold what the store has under prefix. A prefix is a directory: "in" is "in/". It returns
-// what was done also beside an error; errors of several files are joined.
-func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *os.Root, o Options) (Stats, error) {
-	panic("to come")
-}
-
-// Up makes the store hold under prefix what the tree root has.
-func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix string, o Options) (Stats, error) {
-	panic("to come")
-}
-
-// DownFile fetches one object to name in root, which need not exist. It is what `aws s3 cp` does with one object.
-func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root *os.Root, name string, o Options) (Stats, error) {
-	panic("to come")
-}
-
-// UpFile sends one file.
-func (e *Engine) UpFile(ctx context.Context, root *os.Root, name string, st store.Store, key string, o Options) (Stats, error) {
-	panic("to come")
-}
-
-// Take records the state of the tree for a later Up with Since.
-func (e *Engine) Take(ctx context.Context, root *os.Root, o Options) (*Snapshot, error) {
-	panic("to come")
 }

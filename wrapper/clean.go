@@ -23,7 +23,12 @@ func (a *attempt) removeContainer(save context.Context) error {
 // removeRoot removes this attempt's tree and gives up the job's lock. With Keep the tree stays, without the private
 // inputs: those never outlive the job on the node.
 func (a *attempt) removeRoot() error {
-	defer a.lock.release()
+	defer func() {
+		a.lock.release()
+		if a.madePrefix {
+			_ = os.Remove(a.LocalPrefix) // only where nothing is in it
+		}
+	}()
 	if a.root == nil {
 		return nil
 	}
@@ -42,6 +47,11 @@ func (a *attempt) removeRoot() error {
 	_ = a.root.RemoveAll(ownDir)
 	if err := a.removePrivate(); err != nil {
 		return fmt.Errorf("removing private inputs: %w", err)
+	}
+	if who, ok := ownerOf(a.callerID()); ok && a.User == UserCaller && os.Geteuid() == 0 {
+		if err := a.give(".", who, true); err != nil {
+			return fmt.Errorf("giving the files to their caller: %w", err)
+		}
 	}
 	a.Log.Info().Str("dir", filepath.Clean(a.dir)).Msg("local files are kept")
 	return nil

@@ -16,11 +16,7 @@ import (
 // Describe makes the validated Job out of settings. lookup is ferry's environment, for --env NAME; nothing else of it is
 // read. The error's cause is CauseUsage and it names the flag, variable or key at fault. Nothing is touched.
 func Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
-	d := &describer{lookup: lookup, Job: Job{
-		LocalPrefix: "/local", Attempt: 1, User: UserImage, Network: "bridge", Stage: StageMount, Frozen: FrozenNever, RunsIn: EngineDocker,
-		Walltime: 24 * time.Hour, Grace: 25 * time.Second,
-		Files: Files{Stdout: "stdout.txt", Stderr: "stderr.txt", ExitCode: "exit_code.txt"},
-	}}
+	d := &describer{lookup: lookup, Job: defaults()}
 	known := map[string]bool{}
 	for _, o := range Options {
 		known[o.Name] = true
@@ -45,7 +41,37 @@ func Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
 	return d.complete()
 }
 
-// complete fills in what follows from other values and checks what no single value shows.
+func defaults() Job {
+	return Job{
+		LocalPrefix: "/local", Attempt: 1, User: UserImage, Network: "bridge", Stage: StageMount, Frozen: FrozenNever, RunsIn: EngineDocker,
+		Walltime: 24 * time.Hour, Grace: 25 * time.Second,
+		Files: Files{Stdout: "stdout.txt", Stderr: "stderr.txt", ExitCode: "exit_code.txt"},
+	}
+}
+
+// fill gives what was left out the value that follows from the rest.
+func (d *describer) fill() Job {
+	j := d.Job
+	if j.MetadataDir == "" {
+		j.MetadataDir = path.Join(j.Workdir, ".gp_metadata")
+	}
+	if j.Exec == "" {
+		j.Exec = path.Join(j.MetadataDir, "exec.sh")
+	}
+	if j.ID == "" {
+		sum := sha256.Sum256([]byte(j.Remote + "\x00" + j.Workdir))
+		j.ID = unusable.ReplaceAllString(path.Base(j.Workdir), "_") + "-" + hex.EncodeToString(sum[:4])
+		j.ID = strings.TrimLeft(j.ID, "._-")
+	}
+	for _, p := range []*string{&j.Files.Stdout, &j.Files.Stderr, &j.Files.ExitCode} {
+		if !strings.HasPrefix(*p, "/") {
+			*p = path.Join(j.MetadataDir, *p)
+		}
+	}
+	return j
+}
+
+// complete checks what no single value shows.
 func (d *describer) complete() (Job, error) {
 	j := d.Job
 	for _, need := range []struct{ value, flag, hint string }{
@@ -57,22 +83,7 @@ func (d *describer) complete() (Job, error) {
 			return Job{}, Fail(CauseUsage, need.hint, "--%s is missing (or FERRY_%s)", need.flag, EnvName(need.flag))
 		}
 	}
-	if j.MetadataDir == "" {
-		j.MetadataDir = path.Join(j.Workdir, ".gp_metadata")
-	}
-	if j.Exec == "" {
-		j.Exec = path.Join(j.MetadataDir, "exec.sh")
-	}
-	if j.ID == "" {
-		sum := sha256.Sum256([]byte(j.Remote + "\x00" + j.Workdir))
-		j.ID = unusable.ReplaceAllString(strings.TrimLeft(path.Base(j.Workdir), "."), "_") + "-" + hex.EncodeToString(sum[:4])
-		j.ID = strings.TrimLeft(j.ID, "_-")
-	}
-	for _, p := range []*string{&j.Files.Stdout, &j.Files.Stderr, &j.Files.ExitCode} {
-		if !strings.HasPrefix(*p, "/") {
-			*p = path.Join(j.MetadataDir, *p)
-		}
-	}
+	j = d.fill()
 	if err := j.checkDirs(); err != nil {
 		return Job{}, &Error{Cause: CauseUsage, Err: err}
 	}

@@ -2,6 +2,8 @@ package wrapper
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,7 +18,8 @@ import (
 const (
 	LabelJob     = "ferry.job"
 	LabelAttempt = "ferry.attempt"
-	LabelOwner   = "ferry.owner"
+	LabelOwner   = "ferry.owner" // what the engine's host calls the attempt's root
+	LabelKeep    = "ferry.keep"  // set where the container is to stay after the job
 )
 
 // defaultPIDs bounds the module's processes where nothing else does: far above what tools need, below what stops a node.
@@ -60,17 +63,25 @@ func (a *attempt) execOnNode() bool {
 	return slices.ContainsFunc(a.Mounts, func(m Mount) bool { return m.Host != "" && within(m.Path, a.Exec) })
 }
 
+func (a *attempt) labels() map[string]string {
+	l := map[string]string{LabelJob: a.ID, LabelAttempt: strconv.Itoa(a.Attempt), LabelOwner: a.host}
+	if a.Keep {
+		l[LabelKeep] = "true"
+	}
+	return l
+}
+
 // spec is the container to make.
 func (a *attempt) spec() engine.Spec {
 	return engine.Spec{
-		Name:    fmt.Sprintf("ferry-%s.%d", unusable.ReplaceAllString(a.ID, "_"), a.Attempt),
+		Name:    a.containerName(),
 		Image:   a.image,
 		Command: a.command(),
 		Env:     a.Env,
 		Workdir: a.Workdir,
 		User:    a.runAs(),
 		Mounts:  a.mounts(),
-		Labels:  map[string]string{LabelJob: a.ID, LabelAttempt: strconv.Itoa(a.Attempt), LabelOwner: a.host},
+		Labels:  a.labels(),
 		Network: a.Network,
 		CapAdd:  a.CapAdd,
 		Limits:  a.limits(),
@@ -87,6 +98,12 @@ func (a *attempt) command() []string {
 		return run
 	}
 	return append([]string{a.shell, "-c", a.Launch, "ferry"}, run...)
+}
+
+// containerName tells people which job it is; the hash keeps jobs of different local prefixes, which may have one id, apart.
+func (a *attempt) containerName() string {
+	sum := sha256.Sum256([]byte(a.host))
+	return fmt.Sprintf("ferry-%s.%d-%s", unusable.ReplaceAllString(a.ID, "_"), a.Attempt, hex.EncodeToString(sum[:4]))
 }
 
 // runAs is the user for the engine, "" for the image's own.

@@ -1,57 +1,114 @@
 package wrapper
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // A lock says that a ferry is alive and runs the job of this id on this node. The kernel gives it up when the process
-// ends, however it ends, and sees it across containers that mount the same directory.
+// ends, however it ends, and sees it across containers that mount the same directory. A lock file that nobody holds is
+// what a killed ferry left.
 type lock struct {
 	f    *os.File
 	path string
 }
 
-// lockDir is the folder of locks in the local prefix.
-const lockDir = ".ferry"
+// held is what stands in a lock file: what a later ferry must clean if this one is killed.
+type held struct {
+	Job  string `json:"job"`
+	Root string `json:"root"` // name of the attempt's root in the local prefix
+}
 
-// lockTries bounds the race with a ferry that removes the file while we open it.
-const lockTries = 100
+const (
+	lockDir    = ".ferry" // the folder of locks in the local prefix
+	lockSuffix = ".lock"
+	// lockWait is how long a job waits for its own lock: another ferry that cleans up after a dead attempt at the same
+	// job holds it for a moment.
+	lockWait  = 2 * time.Second
+	lockPause = 50 * time.Millisecond
+	// lockTries bounds the race with a ferry that removes the file while we open it.
+	lockTries = 100
+)
 
+// errHeld says that a living ferry holds the lock.
+var errHeld = errors.New("held by another ferry")
+
+// lockJob takes the lock of a job; one that runs already is refused.
 func lockJob(prefix, id string) (*lock, error) {
-	l := &lock{path: filepath.Join(prefix, lockDir, id+".lock")}
-	for range lockTries {
-		if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
-			return nil, diskCause(CauseUsage, "", fmt.Errorf("making the lock: %w", err))
+	file := filepath.Join(prefix, lockDir, id+lockSuffix)
+	for deadline := time.Now().Add(lockWait); ; time.Sleep(lockPause) {
+		l, err := takeLock(file)
+		if errors.Is(err, errHeld) && time.Now().Before(deadline) {
+			continue
 		}
-		f, err := os.OpenFile(l.path, os.O_CREATE|os.O_RDWR, 0o600)
+		if errors.Is(err, errHeld) {
+			return nil, Fail(CauseRefused, "give this one another --job-id", "job %q is %w", id, errRunning)
+		}
+		return l, diskCause(CauseUsage, "is the local prefix writable?", err)
+	}
+}
+
+// takeLock takes the lock in the file, or says errHeld at once.
+func takeLock(file string) (*lock, error) {
+	for range lockTries {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return nil, fmt.Errorf("making the lock: %w", err)
+		}
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // its folder was removed just now
 		}
 		if err != nil {
-			return nil, diskCause(CauseUsage, "", fmt.Errorf("making the lock: %w", err))
+			return nil, fmt.Errorf("making the lock: %w", err)
 		}
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 			f.Close()
-			return nil, Fail(CauseRefused, "give this one another --job-id", "job %q is running on this node already", id)
-		}
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("locking %q: %w", l.path, err)
+			if errors.Is(err, syscall.EWOULDBLOCK) {
+				return nil, errHeld
+			}
+			return nil, fmt.Errorf("locking %q: %w", file, err)
 		}
 		mine, err1 := f.Stat()
-		there, err2 := os.Stat(l.path)
+		there, err2 := os.Stat(file)
 		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
-			l.f = f
-			return l, nil
+			return &lock{f: f, path: file}, nil
 		}
 		f.Close() // removed between opening and locking
 	}
-	return nil, fmt.Errorf("locking %q: it keeps changing", l.path)
+	return nil, fmt.Errorf("locking %q: it keeps changing", file)
+}
+
+// heldMax bounds what is read of a lock file.
+const heldMax = 1 << 16
+
+// read is what the last holder wrote; the zero value where that is nothing usable.
+func (l *lock) read() (h held) {
+	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, heldMax))
+	if err != nil || json.Unmarshal(data, &h) != nil || h.Root != filepath.Base(h.Root) || strings.HasPrefix(h.Root, ".") {
+		return held{}
+	}
+	return h
+}
+
+func (l *lock) write(h held) error {
+	data, err := json.Marshal(h)
+	if err == nil {
+		err = l.f.Truncate(0)
+	}
+	if err == nil {
+		_, err = l.f.WriteAt(data, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %q: %w", l.path, err)
+	}
+	return nil
 }
 
 // release removes the lock, and the folder of locks where it was the last.

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/genepattern/ferry/wrapper/engine"
 )
@@ -22,28 +20,25 @@ func (a *attempt) conclude(failed error) Outcome {
 		a.note(path.Join(a.MetadataDir, codeName), strconv.Itoa(exit.Code)+"\n")
 	}
 	if n, ok := a.ownExitCode(); !ok || n != out.Code {
-		a.note(a.Files.ExitCode, fmt.Sprintf("{ \"exit_code\": %d }\n", out.Code))
+		a.note(a.Files.ExitCode, string(exitFile(out.Code)))
 	}
-	if out.Err != nil {
-		a.tell(out)
+	if out.Cause != CauseNone {
+		a.tellUser(out)
 	}
 	return out
 }
 
-// tell adds why the job ended to the module's errors, where its user looks.
-func (a *attempt) tell(out Outcome) {
-	line := "ferry: " + out.Err.Error() + "\n"
+// tellUser appends the reason to the module's stderr.txt, the one file that every user of a server looks into.
+func (a *attempt) tellUser(out Outcome) {
 	name := inRoot(a.Files.Stderr)
-	_ = a.root.MkdirAll(path.Dir(name), 0o755)
-	// A named pipe that the module put there must not hold ferry up.
-	f, err := a.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o644)
-	if err != nil {
-		a.note(a.Files.Stderr, line)
+	if st, err := a.root.Lstat(name); err != nil || !st.Mode().IsRegular() {
+		a.note(a.Files.Stderr, string(reasonLine(out)))
 		return
 	}
-	_, err = f.WriteString(line)
-	if e := f.Close(); err == nil {
-		err = e
+	f, err := a.root.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.Write(reasonLine(out))
+		f.Close()
 	}
 	if err != nil {
 		a.warn("writing %s: %v", a.Files.Stderr, err)

@@ -2,6 +2,7 @@ package wrapper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -25,6 +26,8 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return interrupted(ctx, err)
 	}
+	_, err = os.Lstat(a.LocalPrefix)
+	a.madePrefix = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(a.LocalPrefix, 0o755); err != nil {
 		return diskCause(CauseUsage, "choose another --local-prefix", fmt.Errorf("making the local prefix: %w", err))
 	}
@@ -33,15 +36,54 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 	}
 	name := fmt.Sprintf("%s.%d", a.ID, a.Attempt)
 	a.dir, a.host = filepath.Join(a.LocalPrefix, name), path.Join(hostPrefix, name)
+	if err := a.removeDead(ctx, a.lock.read()); err != nil {
+		return interrupted(ctx, err)
+	}
+	if err := a.lock.write(held{Job: a.ID, Root: name}); err != nil {
+		return diskCause(CauseInternal, "", err)
+	}
 	return a.makeRoot()
 }
 
-// makeRoot makes the attempt's root and the directories in it. Holding the job's lock, whatever is there is a dead
-// attempt's.
-func (a *attempt) makeRoot() error {
-	if err := os.RemoveAll(a.dir); err != nil {
-		return fmt.Errorf("removing what a dead attempt left: %w", err)
+// removeDead removes what a killed ferry left of this very job: holding the lock, whatever is there is a dead one's.
+func (a *attempt) removeDead(ctx context.Context, h held) error {
+	found, err := a.Engine.List(ctx, map[string]string{LabelJob: a.ID})
+	if err != nil {
+		return &Error{Cause: CauseEngine, Err: err}
 	}
+	dead := []Orphan{{Job: a.ID, Dir: existing(a.dir)}}
+	if h.Root != "" {
+		dead = append(dead, Orphan{Job: a.ID, Dir: existing(filepath.Join(a.LocalPrefix, h.Root))})
+	}
+	for _, c := range found {
+		if c.Labels[LabelKeep] != "" && !c.Running && c.Labels[LabelOwner] != a.host {
+			continue // left on purpose, by an earlier attempt
+		}
+		if path.Dir(c.Labels[LabelOwner]) == path.Dir(a.host) {
+			dead = append(dead, Orphan{Job: a.ID, Container: c.ID})
+			a.warn("a killed ferry left container %.12s of this job; it is removed", c.ID)
+		}
+	}
+	if err := removeOrphans(ctx, a.Engine, dead); err != nil {
+		return &Error{Cause: CauseEngine, Err: err}
+	}
+	return nil
+}
+
+// sweepOthers removes what killed ferries left of other jobs. It runs beside the job and never fails it.
+func (a *attempt) sweepOthers(ctx context.Context) error {
+	all, err := Orphans(ctx, a.Engine, a.LocalPrefix, path.Dir(a.host), true)
+	for _, o := range all {
+		a.Log.Warn().Stringer("orphan", o).Msg("removed what a killed ferry left")
+	}
+	if err != nil && ctx.Err() == nil {
+		a.Log.Warn().Err(err).Msg("removing what killed ferries left")
+	}
+	return nil
+}
+
+// makeRoot makes the attempt's root and the directories in it.
+func (a *attempt) makeRoot() error {
 	// Only ferry's own user passes the root; the module sees the directories in it by their mounts.
 	if err := os.Mkdir(a.dir, 0o700); err != nil {
 		return diskCause(CauseUsage, "", fmt.Errorf("making the attempt's root: %w", err))

@@ -45,14 +45,15 @@ type Outcome struct {
 type attempt struct {
 	Job
 	Deps
-	rec    *record
-	lock   *lock
-	root   *os.Root // <local prefix>/<job>.<attempt>
-	dir    string   // its path as ferry sees it
-	host   string   // its path as the engine's host sees it
-	self   *engine.Self
-	store  store.Store
-	prefix string
+	rec        *record
+	lock       *lock
+	root       *os.Root // <local prefix>/<job>.<attempt>
+	dir        string   // its path as ferry sees it
+	madePrefix bool     // the local prefix was not there before
+	host       string   // its path as the engine's host sees it
+	self       *engine.Self
+	store      store.Store
+	prefix     string
 
 	image     engine.Image
 	shell     string
@@ -81,7 +82,7 @@ func Run(work, save context.Context, job Job, deps Deps) Outcome {
 	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version), snaps: map[string]*ferrysync.Snapshot{}}
 	err := a.guard(func() error { return a.prepare(work) })
 	if err != nil {
-		return a.refuse(err)
+		return a.refuse(save, err)
 	}
 	err = a.guard(func() error { return a.life(work) })
 	return a.finish(save, err)
@@ -121,14 +122,6 @@ func (a *attempt) finish(save context.Context, failed error) Outcome {
 		a.Log.Warn().Err(err).Msg("local files are left")
 	}
 	return out
-}
-
-// refuse ends a job for which no place was made.
-func (a *attempt) refuse(err error) Outcome {
-	if e := a.guard(a.removeRoot); e != nil {
-		a.Log.Warn().Err(e).Msg("local files are left")
-	}
-	return outcomeOf(err)
 }
 
 func outcomeOf(err error) Outcome {

@@ -26,6 +26,7 @@ func (a *attempt) fetch(work context.Context) error {
 			}
 		})
 	}
+	wg.Go(func() { _ = a.guard(func() error { return a.sweepOthers(ctx) }) })
 	run("pull", a.pull)
 	run("stage-in", a.stageIn)
 	wg.Wait()

@@ -1,0 +1,36 @@
+# Sourced by the other scripts: how they speak, and what they need of the system.
+# shellcheck shell=sh
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+	say "$(basename "$0"): $*"
+	exit 1
+}
+
+# as_root runs a command as root, asking for sudo only where it has to.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "needs root (or sudo) to run: $*"
+	fi
+}
+
+is_debian() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
+
+# packages installs those of the named Debian packages that are missing.
+packages() {
+	missing=
+	for package; do
+		status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+		[ "$status" = installed ] || missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	say "installing$missing"
+	as_root apt-get -qq -o Acquire::Retries=3 update >&2 || die "apt-get update did not work"
+	# shellcheck disable=SC2086 # a list of words
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
+		install -y --no-install-recommends $missing >&2 || die "apt-get could not install$missing"
+}

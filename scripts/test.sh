@@ -1,0 +1,39 @@
+#!/bin/sh
+# The whole gate: formatting, vet, and every test against a real S3 server and a real Docker engine, both of which it
+# sets up itself. A test that is skipped is a failure. test.sh [PACKAGE...] tests only those packages.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+command -v go >/dev/null || die "needs Go 1.26 or later; see https://go.dev/doc/install"
+export CI=true                # what a test requires must be there: see internal/testenv
+export GOFLAGS=-buildvcs=false # the version comes from scripts/version.sh
+MODULES="tools/s3server"      # besides the main one
+
+if is_debian; then
+	# Module images are made of the first two; the race detector needs the C compiler.
+	packages busybox-static bash-static gcc libc6-dev
+fi
+engine=$(scripts/engine.sh start)
+case $engine in
+started*) trap 'scripts/engine.sh stop' EXIT ;; # one that was there already is not ours to stop
+esac
+trap 'exit 130' INT TERM
+DOCKER_HOST=${engine#* }
+export DOCKER_HOST
+
+say "gofmt, go vet"
+unformatted=$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)
+[ -z "$unformatted" ] || die "these files need gofmt:
+$unformatted"
+go vet ./...
+for module in $MODULES; do
+	(cd "$module" && go vet ./... && go mod verify >/dev/null)
+done
+
+say "go test"
+mkdir -p bin
+go build -o bin/testreport ./tools/testreport
+[ $# -gt 0 ] || set -- ./...
+# -count=1: what is tested against is not only the code.
+go test -json -race -count=1 -timeout 9m "$@" 2>&1 | bin/testreport

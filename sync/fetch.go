@@ -1,0 +1,157 @@
+package sync
+
+import (
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"encoding/base64"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/checksum"
+)
+
+// errChecksum is content that is not what the store's checksum says.
+var errChecksum = errors.New("content does not match the store's checksum")
+
+// Buffers: an object that fits into a small one is verified before a byte of it reaches the disk.
+const (
+	smallBuffer = 64 << 10
+	largeBuffer = 256 << 10
+)
+
+var (
+	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
+	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
+)
+
+// fetchOnce downloads the object, which must have the tag unless it is "", and returns its size.
+func (t *transfer) fetchOnce(f fetch, etag string) (size int64, err error) {
+	r, err := t.st.Open(t.ctx, f.obj.Key, store.OpenOptions{ETag: etag})
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	if etag != "" { // the listing knows the time better than the header
+		r.ModTime = f.obj.ModTime
+	}
+	switch {
+	case isDir(f.path):
+		return 0, t.fetchDir(f, r)
+	case r.Size <= smallBuffer:
+		return r.Size, t.fetchSmall(f, r)
+	}
+	return r.Size, t.fetchLarge(f, r)
+}
+
+func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
+	buf := smallBuffers.Get().(*[smallBuffer]byte)
+	defer smallBuffers.Put(buf)
+	b := buf[:r.Size]
+	if _, err := io.ReadFull(r, b); err != nil {
+		return t.readError(f, err)
+	}
+	if r.Sum.Algorithm != checksum.None && checksum.Of(r.Sum.Algorithm, b) != r.Sum {
+		return t.readError(f, errChecksum)
+	}
+	file, err := t.tree.Create(f.path)
+	if err != nil {
+		return notWritable(f.path, err)
+	}
+	if len(b) > 0 {
+		if _, err := file.Write(b); err != nil {
+			file.Abort()
+			return err
+		}
+	}
+	t.moved(r.Size)
+	return t.commit(f, file, r)
+}
+
+func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
+	file, err := t.tree.Create(f.path)
+	if err != nil {
+		return notWritable(f.path, err)
+	}
+	buf := largeBuffers.Get().(*[largeBuffer]byte)
+	defer largeBuffers.Put(buf)
+	var sum hash.Hash
+	if sum = checksum.New(r.Sum.Algorithm); sum == nil {
+		sum = noHash{}
+	}
+	for left := r.Size; left > 0; {
+		n, err := r.Read(buf[:min(left, largeBuffer)])
+		sum.Write(buf[:n])
+		if n > 0 {
+			if _, err := file.Write(buf[:n]); err != nil {
+				file.Abort()
+				return err
+			}
+		}
+		left -= int64(n)
+		t.moved(int64(n))
+		if err != nil && left > 0 {
+			file.Abort()
+			return t.readError(f, err)
+		}
+	}
+	if r.Sum.Algorithm != checksum.None && base64.StdEncoding.EncodeToString(sum.Sum(nil)) != r.Sum.Value {
+		file.Abort()
+		return t.readError(f, errChecksum)
+	}
+	return t.commit(f, file, r)
+}
+
+// noHash stands where there is nothing to verify.
+type noHash struct{ hash.Hash }
+
+func (noHash) Write(p []byte) (int, error) { return len(p), nil }
+
+// readError names the object, unless the store has done so.
+func (t *transfer) readError(f fetch, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errChecksum) {
+		return fmt.Errorf("reading %s: %w", strconv.Quote(t.st.URL(f.obj.Key)), err)
+	}
+	return err
+}
+
+// moved counts bytes as they pass.
+func (t *transfer) moved(n int64) {
+	t.o.Progress.DoneBytes.Add(n)
+	t.e.lim.add(n)
+}
+
+// commit gives a file its attributes and its name.
+func (t *transfer) commit(f fetch, file *tree.File, r *store.Reader) error {
+	return file.Commit(t.attributes(r))
+}
+
+func (t *transfer) attributes(r *store.Reader) tree.Attributes {
+	a := tree.Attributes{ModTime: r.ModTime}
+	if t.o.Preserve {
+		a.Perm, a.HasPerm = r.Meta.Perm()
+		if m, ok := r.Meta.ModTime(); ok {
+			a.ModTime = m
+		}
+		a.Mark = markOf(r.Object, a.ModTime)
+	}
+	return a
+}
+
+// fetchDir makes an empty directory.
+func (t *transfer) fetchDir(f fetch, r *store.Reader) error {
+	var mod time.Time
+	perm, ok := r.Meta.Perm()
+	if !ok {
+		perm = 0
+	}
+	if m, ok := r.Meta.ModTime(); ok {
+		mod = m
+	}
+	return t.tree.MakeDir(f.path[:len(f.path)-1], perm, mod)
+}

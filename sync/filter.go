@@ -1,0 +1,97 @@
+package sync
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// included decides by the filters in order: the last that matches wins, and what none matches is included.
+func included(filters []Filter, path string) bool {
+	for i := len(filters) - 1; i >= 0; i-- {
+		if Match(filters[i].Pattern, path) {
+			return filters[i].Include
+		}
+	}
+	return true
+}
+
+// Match says whether path, relative to the tree, matches the pattern as the AWS CLI does it, that is, as Python's
+// fnmatch does: "*" is any text, slashes too; "?" any one character; "[seq]" one of seq, which may have ranges; "[!seq]"
+// one that is not; "[" without its end stands for itself, as all else. A character is a code point, or a byte that is
+// no UTF-8. It takes no longer than the product of the two lengths.
+func Match(pattern, path string) bool {
+	p, s := 0, 0
+	star, mark := -1, 0 // where the last "*" ended, and what it has taken
+	for s < len(path) {
+		if p < len(pattern) && pattern[p] == '*' {
+			p++
+			star, mark = p, s
+			continue
+		}
+		if p < len(pattern) {
+			if pn, sn, ok := matchOne(pattern[p:], path[s:]); ok {
+				p += pn
+				s += sn
+				continue
+			}
+		}
+		if star < 0 {
+			return false
+		}
+		_, n := utf8.DecodeRuneInString(path[mark:])
+		mark += n
+		p, s = star, mark
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// matchOne matches the first element of pattern, which is no "*", to the first character of path. It says how long both
+// are.
+func matchOne(pattern, path string) (pn, sn int, ok bool) {
+	c, sn := utf8.DecodeRuneInString(path)
+	switch pattern[0] {
+	case '?':
+		return 1, sn, true
+	case '[':
+		if end := setEnd(pattern); end > 0 {
+			return end + 1, sn, inSet(pattern[1:end], c)
+		}
+	}
+	pc, pn := utf8.DecodeRuneInString(pattern)
+	return pn, sn, pc == c && (pc != utf8.RuneError || pattern[:pn] == path[:sn])
+}
+
+// setEnd is where the "]" of the set that pattern begins with is; 0 where there is none. A "]" right at the beginning
+// is a member.
+func setEnd(pattern string) int {
+	i := 1
+	if i < len(pattern) && pattern[i] == '!' {
+		i++
+	}
+	if i < len(pattern) && pattern[i] == ']' {
+		i++
+	}
+	if n := strings.IndexByte(pattern[i:], ']'); n >= 0 {
+		return i + n
+	}
+	return 0
+}
+
+// inSet says whether c is in the set, given without its brackets.
+func inSet(set string, c rune) bool {
+	set, negated := strings.CutPrefix(set, "!")
+	found := false
+	for len(set) > 0 {
+		lo, n := utf8.DecodeRuneInString(set)
+		set = set[n:]
+		hi := lo
+		if len(set) > 1 && set[0] == '-' {
+			hi, n = utf8.DecodeRuneInString(set[1:])
+			set = set[1+n:]
+		}
+		if lo <= c && c <= hi {
+			found = true
+		}
+	}
+	return found != negated
+}

@@ -1,0 +1,82 @@
+package sync
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
+)
+
+// maxName is the longest name of a file on Linux, in bytes.
+const maxName = 255
+
+// maxKey is the longest key S3 takes, in bytes.
+const maxKey = 1024
+
+// dirPrefix makes a key prefix a directory's: "in" is "in/", so that it never matches "in2/".
+func dirPrefix(prefix string) string {
+	if prefix == "" || strings.HasSuffix(prefix, "/") {
+		return prefix
+	}
+	return prefix + "/"
+}
+
+// checkPath says why the part of a key behind the prefix cannot be the path of a file, or of a directory where it ends
+// with a slash.
+func checkPath(rel string) error {
+	if strings.IndexByte(rel, 0) >= 0 {
+		return refusal("has a NUL byte")
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(rel, "/"), "/") {
+		switch {
+		case name == "" && strings.HasPrefix(rel, "/"):
+			return refusal("begins with a slash")
+		case name == "":
+			return refusal("has two slashes in a row")
+		case name == "." || name == "..":
+			return refusal("would leave its directory by " + strconv.Quote(name))
+		case len(name) > maxName:
+			return refusal("has a name of over 255 bytes")
+		case tree.IsTemp(name):
+			return refusal("has a name kept for files being written")
+		}
+	}
+	return nil
+}
+
+// checkKey says why a file's key cannot be one of an object.
+func checkKey(key string) error {
+	switch {
+	case !utf8.ValidString(key):
+		return refusal("is not UTF-8")
+	case len(key) > maxKey:
+		return refusal("would have a key of over 1024 bytes")
+	}
+	return nil
+}
+
+func refusal(why string) error { return fmt.Errorf("%w: %s", ErrRefused, why) }
+
+// clashes notices keys that cannot both be files: "a" and "a/b". Keys come in order, so all that begin with a key follow
+// it before any other, and only those that the present key begins with are kept: no more than it has bytes.
+type clashes struct{ open []string }
+
+// add takes the next path and says which earlier one it clashes with, if any; then it is not kept.
+func (c *clashes) add(path string) (with string, clash bool) {
+	n := len(c.open)
+	for n > 0 && !strings.HasPrefix(path, c.open[n-1]) {
+		n--
+	}
+	c.open = c.open[:n]
+	for _, o := range c.open {
+		if path[len(o)] == '/' {
+			return o, true
+		}
+	}
+	if !strings.HasSuffix(path, "/") {
+		c.open = append(c.open, path)
+	}
+	return "", false
+}

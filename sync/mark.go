@@ -1,0 +1,56 @@
+package sync
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// markOf is what a fetched file remembers: which object it was, and how the file was then. With times restored from
+// metadata, nothing else tells whether either changed since. The object's time counts in seconds, because the header of
+// an answer has no more. 256 bytes hold the longest.
+func markOf(o store.Object, local time.Time) []byte {
+	if o.ETag == "" || len(o.ETag) > 150 {
+		return nil
+	}
+	b := append([]byte("1 "), o.ETag...)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, o.Size, 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, o.ModTime.Unix(), 10)
+	b = append(b, ' ')
+	return strconv.AppendInt(b, local.UnixNano(), 10)
+}
+
+// A verdict is what a mark says.
+type verdict int
+
+const (
+	unknown      verdict = iota // there is no mark
+	same                        // neither changed
+	changedHere                 // the file is not as it was fetched
+	changedThere                // the object is not the one that was fetched
+)
+
+// judge compares the file's mark with the object and the file.
+func judge(e *tree.Entry, o store.Object) verdict {
+	m := e.Mark()
+	if m == nil {
+		return unknown
+	}
+	if bytes.Equal(m, markOf(o, e.ModTime)) {
+		return same
+	}
+	i := bytes.LastIndexByte(m, ' ')
+	n, err := strconv.ParseInt(string(m[i+1:]), 10, 64)
+	if err != nil {
+		return unknown
+	}
+	if n != e.ModTime.UnixNano() {
+		return changedHere
+	}
+	return changedThere
+}

@@ -1,0 +1,72 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// DownFile fetches one object to name in root, which need not exist. It is what `aws s3 cp` does with one object.
+func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root *os.Root, name string, o Options) (Stats, error) {
+	t := e.begin(ctx, st, root, o)
+	t.listed.Add(1)
+	if err := checkPath(name); err != nil || isDir(name) {
+		if err == nil {
+			err = refusal("is a directory's")
+		}
+		t.refuse(key, name, fmt.Errorf("path %s %w", strconv.Quote(name), err), true)
+		return t.end(ctx)
+	}
+	t.o.Progress.Files.Add(1)
+	t.o.Progress.Complete.Store(true)
+	f := fetch{obj: store.Object{Key: key}, path: name, why: "asked for"}
+	if o.DryRun {
+		t.done(OpDownload, key, name, 0, f.why)
+		return t.end(ctx)
+	}
+	if err := e.lim.acquire(t.ctx); err != nil {
+		t.fail(key, name, err)
+		return t.end(ctx)
+	}
+	t.download(f)
+	e.lim.release(1)
+	return t.end(ctx)
+}
+
+// UpFile sends one file. A symlink is followed within root.
+func (e *Engine) UpFile(ctx context.Context, root *os.Root, name string, st store.Store, key string, o Options) (Stats, error) {
+	t := e.begin(ctx, st, root, o)
+	t.listed.Add(1)
+	if err := checkKey(key); err != nil {
+		t.refuse(key, name, fmt.Errorf("file %s %w", strconv.Quote(name), err), true)
+		return t.end(ctx)
+	}
+	info, err := root.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a file")
+	}
+	if err != nil {
+		t.fail(key, name, fmt.Errorf("reading %s: %w", strconv.Quote(name), tree.Cause(err)))
+		return t.end(ctx)
+	}
+	t.o.Progress.Files.Add(1)
+	t.o.Progress.Bytes.Add(info.Size())
+	t.o.Progress.Complete.Store(true)
+	s := send{key: key, path: name, file: tree.Entry{Path: name, Link: true}, why: "asked for"}
+	if o.DryRun {
+		t.done(OpUpload, key, name, info.Size(), s.why)
+		return t.end(ctx)
+	}
+	if err := e.lim.acquire(t.ctx); err != nil {
+		t.fail(key, name, err)
+		return t.end(ctx)
+	}
+	t.upload(s)
+	e.lim.release(1)
+	return t.end(ctx)
+}

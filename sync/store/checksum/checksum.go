@@ -1,0 +1,99 @@
+// Package checksum computes and combines the checksums that stores keep of objects.
+package checksum
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"hash"
+	"hash/crc32"
+
+	"github.com/minio/crc64nvme"
+)
+
+// An Algorithm is named as S3 names it in lower case, which is how the headers x-amz-checksum-… end.
+type Algorithm string
+
+// The algorithms. The CRCs can be combined: that of a whole is made from those of its parts.
+const (
+	None      Algorithm = ""
+	CRC32     Algorithm = "crc32"
+	CRC32C    Algorithm = "crc32c"
+	CRC64NVME Algorithm = "crc64nvme"
+	SHA1      Algorithm = "sha1"
+	SHA256    Algorithm = "sha256"
+)
+
+// Algorithms are all known ones, the cheapest to verify first.
+var Algorithms = []Algorithm{CRC32C, CRC32, CRC64NVME, SHA1, SHA256}
+
+// A Sum is the checksum of a whole object. The zero Sum is that nothing is known.
+type Sum struct {
+	Algorithm Algorithm
+	Value     string // base64 of the big-endian bytes, as the headers have it
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// New is a hash for the algorithm, nil for None and unknown ones.
+func New(a Algorithm) hash.Hash {
+	switch a {
+	case CRC32:
+		return crc32.NewIEEE()
+	case CRC32C:
+		return crc32.New(castagnoli)
+	case CRC64NVME:
+		return crc64nvme.New()
+	case SHA1:
+		return sha1.New()
+	case SHA256:
+		return sha256.New()
+	}
+	return nil
+}
+
+// Of is the sum of b. For None it is the zero Sum.
+func Of(a Algorithm, b []byte) Sum {
+	switch a {
+	case CRC32:
+		return FromCRC(a, uint64(crc32.ChecksumIEEE(b)))
+	case CRC32C:
+		return FromCRC(a, uint64(crc32.Checksum(b, castagnoli)))
+	case CRC64NVME:
+		return FromCRC(a, crc64nvme.Checksum(b))
+	}
+	h := New(a)
+	if h == nil {
+		return Sum{}
+	}
+	h.Write(b)
+	return Sum{a, base64.StdEncoding.EncodeToString(h.Sum(nil))}
+}
+
+// Combines says whether the algorithm is one that Update and Combine know.
+func (a Algorithm) Combines() bool { return a == CRC32 || a == CRC32C || a == CRC64NVME }
+
+// Update is the CRC of what crc is of with b appended. 0 is the CRC of nothing.
+func Update(a Algorithm, crc uint64, b []byte) uint64 {
+	switch a {
+	case CRC32:
+		return uint64(crc32.Update(uint32(crc), crc32.IEEETable, b))
+	case CRC32C:
+		return uint64(crc32.Update(uint32(crc), castagnoli, b))
+	case CRC64NVME:
+		return crc64nvme.Update(crc, b)
+	}
+	return 0
+}
+
+// FromCRC is the Sum with the value crc.
+func FromCRC(a Algorithm, crc uint64) Sum {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], crc)
+	v := b[:]
+	if a != CRC64NVME {
+		v = b[4:]
+	}
+	return Sum{a, base64.StdEncoding.EncodeToString(v)}
+}

@@ -1,0 +1,76 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/genepattern/ferry/sync/store"
+)
+
+func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// maxDelete is how many keys one request removes at most.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+const maxDelete = 1000
+
+// Delete removes the keys.
+func (s *Store) Delete(ctx context.Context, keys []string) error {
+	failed := map[string]error{}
+	for batch := range slices.Chunk(keys, maxDelete) {
+		if err := s.deleteBatch(ctx, batch, failed); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return &store.DeleteError{Keys: failed}
+	}
+	return nil
+}
+
+func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[string]error) error {
+	var doc bytes.Buffer
+	doc.WriteString(`<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>`)
+	for _, k := range keys {
+		doc.WriteString("<Object><Key>")
+		quotedXML(&doc, k)
+		doc.WriteString("</Key></Object>")
+	}
+	doc.WriteString("</Delete>")
+	hash, sum := sha256.Sum256(doc.Bytes()), md5.Sum(doc.Bytes())
+	r := request{op: "deleting", method: http.MethodPost, query: "delete=", sha256: hex.EncodeToString(hash[:]), want: http.StatusOK,
+		about: keys[0], length: int64(doc.Len()), header: http.Header{"Content-Md5": {base64Of(sum[:])}, "Content-Type": {"application/xml"}},
+		body: func() io.ReadCloser { return io.NopCloser(bytes.NewReader(doc.Bytes())) }}
+	var result struct {
+		Error []struct{ Key, Code, Message string }
+	}
+	err := s.send(ctx, &r, func(resp *http.Response) error {
+		defer resp.Body.Close()
+		if err := xml.NewDecoder(resp.Body).Decode(&result); err != nil {
+			return s.sendError(ctx, r.op, r.about, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range result.Error {
+		if e.Code != "NoSuchKey" {
+			err := &Error{Op: "deleting", URL: s.URL(e.Key), Code: e.Code, Message: e.Message, Status: http.StatusOK}
+			err.Kind = kindOf(err)
+			if e.Code == "AccessDenied" {
+				err.Kind = store.ErrDenied
+			}
+			failed[e.Key] = fmt.Errorf("%w", err)
+		}
+	}
+	return nil
+}

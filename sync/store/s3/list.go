@@ -1,0 +1,89 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// List yields the objects under prefix. The next page is asked for while one is being read, so memory holds two.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object, error] {
+	return func(yield func(store.Object, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		pages := make(chan listPage)
+		var failed error // written before pages is closed
+		go func() {
+			defer close(pages)
+			failed = s.listPages(ctx, prefix, pages)
+		}()
+		defer func() { // the goroutine never outlives the loop
+			cancel()
+			for range pages {
+			}
+		}()
+		last := ""
+		for page := range pages {
+			for _, o := range page.objects {
+				if o.Key <= last && last != "" {
+					yield(store.Object{}, &Error{Op: "listing", URL: s.URL(prefix), Kind: store.ErrOrder})
+					return
+				}
+				last = o.Key
+				if !yield(o, nil) {
+					return
+				}
+			}
+		}
+		if failed != nil {
+			yield(store.Object{}, failed)
+		}
+	}
+}
+
+func (s *Store) listPages(ctx context.Context, prefix string, pages chan<- listPage) error {
+	token := ""
+	for {
+		page, err := s.listPage(ctx, prefix, token)
+		if err != nil {
+			return err
+		}
+		select {
+		case pages <- page:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if !page.more {
+			return nil
+		}
+		token = page.next
+	}
+}
+
+// listPage asks for up to 1000 objects, the most S3 gives.
+func (s *Store) listPage(ctx context.Context, prefix, token string) (page listPage, err error) {
+	var q []byte
+	if token != "" {
+		q = append(appendEscaped(append(q, "continuation-token="...), token, false), '&')
+	}
+	q = append(q, "encoding-type=url&list-type=2&prefix="...)
+	q = appendEscaped(q, prefix, false)
+	r := request{op: "listing", method: http.MethodGet, query: string(q), sha256: emptyPayload, want: http.StatusOK, about: prefix}
+	err = s.send(ctx, &r, func(resp *http.Response) error {
+		defer resp.Body.Close()
+		var b bytes.Buffer
+		if resp.ContentLength > 0 {
+			b.Grow(int(min(resp.ContentLength, 1<<22)) + bytes.MinRead)
+		}
+		if _, err := b.ReadFrom(resp.Body); err != nil {
+			return s.sendError(ctx, r.op, prefix, err)
+		}
+		if page, err = parseList(b.Bytes()); err != nil {
+			return &Error{Op: r.op, URL: s.URL(prefix), Err: err}
+		}
+		return nil
+	})
+	return page, err
+}

@@ -1,0 +1,112 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/checksum"
+)
+
+// Put stores an object: by one request, or in parts where it is larger than one.
+func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
+	if s.problem != nil {
+		return store.Object{}, s.problem
+	}
+	if b.Len() > s.partSize {
+		return s.putParts(ctx, key, b, o)
+	}
+	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+2)}
+	for k, v := range o.Meta {
+		r.header[http.CanonicalHeaderKey("X-Amz-Meta-"+k)] = []string{v}
+	}
+	sum, err := s.digest(b, &r)
+	if err != nil {
+		return store.Object{}, &Error{Op: r.op, URL: s.URL(key), Err: err}
+	}
+	if sum.Algorithm != checksum.None {
+		r.header[http.CanonicalHeaderKey("X-Amz-Checksum-"+string(sum.Algorithm))] = []string{sum.Value}
+	}
+	if r.length > 0 {
+		r.body = func() io.ReadCloser { return &sender{r: b.Reader(), sent: o.Sent} }
+	}
+	put := store.Object{Key: key, Size: b.Len(), ModTime: time.Now()}
+	err = s.send(ctx, &r, func(resp *http.Response) error {
+		put.ETag = etagOf(resp)
+		_, err := io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			return s.sendError(ctx, r.op, key, err)
+		}
+		return nil
+	})
+	return put, err
+}
+
+// digest makes what verifies the body: the hash in the signature, or a checksum.
+func (s *Store) digest(b store.Body, r *request) (checksum.Sum, error) {
+	if s.unsigned {
+		r.sha256 = unsignedPayload
+		if b.At == nil {
+			return checksum.Of(s.upload, b.Bytes), nil
+		}
+		h := checksum.New(s.upload)
+		if _, err := io.Copy(h, b.Reader()); err != nil {
+			return checksum.Sum{}, err
+		}
+		return checksum.Sum{Algorithm: s.upload, Value: base64Of(h.Sum(nil))}, nil
+	}
+	if b.At == nil {
+		sum := sha256.Sum256(b.Bytes)
+		r.sha256 = hex.EncodeToString(sum[:])
+		return checksum.Sum{}, nil
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, b.Reader()); err != nil {
+		return checksum.Sum{}, err
+	}
+	r.sha256 = hex.EncodeToString(h.Sum(nil))
+	return checksum.Sum{}, nil
+}
+
+// A sender tells of the bytes that leave. It hides the reader's WriteTo, whose use would count nothing.
+type sender struct {
+	r    io.Reader
+	sent func(int64)
+}
+
+func (s *sender) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if s.sent != nil && n > 0 {
+		s.sent(int64(n))
+	}
+	return n, err
+}
+
+func (s *sender) Close() error { return nil }
+
+// quotedXML escapes text for an element.
+func quotedXML(b *bytes.Buffer, text string) {
+	for _, r := range text {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '>':
+			b.WriteString("&gt;")
+		case r == '&':
+			b.WriteString("&amp;")
+		case r < ' ':
+			b.WriteString("&#x")
+			b.WriteString(strings.ToUpper(string("0123456789abcdef"[r>>4]) + string("0123456789abcdef"[r&15])))
+			b.WriteString(";")
+		default:
+			b.WriteRune(r)
+		}
+	}
+}

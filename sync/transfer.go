@@ -1,0 +1,161 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// A transfer is one call of Down or Up.
+type transfer struct {
+	e     *Engine
+	o     Options
+	st    store.Store
+	tree  *tree.Tree
+	count store.Counter
+	stop  context.CancelCauseFunc
+	ctx   context.Context
+
+	files, bytes, skipped, deleted, refused, failed, listed atomic.Int64
+
+	mu         sync.Mutex
+	errs       []error
+	more       int   // errors beyond those kept
+	fatal      error // what stopped it all
+	incomplete bool  // source or destination could not be seen whole: nothing is deleted
+	throttled  atomic.Int64
+}
+
+// maxErrors is how many errors are kept for the error that a transfer returns; each was in an Event.
+const maxErrors = 10
+
+func (e *Engine) begin(ctx context.Context, st store.Store, root *os.Root, o Options) *transfer {
+	t := &transfer{e: e, o: o, st: st, tree: tree.New(root)}
+	ctx, t.stop = context.WithCancelCause(ctx)
+	t.ctx = store.WithCounter(ctx, &t.count)
+	if t.o.Progress == nil {
+		t.o.Progress = new(Progress)
+	}
+	return t
+}
+
+// end is what the transfer returns.
+func (t *transfer) end(outer context.Context) (Stats, error) {
+	t.stop(nil)
+	t.tree.Close()
+	s := Stats{
+		Files: t.files.Load(), Bytes: t.bytes.Load(), Skipped: t.skipped.Load(), Deleted: t.deleted.Load(),
+		Refused: t.refused.Load(), Failed: t.failed.Load(), Listed: t.listed.Load(),
+		Requests: t.count.Requests.Load(), Retries: t.count.Retries.Load(),
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if outer.Err() != nil {
+		return s, context.Cause(outer)
+	}
+	if t.fatal != nil {
+		return s, t.fatal
+	}
+	if t.more > 0 {
+		t.errs = append(t.errs, fmt.Errorf("and %d more", t.more))
+	}
+	return s, errors.Join(t.errs...)
+}
+
+// event tells the caller.
+func (t *transfer) event(e Event) {
+	if t.o.Event != nil {
+		t.o.Event(e)
+	}
+}
+
+// skip counts a file that needs nothing.
+func (t *transfer) skip(key, path string, size int64, why string) {
+	t.skipped.Add(1)
+	if t.o.Event != nil {
+		t.event(Event{Op: OpSkip, Key: key, Path: path, Size: size, Why: why})
+	}
+}
+
+// fail counts and keeps an error of one file, and stops everything where no other file could fare better.
+func (t *transfer) fail(key, path string, err error) {
+	if t.ctx.Err() != nil && errors.Is(err, context.Cause(t.ctx)) {
+		return // it was stopped; why is told once
+	}
+	t.failed.Add(1)
+	t.keep(err)
+	t.event(Event{Op: OpFail, Key: key, Path: path, Err: err})
+	if stops(err) {
+		t.halt(err)
+	}
+}
+
+// refuse counts a file that policy leaves out. down says that it is an error: something the caller asked for is missing.
+func (t *transfer) refuse(key, path string, err error, isError bool) {
+	t.refused.Add(1)
+	if isError {
+		t.keep(err)
+	}
+	t.event(Event{Op: OpRefuse, Key: key, Path: path, Err: err})
+}
+
+func (t *transfer) keep(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.errs) < maxErrors {
+		t.errs = append(t.errs, err)
+	} else {
+		t.more++
+	}
+}
+
+// halt stops the transfer.
+func (t *transfer) halt(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fatal == nil {
+		t.fatal = err
+		t.stop(errStopped)
+	}
+}
+
+var errStopped = errors.New("transfer stopped")
+
+// partial notes that a listing or walk missed something.
+func (t *transfer) partial() {
+	t.mu.Lock()
+	t.incomplete = true
+	t.mu.Unlock()
+}
+
+// stops says whether an error of one file is one of all files.
+func stops(err error) bool {
+	for _, e := range []error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, errNotWritable,
+		store.ErrNoBucket, store.ErrCredentials, store.ErrRegion, store.ErrUnreachable,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// errNotWritable is a root in which nothing can be made.
+var errNotWritable = errors.New("destination is not writable")
+
+// notWritable makes err errNotWritable, too, where it is one of the root itself.
+func notWritable(path string, err error) error {
+	if dir, _ := tree.Split(path); dir == "" && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", errNotWritable, err)
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package wrapper
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// A Check is one line of what Doctor found.
+type Check struct {
+	Name   string `json:"check"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint,omitempty"` // what to do where it is not ok
+}
+
+const (
+	// checkTime bounds one check: a doctor that hangs tells nothing.
+	checkTime = 30 * time.Second
+	// maxSkew is where S3 begins to refuse requests: 15 minutes
+	// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, RequestTimeTooSkewed); a third of it is worth a word.
+	maxSkew = 5 * time.Minute
+	// lowDisk is what few jobs get by with.
+	lowDisk = 1 << 30
+)
+
+// Doctor checks what a job with this remote root and local prefix would need of this node, and changes nothing but one
+// object that it writes and removes again. remote may be "". More checks are run after its own.
+func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...func(context.Context) Check) []Check {
+	d := &doctor{attempt: attempt{Job: Job{Remote: remote, LocalPrefix: localPrefix, Stage: StageMount}, Deps: deps, rec: newRecord(Job{}, "")}}
+	checks := []func(context.Context) Check{d.engine, d.hostPath, d.disk}
+	if remote != "" {
+		checks = append(checks, d.list, d.readWrite, d.clock)
+	}
+	checks = append(checks, d.orphans)
+	var all []Check
+	for _, c := range append(checks, more...) {
+		ctx, cancel := context.WithTimeout(ctx, checkTime)
+		all = append(all, c(ctx))
+		cancel()
+	}
+	return all
+}
+
+// doctor carries from one check to the next what it learned.
+type doctor struct {
+	attempt
+	hostPrefix string
+	skew       *time.Duration
+}
+
+func bad(name string, err error, hint string) Check {
+	if h := HintOf(err); h != "" {
+		hint = h
+	}
+	return Check{Name: name, Detail: err.Error(), Hint: hint}
+}
+
+func good(name, format string, args ...any) Check {
+	return Check{Name: name, OK: true, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (d *doctor) engine(ctx context.Context) Check {
+	info, err := d.Engine.Info(ctx)
+	if err != nil {
+		return bad("engine", err, "mount the engine's socket: -v /var/run/docker.sock:/var/run/docker.sock")
+	}
+	return good("engine", "%s %s", info.Name, info.Version)
+}
+
+func (d *doctor) hostPath(ctx context.Context) Check {
+	host, err := d.findHost(ctx)
+	if err != nil {
+		return bad("host path", err, "")
+	}
+	d.hostPrefix = host
+	if d.self == nil {
+		return good("host path", "ferry runs on the host; modules see %s", host)
+	}
+	return good("host path", "ferry runs in container %.12s; %s is %s on the host", d.self.ID, d.LocalPrefix, host)
+}
+
+// disk checks the nearest folder above the local prefix that is there: ferry would make the rest.
+func (d *doctor) disk(context.Context) Check {
+	dir := d.LocalPrefix
+	for {
+		if st, err := os.Stat(dir); err == nil {
+			if !st.IsDir() {
+				return bad("local prefix", fmt.Errorf("%s is not a directory", dir), "choose another --local-prefix")
+			}
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	probe, err := os.MkdirTemp(dir, ".ferry-doctor-")
+	if err != nil {
+		return bad("local prefix", err, "choose a --local-prefix that is writable")
+	}
+	_ = os.Remove(probe)
+	free, err := freeBytes(dir)
+	if err != nil {
+		return bad("local prefix", err, "")
+	}
+	if free < lowDisk {
+		return bad("local prefix", fmt.Errorf("only %s free in %s", units.BytesSize(float64(free)), dir), "free some space")
+	}
+	return good("local prefix", "%s is writable, %s free", d.LocalPrefix, units.BytesSize(float64(free)))
+}
+
+func (d *doctor) list(ctx context.Context) Check {
+	var err error
+	if d.store, d.prefix, err = d.Open(ctx, d.Remote); err != nil {
+		return bad("list", err, "")
+	}
+	for _, err := range d.store.List(ctx, under(d.prefix, "")) {
+		if err != nil {
+			return bad("list", transferCause(ctx, CauseStageIn, err), "")
+		}
+		return good("list", "%s", d.Remote)
+	}
+	return good("list", "%s, which is empty", d.Remote)
+}
+
+// under is the key of a name below a prefix.
+func under(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "/" + name
+}
+
+func (d *doctor) readWrite(ctx context.Context) Check {
+	if d.store == nil {
+		return bad("read and write", fmt.Errorf("%s cannot be opened", d.Remote), "")
+	}
+	text := rand.Text()
+	key := under(d.prefix, ".ferry-doctor-"+text)
+	before := time.Now()
+	if _, err := d.store.Put(ctx, key, store.Body{Bytes: []byte(text)}, store.PutOptions{}); err != nil {
+		return bad("read and write", transferCause(ctx, CauseStageOut, err), "")
+	}
+	defer func() { _ = d.store.Delete(context.WithoutCancel(ctx), []string{key}) }()
+	r, err := d.store.Open(ctx, key, store.OpenOptions{})
+	if err != nil {
+		return bad("read and write", transferCause(ctx, CauseStageIn, err), "")
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || string(got) != text {
+		return bad("read and write", fmt.Errorf("reading %s back: %q, %v", path.Base(key), got, err), "")
+	}
+	for o, err := range d.store.List(ctx, key) {
+		if err == nil && o.Key == key {
+			skew := o.ModTime.Sub(before)
+			d.skew = &skew
+		}
+		break
+	}
+	return good("read and write", "an object in %s", d.Remote)
+}
+
+func (d *doctor) clock(context.Context) Check {
+	switch {
+	case d.skew == nil:
+		return bad("clock", fmt.Errorf("the store's time is unknown"), "see the check before")
+	case d.skew.Abs() > maxSkew:
+		return bad("clock", fmt.Errorf("%v off the store's", d.skew.Round(time.Second)), "set this node's clock: S3 refuses requests 15 minutes off")
+	}
+	return good("clock", "%v off the store's", d.skew.Round(time.Second))
+}
+
+func (d *doctor) orphans(ctx context.Context) Check {
+	if d.hostPrefix == "" {
+		return bad("orphans", fmt.Errorf("not looked for: the host path is unknown"), "see the check above")
+	}
+	all, err := Orphans(ctx, d.Engine, d.LocalPrefix, d.hostPrefix, false)
+	if err != nil {
+		return bad("orphans", err, "")
+	}
+	if len(all) == 0 {
+		return good("orphans", "none")
+	}
+	text := ""
+	for i, o := range all {
+		if i > 0 {
+			text += "; "
+		}
+		text += o.String()
+	}
+	return bad("orphans", fmt.Errorf("%s", text), "the next `ferry run` on this node removes them")
+}

@@ -1,0 +1,159 @@
+package wrapper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// An Orphan is what a killed ferry left on this node.
+type Orphan struct {
+	Job       string `json:"job"`
+	Dir       string `json:"dir,omitempty"`       // an attempt's root; "" where only a container is left
+	Container string `json:"container,omitempty"` // id; "" where only files are left
+	Running   bool   `json:"running,omitempty"`
+}
+
+func (o Orphan) String() string {
+	s := fmt.Sprintf("job %q", o.Job)
+	if o.Container != "" {
+		s += fmt.Sprintf(", container %.12s", o.Container)
+	}
+	if o.Dir != "" {
+		s += ", files in " + o.Dir
+	}
+	return s
+}
+
+// Orphans finds what killed ferries left below the local prefix and in the engine, and with remove removes it: containers
+// are stopped and removed, an attempt's files deleted with the private inputs among them. An owner is dead when nobody
+// holds its lock, never because something is old or has a name. hostPrefix is what the engine's host calls the prefix:
+// containers of ferries with another local prefix are left to those who share it. It goes on past what cannot be removed.
+func Orphans(ctx context.Context, eng engine.Engine, prefix, hostPrefix string, remove bool) ([]Orphan, error) {
+	found, err := eng.List(ctx, map[string]string{LabelOwner: ""})
+	if err != nil {
+		return nil, err
+	}
+	names, err := lockNames(prefix)
+	if err != nil {
+		return nil, err
+	}
+	// A container whose lock file is gone is an orphan too: its ferry ended without being able to remove it.
+	byLock := map[string][]engine.Found{}
+	for _, n := range names {
+		byLock[n] = nil
+	}
+	for _, c := range found {
+		if c.Labels[LabelKeep] != "" && !c.Running {
+			continue // left on purpose
+		}
+		if path.Dir(c.Labels[LabelOwner]) == path.Clean(hostPrefix) && idPattern.MatchString(c.Labels[LabelJob]) {
+			n := c.Labels[LabelJob] + lockSuffix
+			byLock[n] = append(byLock[n], c)
+		}
+	}
+	var all []Orphan
+	var problems []error
+	for n, containers := range byLock {
+		o, err := sweep(ctx, eng, prefix, n, containers, remove)
+		all = append(all, o...)
+		problems = append(problems, err)
+	}
+	return all, errors.Join(problems...)
+}
+
+func lockNames(prefix string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(prefix, lockDir))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for orphans: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), lockSuffix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// sweep handles one lock and the containers that belong to it.
+func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, containers []engine.Found, remove bool) ([]Orphan, error) {
+	l, err := takeLock(filepath.Join(prefix, lockDir, lockName))
+	if errors.Is(err, errHeld) {
+		return nil, nil // its owner lives
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := l.read()
+	var all []Orphan
+	job := strings.TrimSuffix(lockName, lockSuffix)
+	for _, c := range containers {
+		o := Orphan{Job: job, Container: c.ID, Running: c.Running}
+		if name := path.Base(c.Labels[LabelOwner]); name != h.Root && strings.HasPrefix(name, job+".") {
+			o.Dir = existing(filepath.Join(prefix, name))
+		}
+		all = append(all, o)
+	}
+	if h.Root != "" {
+		if dir := existing(filepath.Join(prefix, h.Root)); dir != "" {
+			all = append(all, Orphan{Job: job, Dir: dir})
+		}
+	}
+	if !remove {
+		if len(containers) == 0 || h.Root != "" {
+			_ = l.f.Close() // keep the file: it says what to clean
+		} else {
+			l.release()
+		}
+		return all, nil
+	}
+	if err := removeOrphans(ctx, eng, all); err != nil {
+		_ = l.f.Close()
+		return all, err
+	}
+	l.release()
+	return all, nil
+}
+
+func existing(dir string) string {
+	if _, err := os.Lstat(dir); err != nil {
+		return ""
+	}
+	return dir
+}
+
+// removeOrphans removes containers first, which may still write.
+func removeOrphans(ctx context.Context, eng engine.Engine, all []Orphan) error {
+	var problems []error
+	for _, o := range all {
+		if o.Container == "" {
+			continue
+		}
+		c, err := eng.Attach(ctx, o.Container)
+		if err == nil {
+			err = c.Remove(ctx)
+		}
+		if err != nil && !errors.Is(err, engine.ErrNoContainer) {
+			problems = append(problems, fmt.Errorf("removing the container of job %q, which a killed ferry left: %w", o.Job, err))
+		}
+	}
+	for _, o := range all {
+		if o.Dir == "" {
+			continue
+		}
+		if err := os.RemoveAll(o.Dir); err != nil {
+			problems = append(problems, fmt.Errorf("removing the files of job %q, which a killed ferry left: %w", o.Job, err))
+		}
+	}
+	return errors.Join(problems...)
+}
