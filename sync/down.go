@@ -78,7 +78,7 @@ func (t *transfer) planObject(p pair, seen *clashes, w *workers[fetch]) {
 	if !included(t.o.Filters, p.path) {
 		return
 	}
-	if err := checkPath(p.path); err != nil {
+	if err := tree.CheckPath(p.path); err != nil {
 		t.refuse(p.obj.Key, p.path, t.refusedKey(p.obj.Key, err), true)
 		return
 	}

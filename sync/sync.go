@@ -5,15 +5,16 @@
 package sync
 
 import (
-	"errors"
 	"sync/atomic"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
 )
 
 // Errors that callers tell apart with errors.Is. Disk full is syscall.ENOSPC or EDQUOT in the chain, as the system
 // gave it; the store's own errors are in package store.
 var (
 	// ErrRefused is a key or path that policy refuses: it would leave the destination, or clashes with another.
-	ErrRefused = errors.New("refused")
+	ErrRefused = tree.ErrRefused
 )
 
 // An Engine transfers. One engine has one adaptive pool of connections, so a process uses one; all its methods are
