@@ -13,15 +13,16 @@ import (
 	"github.com/genepattern/ferry/wrapper"
 	"github.com/genepattern/ferry/wrapper/engine"
 	"github.com/genepattern/ferry/wrapper/engine/docker"
+	"github.com/genepattern/ferry/wrapper/genepattern"
 )
 
 func runCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "stage a job in, run its module, stage its results out",
-		Description: "Each flag has a variable FERRY_<FLAG> and a key of the same name in the --job file; flag beats\n" +
-			"variable beats file. In a variable the values of a repeatable flag stand on lines of their own.",
-		Flags: runFlags(),
+		// The library's own template would repeat each flag and its variable; a template's actions do not occur in the text.
+		CustomHelpTemplate: runHelp(),
+		Flags:              runFlags(),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return wrapper.Fail(wrapper.CauseUsage, "ferry run --help lists the flags", "run takes no argument: %q", c.Args().First())
@@ -33,30 +34,51 @@ func runCommand(w world) *cli.Command {
 
 // runFlags makes the flags out of the table of options.
 func runFlags() []cli.Flag {
-	flags := []cli.Flag{&cli.StringFlag{Name: "job", Usage: "read the job from a JSON or YAML `FILE`", EnvVars: []string{"FERRY_JOB"}},
-		&cli.BoolFlag{Name: "watch-spot", Usage: "take an EC2 spot interruption notice for a signal to stop", EnvVars: []string{"FERRY_WATCH_SPOT"}}}
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "job", EnvVars: []string{"FERRY_JOB"}},
+		&cli.BoolFlag{Name: "watch-spot", EnvVars: []string{"FERRY_WATCH_SPOT"}},
+	}
 	for _, o := range wrapper.Options {
-		usage := o.Usage
-		if o.Arg != "" {
-			usage = "`" + o.Arg + "`: " + usage
-		}
-		if o.Repeat {
-			usage += "; repeatable"
-		}
-		if o.Default != "" && !o.Bool() {
-			usage += " (default: " + o.Default + ")"
-		}
-		usage += " [$FERRY_" + wrapper.EnvName(o.Name) + "]"
 		switch {
 		case o.Bool():
-			flags = append(flags, &cli.BoolFlag{Name: o.Name, Usage: usage})
+			flags = append(flags, &cli.BoolFlag{Name: o.Name})
 		case o.Repeat:
-			flags = append(flags, &cli.StringSliceFlag{Name: o.Name, Usage: usage})
+			flags = append(flags, &cli.StringSliceFlag{Name: o.Name})
 		default:
-			flags = append(flags, &cli.StringFlag{Name: o.Name, Usage: usage})
+			flags = append(flags, &cli.StringFlag{Name: o.Name})
 		}
 	}
 	return flags
+}
+
+// runHelp is the help text of `ferry run`, made of the same table.
+func runHelp() string {
+	var b strings.Builder
+	b.WriteString(`ferry run - stage a job in, run its module, stage its results out
+
+usage: ferry run [flags]
+
+Each flag has a variable FERRY_<FLAG> and a key of the same name in the --job file; flag beats variable beats
+file. In a variable the values of a repeatable flag (+) stand on lines of their own.
+
+`)
+	line := func(name, arg, mark, usage, standard string) {
+		if standard != "" && standard != "false" {
+			usage += " (default: " + standard + ")"
+		}
+		fmt.Fprintf(&b, "  --%-40s %s\n", strings.TrimSpace(name+" "+arg)+mark, usage)
+	}
+	line("job", "FILE", "", "read the job from a JSON or YAML file", "")
+	for _, o := range wrapper.Options {
+		mark := ""
+		if o.Repeat {
+			mark = " +"
+		}
+		line(o.Name, o.Arg, mark, o.Usage, o.Default)
+	}
+	line("watch-spot", "", "", "take an EC2 spot interruption notice for a signal to stop", "")
+	b.WriteString("\n" + exitCodesHelp() + "\n")
+	return b.String()
 }
 
 // flagSettings are the options given on the command line.
@@ -115,35 +137,60 @@ func batchSettings(lookup func(string) (string, bool)) wrapper.Settings {
 	return s
 }
 
-// settings are all that was given.
-func settings(c *cli.Context, w world) (wrapper.Settings, error) {
-	sources := []wrapper.Settings{flagSettings(c), envSettings(w.lookup)}
+// given is all that describes a job: settings, and what a GenePattern server's variables and arguments say besides.
+type given struct {
+	settings wrapper.Settings
+	server   genepattern.Request
+}
+
+// gather reads flags, environment and job file, in this order of precedence; a server's variables count as environment.
+func gather(c *cli.Context, w world) (g given, err error) {
+	if w.positional != nil {
+		g.server, err = genepattern.FromArgs(w.positional, w.lookup, w.environ)
+	} else {
+		g.server = genepattern.FromEnv(w.lookup, w.environ)
+	}
+	if err != nil {
+		return g, err
+	}
+	sources := []wrapper.Settings{flagSettings(c), envSettings(w.lookup), g.server.Settings}
 	if name := c.String("job"); name != "" {
 		file, err := fileSettings(name)
 		if err != nil {
-			return nil, err
+			return g, err
 		}
 		sources = append(sources, file)
 	}
-	return wrapper.Merge(append(sources, batchSettings(w.lookup))...), nil
+	g.settings = wrapper.Merge(append(sources, batchSettings(w.lookup))...)
+	return g, nil
 }
 
 func runJob(c *cli.Context, w world) error {
-	log, err := newLog(c, w)
+	g, err := gather(c, w)
 	if err != nil {
 		return err
 	}
-	given, err := settings(c, w)
+	log, err := newLog(c, w, g.server.Debug)
 	if err != nil {
 		return err
+	}
+	for _, name := range g.server.Ignored {
+		log.Info().Str("variable", name).Msg("this variable means nothing to ferry and is ignored")
+	}
+	for _, note := range g.server.Notes {
+		log.Info().Msg(note)
 	}
 	deps, err := newDeps(w, log)
 	if err != nil {
 		return err
 	}
-	job, err := wrapper.Describe(given, w.lookup)
+	job, err := wrapper.Describe(g.settings, w.lookup)
 	if err != nil {
-		return exit(w, wrapper.RefuseJob(c.Context, given, err, deps))
+		return exit(w, wrapper.RefuseJob(c.Context, g.settings, err, deps))
+	}
+	g.server.Complete(&job)
+	if job.SyncScript != "" {
+		deps.Stager = genepattern.Stager{}
 	}
 	if job.DryRun {
 		return exit(w, wrapper.Plan(c.Context, job, deps))

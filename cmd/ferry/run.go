@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/genepattern"
 )
 
 // version is set by the linker.
@@ -22,6 +22,7 @@ type world struct {
 	stdout, stderr io.Writer
 	lookup         func(string) (string, bool)
 	environ        []string
+	positional     []string // the arguments of the older GenePattern form; nil where ferry was not called by its name
 }
 
 func process() world {
@@ -35,11 +36,8 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // run is the program: it returns the code to exit with.
 func run(ctx context.Context, args []string, w world) int {
-	app := newApp(w)
-	if len(args) > 0 {
-		args = byName(args)
-	}
-	err := app.RunContext(ctx, args)
+	args, w = byName(args, w)
+	err := newApp(w).RunContext(ctx, args)
 	var code exitError
 	switch {
 	case err == nil:
@@ -104,13 +102,19 @@ func newApp(w world) *cli.App {
 	return app
 }
 
-// byName makes the command that a legacy name stands for explicit.
-func byName(args []string) []string {
-	switch path.Base(args[0]) {
-	case "copyFromS3ThenRun.sh":
-		return append([]string{"ferry", "run"}, args[1:]...)
+// byName makes the command that a GenePattern server's name for ferry stands for explicit.
+func byName(args []string, w world) ([]string, world) {
+	if len(args) == 0 {
+		return []string{"ferry"}, w
 	}
-	return args
+	switch genepattern.FormOf(args[0]) {
+	case genepattern.FormServer:
+		return append([]string{"ferry", "run"}, args[1:]...), w
+	case genepattern.FormPositional:
+		w.positional = append([]string{}, args[1:]...)
+		return []string{"ferry", "run"}, w
+	}
+	return args, w
 }
 
 func versionCommand(w world) *cli.Command {
