@@ -38,7 +38,6 @@ func (t *transfer) planDown(prefix string, w *workers[fetch]) (gone []string) {
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()
-			t.keep(err)
 			t.halt(err)
 			return nil
 		}
@@ -78,7 +77,7 @@ func (t *transfer) planObject(p pair, seen *clashes, w *workers[fetch]) {
 	if !included(t.o.Filters, p.path) {
 		return
 	}
-	if err := checkPath(p.path); err != nil {
+	if err := tree.CheckPath(p.path); err != nil {
 		t.refuse(p.obj.Key, p.path, t.refusedKey(p.obj.Key, err), true)
 		return
 	}

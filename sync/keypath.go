@@ -2,15 +2,9 @@ package sync
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/genepattern/ferry/sync/internal/tree"
 )
-
-// maxName is the longest name of a file on Linux, in bytes.
-const maxName = 255
 
 // maxKey is the longest key S3 takes, in bytes.
 const maxKey = 1024
@@ -21,29 +15,6 @@ func dirPrefix(prefix string) string {
 		return prefix
 	}
 	return prefix + "/"
-}
-
-// checkPath says why the part of a key behind the prefix cannot be the path of a file, or of a directory where it ends
-// with a slash.
-func checkPath(rel string) error {
-	if strings.IndexByte(rel, 0) >= 0 {
-		return refusal("has a NUL byte")
-	}
-	for name := range strings.SplitSeq(strings.TrimSuffix(rel, "/"), "/") {
-		switch {
-		case name == "" && strings.HasPrefix(rel, "/"):
-			return refusal("begins with a slash")
-		case name == "":
-			return refusal("has two slashes in a row")
-		case name == "." || name == "..":
-			return refusal("would leave its directory by " + strconv.Quote(name))
-		case len(name) > maxName:
-			return refusal("has a name of over 255 bytes")
-		case tree.IsTemp(name):
-			return refusal("has a name kept for files being written")
-		}
-	}
-	return nil
 }
 
 // checkKey says why a file's key cannot be one of an object.

@@ -15,7 +15,7 @@ import (
 func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root *os.Root, name string, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)
 	t.listed.Add(1)
-	if err := checkPath(name); err != nil || isDir(name) {
+	if err := tree.CheckPath(name); err != nil || isDir(name) {
 		if err == nil {
 			err = refusal("is a directory's")
 		}

@@ -5,15 +5,16 @@
 package sync
 
 import (
-	"errors"
 	"sync/atomic"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
 )
 
 // Errors that callers tell apart with errors.Is. Disk full is syscall.ENOSPC or EDQUOT in the chain, as the system
 // gave it; the store's own errors are in package store.
 var (
 	// ErrRefused is a key or path that policy refuses: it would leave the destination, or clashes with another.
-	ErrRefused = errors.New("refused")
+	ErrRefused = tree.ErrRefused
 )
 
 // An Engine transfers. One engine has one adaptive pool of connections, so a process uses one; all its methods are
@@ -40,7 +41,8 @@ type Options struct {
 	Preserve        bool // keep permissions, times and empty directories in the object metadata
 	// Since makes Up send what is new or changed since the snapshot, and not list the destination.
 	Since *Snapshot
-	// Event is called for each file moved, skipped, deleted or refused; it must be quick and safe for concurrent use.
+	// Event is called for each file moved, skipped, deleted, refused or failed; it must be quick and safe for concurrent
+	// use. A failure that stops the whole transfer, such as a full disk, is what the transfer returns and no Event.
 	Event func(Event)
 	// Progress, unless nil, is kept up to date while the transfer runs.
 	Progress *Progress

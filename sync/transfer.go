@@ -67,7 +67,10 @@ func (t *transfer) end(outer context.Context) (Stats, error) {
 	if t.more > 0 {
 		t.errs = append(t.errs, fmt.Errorf("and %d more", t.more))
 	}
-	return s, errors.Join(t.errs...)
+	if len(t.errs) == 0 {
+		return s, nil
+	}
+	return s, &fileErrors{errors.Join(t.errs...)}
 }
 
 // event tells the caller.
@@ -91,11 +94,12 @@ func (t *transfer) fail(key, path string, err error) {
 		return // it was stopped; why is told once
 	}
 	t.failed.Add(1)
-	t.keep(err)
-	t.event(Event{Op: OpFail, Key: key, Path: path, Err: err})
 	if stops(err) {
 		t.halt(err)
+		return
 	}
+	t.keep(err)
+	t.event(Event{Op: OpFail, Key: key, Path: path, Err: err})
 }
 
 // refuse counts a file that policy leaves out. down says that it is an error: something the caller asked for is missing.
@@ -159,3 +163,15 @@ func notWritable(path string, err error) error {
 	}
 	return err
 }
+
+// IsPerFile says whether what a transfer returned is the errors of single files, each of which was in an Event, and not
+// one that stopped the transfer.
+func IsPerFile(err error) bool {
+	_, ok := err.(*fileErrors)
+	return ok
+}
+
+// fileErrors are the errors of several files.
+type fileErrors struct{ error }
+
+func (e *fileErrors) Unwrap() error { return e.error }

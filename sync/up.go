@@ -43,7 +43,6 @@ func (t *transfer) planUp(prefix string, w *workers[send]) (gone []string) {
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()
-			t.keep(err)
 			t.halt(err)
 			return nil
 		}
@@ -201,7 +200,6 @@ func (t *transfer) deleteKeys(prefix string, paths []string) {
 		if !t.o.DryRun {
 			if err := t.st.Delete(t.ctx, keys); errors.As(err, &failed) {
 			} else if err != nil {
-				t.keep(err)
 				t.halt(err)
 				return
 			}

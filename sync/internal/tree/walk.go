@@ -29,7 +29,8 @@ type Entry struct {
 	dir *os.File // for Mark
 }
 
-// ErrRefused is a symlink that leaves the tree or leads nowhere, or a file that is none: a socket, a device.
+// ErrRefused is what policy leaves out: a symlink that leaves the tree or leads nowhere, a file that is none, such as a
+// socket, a name that would lead out of the tree.
 var ErrRefused = errors.New("refused")
 
 // Mark is the mark that the file was committed with; nil where it has none. It may be called during the walk only,
@@ -58,11 +59,13 @@ func (t *Tree) Walk(ctx context.Context, o WalkOptions) iter.Seq[Entry] {
 		if o.Under != "" {
 			rel = o.Under + "/"
 		}
+		info, err := t.root.Stat("./" + o.Under)
+		if o.Under != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir()) {
+			return // nothing is under it
+		}
 		root, err := t.root.OpenRoot("./" + o.Under)
 		if err != nil {
-			if o.Under == "" || !errors.Is(err, fs.ErrNotExist) {
-				w.fail(rel, "reading directory", err)
-			}
+			w.fail(rel, "reading directory", err)
 			return
 		}
 		defer root.Close()

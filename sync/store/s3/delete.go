@@ -8,10 +8,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/genepattern/ferry/sync/store"
 )
@@ -22,10 +25,27 @@ func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 const maxDelete = 1000
 
-// Delete removes the keys.
+// notXML is true for characters that XML 1.0 has no way to write.
+func notXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff || r == utf8.RuneError
+}
+
+// Delete removes the keys, up to 1000 by one request; only keys that its XML cannot hold take one each.
 func (s *Store) Delete(ctx context.Context, keys []string) error {
 	failed := map[string]error{}
-	for batch := range slices.Chunk(keys, maxDelete) {
+	var plain []string
+	for _, k := range keys {
+		if !strings.ContainsFunc(k, notXML) {
+			plain = append(plain, k)
+			continue
+		}
+		r := request{op: "deleting", method: http.MethodDelete, key: k, sha256: emptyPayload, want: http.StatusNoContent}
+		err := s.send(ctx, &r, func(resp *http.Response) error { return resp.Body.Close() })
+		if err != nil && !errors.Is(err, store.ErrNotExist) {
+			return err
+		}
+	}
+	for batch := range slices.Chunk(plain, maxDelete) {
 		if err := s.deleteBatch(ctx, batch, failed); err != nil {
 			return err
 		}
