@@ -115,9 +115,9 @@ func batchSettings(lookup func(string) (string, bool)) wrapper.Settings {
 	return s
 }
 
-// settings are all that was given.
-func settings(c *cli.Context, w world) (wrapper.Settings, error) {
-	sources := []wrapper.Settings{flagSettings(c), envSettings(w.lookup)}
+// settings are all that was given, by flags, variables, a GenePattern server and a file.
+func settings(c *cli.Context, w world, server wrapper.Settings) (wrapper.Settings, error) {
+	sources := []wrapper.Settings{flagSettings(c), envSettings(w.lookup), server}
 	if name := c.String("job"); name != "" {
 		file, err := fileSettings(name)
 		if err != nil {
@@ -133,7 +133,15 @@ func runJob(c *cli.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	given, err := settings(c, w)
+	server, err := w.request()
+	if err != nil {
+		return err
+	}
+	if server.Debug {
+		log = log.Level(min(log.GetLevel(), zerolog.DebugLevel))
+	}
+	tell(log, server)
+	given, err := settings(c, w, server.Settings)
 	if err != nil {
 		return err
 	}
@@ -145,6 +153,8 @@ func runJob(c *cli.Context, w world) error {
 	if err != nil {
 		return exit(w, wrapper.RefuseJob(c.Context, given, err, deps))
 	}
+	server.Complete(&job)
+	deps = w.fit(job, deps)
 	if job.DryRun {
 		return exit(w, wrapper.Plan(c.Context, job, deps))
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -22,6 +21,7 @@ type world struct {
 	stdout, stderr io.Writer
 	lookup         func(string) (string, bool)
 	environ        []string
+	legacy         []string // the arguments of runS3OnBatch.sh, nil where ferry was not called by that name
 }
 
 func process() world {
@@ -35,10 +35,10 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // run is the program: it returns the code to exit with.
 func run(ctx context.Context, args []string, w world) int {
-	app := newApp(w)
 	if len(args) > 0 {
-		args = byName(args)
+		args = byName(args, &w)
 	}
+	app := newApp(w)
 	err := app.RunContext(ctx, args)
 	var code exitError
 	switch {
@@ -102,15 +102,6 @@ func newApp(w world) *cli.App {
 		}
 	}
 	return app
-}
-
-// byName makes the command that a legacy name stands for explicit.
-func byName(args []string) []string {
-	switch path.Base(args[0]) {
-	case "copyFromS3ThenRun.sh":
-		return append([]string{"ferry", "run"}, args[1:]...)
-	}
-	return args
 }
 
 func versionCommand(w world) *cli.Command {
