@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 ROUNDS=${ROUNDS:-9}
 LIMIT=0.6 # seconds that ferry may add
-TRANSFER_IMAGE=ferry:dev
+TRANSFER_IMAGE=${IMAGE:-ferry:dev}
 
 work=$(mktemp -d)
 s3_pid=
@@ -91,6 +91,6 @@ done
 			median["ferry"] / median["plain"], d, (d <= limit ? "within" : "ABOVE"), limit
 		printf "%-26s %8s %8s %8s %8s %8s   (seconds, %d rounds)\n", "", "ratio", "added", "median", "least", "most", rounds
 		for (i = 1; i <= NR; i++) { k = order[i]
-			printf "%-26s %8.2f %+8.2f %8.2f %8.2f %8.2f\n", label[k], median[k] / median["plain"], median[k] - median["plain"],
+			printf "%-26s %8.2f %8s %8.2f %8.2f %8.2f\n", label[k], median[k] / median["plain"], (i == 1 ? "" : sprintf("%+.2f", median[k] - median["plain"])),
 				median[k], least[k], most[k] }
 	}'

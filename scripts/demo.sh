@@ -25,7 +25,7 @@ step() { printf '\n== %s\n' "$*"; }
 indent() { sed 's/^/   /'; }
 
 REMOTE=s3://ferry-demo/gp
-TRANSFER_IMAGE=ferry:dev
+TRANSFER_IMAGE=${IMAGE:-ferry:dev}
 
 step "Docker engine"
 engine_socket
@@ -83,7 +83,7 @@ for table in "$work"/results/*.markers.tsv; do
 	# The first five of the table, and where a second class begins, the first five of it.
 	awk -F '\t' -v OFS='  ' 'NR == 1 || $1 <= 5 {
 		text = ""
-		for (i = 1; i <= 5 && i <= NF; i++) text = text sprintf(i == 1 ? "%-4s" : i == 2 ? "  %-18s" : i == 4 ? "  %-48.48s" : "  %-9.9s", $i)
+		for (i = 1; i <= 5 && i <= NF; i++) text = text sprintf(i == 1 ? "%-4s" : i == 2 ? "  %-18s" : i == 3 ? "  %-9s" : i == 4 ? "  %-50.50s" : "  %s", $i)
 		print "   " text }' "$table"
 done
 
@@ -96,7 +96,7 @@ docker run --rm --network none --user "$(id -u):$(id -g)" -v "$work/plain/opt/gp
 (cd "$work/plain$JOB_DIR" && find . -type f | sort) >"$work/want"
 while read -r file; do
 	cmp "$work/plain$JOB_DIR/$file" "$work/results/$file" || die "\"$file\" differs"
-	echo "   same  $(cksum <"$work/results/$file" | awk '{ printf "%10d %9d bytes", $1, $2 }')  $file"
+	printf '   same  %9d bytes  %.16s  %s\n' "$(wc -c <"$work/results/$file")" "$(sha256sum <"$work/results/$file")" "${file#./}"
 done <"$work/want"
 extra=$(cd "$work/results" && find . -type f ! -path './.gp_metadata/*' | while read -r file; do
 	[ -f "$work/plain$JOB_DIR/$file" ] || echo "$file"

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
@@ -8,8 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"encoding/base64"
 
 	"github.com/genepattern/ferry/sync/internal/tree"
 	"github.com/genepattern/ferry/sync/store"
@@ -78,33 +77,44 @@ func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 	if err != nil {
 		return notWritable(f.path, err)
 	}
+	if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
+		err = t.fetchBig(f, r, file)
+	} else {
+		err = t.fetchStream(f, r, file)
+	}
+	if err != nil {
+		file.Abort()
+		return err
+	}
+	return t.commit(f, file, r)
+}
+
+// fetchStream downloads r by its one request.
+func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error {
 	buf := largeBuffers.Get().(*[largeBuffer]byte)
 	defer largeBuffers.Put(buf)
-	var sum hash.Hash
-	if sum = checksum.New(r.Sum.Algorithm); sum == nil {
+	sum := checksum.New(r.Sum.Algorithm)
+	if sum == nil {
 		sum = noHash{}
 	}
 	for left := r.Size; left > 0; {
 		n, err := r.Read(buf[:min(left, largeBuffer)])
-		sum.Write(buf[:n])
 		if n > 0 {
+			sum.Write(buf[:n])
 			if _, err := file.Write(buf[:n]); err != nil {
-				file.Abort()
 				return err
 			}
+			left -= int64(n)
+			t.moved(int64(n))
 		}
-		left -= int64(n)
-		t.moved(int64(n))
 		if err != nil && left > 0 {
-			file.Abort()
 			return t.readError(f, err)
 		}
 	}
 	if r.Sum.Algorithm != checksum.None && base64.StdEncoding.EncodeToString(sum.Sum(nil)) != r.Sum.Value {
-		file.Abort()
 		return t.readError(f, errChecksum)
 	}
-	return t.commit(f, file, r)
+	return nil
 }
 
 // noHash stands where there is nothing to verify.

@@ -13,7 +13,9 @@ import (
 // falls at once. The engine's transfers share it.
 type limiter struct {
 	mu      sync.Mutex
-	wake    sync.Cond
+	wake    sync.Cond // somebody in acquire may go on
+	idle    sync.Cond // somebody in acquireIdle may
+	waiting int       // in acquire
 	target  float64
 	most    int
 	running int
@@ -50,7 +52,7 @@ func newLimiter(most int) *limiter {
 		l.most = maxTransfers
 	}
 	l.target = float64(min(l.most, max(minTransfers, startTransfers*runtime.GOMAXPROCS(0))))
-	l.wake.L = &l.mu
+	l.wake.L, l.idle.L = &l.mu, &l.mu
 	return l
 }
 
@@ -58,26 +60,53 @@ func newLimiter(most int) *limiter {
 func (l *limiter) acquire(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.running >= int(l.target) {
+	l.waiting++
+	defer func() {
+		if l.waiting--; l.waiting == 0 {
+			l.next()
+		}
+	}()
+	return l.wait(ctx, &l.wake, func() bool { return l.running < int(l.target) })
+}
+
+// acquireIdle waits for a slot that nobody in acquire wants.
+func (l *limiter) acquireIdle(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wait(ctx, &l.idle, func() bool { return l.running < int(l.target) && l.waiting == 0 })
+}
+
+func (l *limiter) wait(ctx context.Context, c *sync.Cond, free func() bool) error {
+	if !free() {
 		stop := context.AfterFunc(ctx, func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.wake.Broadcast()
+			c.Broadcast()
 		})
 		defer stop()
 	}
-	for l.running >= int(l.target) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	for !free() && ctx.Err() == nil {
 		l.full = true
-		l.wake.Wait()
+		c.Wait()
 	}
 	if ctx.Err() != nil {
+		l.next() // the wake-up was perhaps another's
 		return context.Cause(ctx)
 	}
 	l.take()
+	if l.running < int(l.target) {
+		l.next()
+	}
 	return nil
+}
+
+// next wakes who may take a slot that is free.
+func (l *limiter) next() {
+	if l.waiting > 0 {
+		l.wake.Signal()
+	} else {
+		l.idle.Signal()
+	}
 }
 
 // tryAcquire takes up to n slots that are free, and says how many.
@@ -112,7 +141,7 @@ func (l *limiter) release(files int) {
 	if l.running == 0 {
 		l.begun = time.Time{} // an idle time says nothing
 	}
-	l.wake.Signal()
+	l.next()
 }
 
 // add counts bytes as they move.
@@ -148,6 +177,7 @@ func (l *limiter) evaluate(now time.Time) {
 func (l *limiter) set(target float64) {
 	l.target = min(max(target, minTransfers), float64(l.most))
 	l.wake.Broadcast()
+	l.idle.Broadcast()
 }
 
 // slower is called when the store asked for fewer requests. Many answers say so at once; they count as one.

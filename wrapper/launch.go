@@ -40,17 +40,6 @@ func (a *attempt) launch(ctx context.Context) error {
 	if err := a.giveDirs(); err != nil {
 		return err
 	}
-	spec := a.spec()
-	a.rec.edit(func(r *Record) {
-		r.Command, r.Limits = spec.Command, spec.Limits
-		for _, m := range spec.Mounts {
-			r.Mounts = append(r.Mounts, RecordMount(m))
-		}
-	})
-	if a.container, err = a.Engine.Create(ctx, spec); err != nil {
-		return engineCause(ctx, CauseLaunch, err)
-	}
-	a.rec.edit(func(r *Record) { r.Container = a.container.ID() })
 	if err := a.writeContainerUsed(); err != nil {
 		return diskCause(CauseInternal, "", err)
 	}

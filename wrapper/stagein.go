@@ -212,7 +212,11 @@ func (a *attempt) snapshot(ctx context.Context, d Dir) error {
 		return Fail(CauseInternal, "", "opening %s: %w", d.Path, err)
 	}
 	defer root.Close()
-	s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: a.outFilters(d)})
+	filters := a.outFilters(d)
+	if d.Path == a.MetadataDir {
+		filters = append(filters, a.staleFilters()...) // ferry's own files count as new, though they are there already
+	}
+	s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
 	if err != nil {
 		return transferCause(ctx, CauseStageIn, fmt.Errorf("reading %s: %w", d.Path, err))
 	}

@@ -9,6 +9,7 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback" // a scratch image has no CA certificates
 
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/dir"
 	"github.com/genepattern/ferry/sync/store/s3"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -23,7 +24,11 @@ func newOpener() wrapper.Opener {
 			return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "such as s3://bucket/prefix", Err: err}
 		}
 		if at.Scheme == store.SchemeFile {
-			panic("dir")
+			st, err := dir.New(at.Bucket)
+			if err != nil {
+				return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Err: err}
+			}
+			return st, "", nil
 		}
 		conf, err := load()
 		if err != nil {
