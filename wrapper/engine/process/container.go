@@ -63,6 +63,16 @@ func (c *container) running() bool {
 	}
 }
 
+// Has says which of the paths are files here.
+func (c *container) Has(_ context.Context, paths []string) (map[string]bool, error) {
+	has := map[string]bool{}
+	for _, p := range paths {
+		st, err := os.Stat(p)
+		has[p] = err == nil && st.Mode().IsRegular()
+	}
+	return has, nil
+}
+
 // Start starts the process. It lives in a session of its own, so that all of it can be found and ended.
 func (c *container) Start(_ context.Context, stdout, stderr io.Writer) error {
 	if c.process() != 0 {

@@ -68,16 +68,6 @@ func (e *Engine) Image(_ context.Context, ref string, _ engine.Login) (engine.Im
 	return img, nil
 }
 
-// Has says which of the paths exist here.
-func (e *Engine) Has(_ context.Context, _ engine.Image, paths []string) (map[string]bool, error) {
-	has := map[string]bool{}
-	for _, p := range paths {
-		_, err := os.Stat(p)
-		has[p] = err == nil
-	}
-	return has, nil
-}
-
 // Create checks the description and makes the mounts' links.
 func (e *Engine) Create(_ context.Context, spec engine.Spec) (engine.Container, error) {
 	if spec.User != "" && spec.User != fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid()) {
