@@ -23,7 +23,7 @@ func doctorCommand(w world) *cli.Command {
 }
 
 func doctor(c *cli.Context, w world) error {
-	log, err := newLog(c, w, false)
+	log, err := newLog(c, w)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/genepattern/ferry/wrapper"
 	"github.com/genepattern/ferry/wrapper/engine"
 	"github.com/genepattern/ferry/wrapper/engine/docker"
-	"github.com/genepattern/ferry/wrapper/genepattern"
 )
 
 func runCommand(w world) *cli.Command {
@@ -137,61 +136,46 @@ func batchSettings(lookup func(string) (string, bool)) wrapper.Settings {
 	return s
 }
 
-// given is all that describes a job: settings, and what a GenePattern server's variables and arguments say besides.
-type given struct {
-	settings wrapper.Settings
-	server   genepattern.Request
-}
-
-// gather reads flags, environment and job file, in this order of precedence; a server's variables count as environment.
-func gather(c *cli.Context, w world) (g given, err error) {
-	if w.positional != nil {
-		g.server, err = genepattern.FromArgs(w.positional, w.lookup, w.environ)
-	} else {
-		g.server = genepattern.FromEnv(w.lookup, w.environ)
-	}
-	if err != nil {
-		return g, err
-	}
-	sources := []wrapper.Settings{flagSettings(c), envSettings(w.lookup), g.server.Settings}
+// settings are all that was given, by flags, variables, a GenePattern server and a file.
+func settings(c *cli.Context, w world, server wrapper.Settings) (wrapper.Settings, error) {
+	sources := []wrapper.Settings{flagSettings(c), envSettings(w.lookup), server}
 	if name := c.String("job"); name != "" {
 		file, err := fileSettings(name)
 		if err != nil {
-			return g, err
+			return nil, err
 		}
 		sources = append(sources, file)
 	}
-	g.settings = wrapper.Merge(append(sources, batchSettings(w.lookup))...)
-	return g, nil
+	return wrapper.Merge(append(sources, batchSettings(w.lookup))...), nil
 }
 
 func runJob(c *cli.Context, w world) error {
-	g, err := gather(c, w)
+	log, err := newLog(c, w)
 	if err != nil {
 		return err
 	}
-	log, err := newLog(c, w, g.server.Debug)
+	server, err := w.request()
 	if err != nil {
 		return err
 	}
-	for _, name := range g.server.Ignored {
-		log.Info().Str("variable", name).Msg("this variable means nothing to ferry and is ignored")
+	if server.Debug {
+		log = log.Level(min(log.GetLevel(), zerolog.DebugLevel))
 	}
-	for _, note := range g.server.Notes {
-		log.Info().Msg(note)
+	tell(log, server)
+	given, err := settings(c, w, server.Settings)
+	if err != nil {
+		return err
 	}
 	deps, err := newDeps(w, log)
 	if err != nil {
 		return err
 	}
-	job, err := wrapper.Describe(g.settings, w.lookup)
+	job, err := wrapper.Describe(given, w.lookup)
 	if err != nil {
-		return exit(w, wrapper.RefuseJob(c.Context, g.settings, err, deps))
+		return exit(w, wrapper.RefuseJob(c.Context, given, err, deps))
 	}
-	g.server.Complete(&job)
-	if job.SyncScript != "" {
-		deps.Stager = genepattern.Stager{}
-	}
+	server.Complete(&job)
+	deps = w.fit(job, deps)
 	if job.DryRun {
 		return exit(w, wrapper.Plan(c.Context, job, deps))
 	}

@@ -19,15 +19,11 @@ func logFlags() []cli.Flag {
 	}
 }
 
-// newLog makes the logger that the flags of c ask for, at debug level where debug says so and no flag does. It writes to
-// w's stderr.
-func newLog(c *cli.Context, w world, debug bool) (zerolog.Logger, error) {
+// newLog makes the logger that the flags of c ask for. It writes to w's stderr.
+func newLog(c *cli.Context, w world) (zerolog.Logger, error) {
 	level, err := zerolog.ParseLevel(c.String("log-level"))
 	if err != nil || level < zerolog.DebugLevel || level > zerolog.ErrorLevel {
 		return zerolog.Logger{}, wrapper.Fail(wrapper.CauseUsage, "", "--log-level: %q is none of debug, info, warn, error", c.String("log-level"))
-	}
-	if debug && !c.IsSet("log-level") {
-		level = zerolog.DebugLevel
 	}
 	var out io.Writer
 	switch format := c.String("log-format"); {

@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/genepattern"
 )
 
 // version is set by the linker.
@@ -22,7 +21,7 @@ type world struct {
 	stdout, stderr io.Writer
 	lookup         func(string) (string, bool)
 	environ        []string
-	positional     []string // the arguments of the older GenePattern form; nil where ferry was not called by its name
+	legacy         []string // the arguments of runS3OnBatch.sh, nil where ferry was not called by that name
 }
 
 func process() world {
@@ -36,8 +35,11 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // run is the program: it returns the code to exit with.
 func run(ctx context.Context, args []string, w world) int {
-	args, w = byName(args, w)
-	err := newApp(w).RunContext(ctx, args)
+	if len(args) > 0 {
+		args = byName(args, &w)
+	}
+	app := newApp(w)
+	err := app.RunContext(ctx, args)
 	var code exitError
 	switch {
 	case err == nil:
@@ -100,21 +102,6 @@ func newApp(w world) *cli.App {
 		}
 	}
 	return app
-}
-
-// byName makes the command that a GenePattern server's name for ferry stands for explicit.
-func byName(args []string, w world) ([]string, world) {
-	if len(args) == 0 {
-		return []string{"ferry"}, w
-	}
-	switch genepattern.FormOf(args[0]) {
-	case genepattern.FormServer:
-		return append([]string{"ferry", "run"}, args[1:]...), w
-	case genepattern.FormPositional:
-		w.positional = append([]string{}, args[1:]...)
-		return []string{"ferry", "run"}, w
-	}
-	return args, w
 }
 
 func versionCommand(w world) *cli.Command {

@@ -106,7 +106,6 @@ func FromEnv(lookup Lookup, environ []string) Request {
 			e.set("sync-script", "GP_AWS_SYNC_SCRIPT_NAME", DefaultSyncScript)
 		}
 	}
-	e.passOn()
 	level, _ := e.first("DEBUG_LEVEL")
 	e.Debug = strings.Trim(level, "0") != ""
 	e.ignored(environ)
@@ -187,20 +186,6 @@ func (e *env) frozen() {
 	case name != "":
 		e.set("frozen", name, wrapper.FrozenPrefer)
 	}
-}
-
-// passOn gives the module the one variable that the server's scripts were always run with.
-func (e *env) passOn() {
-	if e.Form == FormNone {
-		return
-	}
-	dir, name := e.first(metadataNames...)
-	if name == "" {
-		if dir, name = e.first(workdirNames...); name != "" {
-			dir = path.Join(dir, ".gp_metadata")
-		}
-	}
-	e.set("env", name, "GP_JOB_METADATA_DIR="+dir)
 }
 
 // ignored finds the GP_* variables that nothing here reads.

@@ -99,7 +99,7 @@ func TestSpecialVariables(t *testing.T) {
 	r := FromEnv(environment(vars))
 	want := map[string][]string{
 		"workdir": {"/jobs/1"}, "library": {`/usr/lib/R\=x=/rlibs/r3`}, "freeze": {"auto"}, "frozen": {"prefer"}, "mount": {"/a", "/b/"},
-		"sync-script": {DefaultSyncScript}, "env": {"GP_JOB_METADATA_DIR=/jobs/1/.gp_metadata"}, "exec": {"/jobs/1/run.sh"},
+		"sync-script": {DefaultSyncScript}, "exec": {"/jobs/1/run.sh"},
 		"stdout-file": {"out.txt"}, "exit-code-file": {"/jobs/1/code.txt"},
 	}
 	for name, values := range want {

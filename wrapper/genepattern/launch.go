@@ -2,6 +2,7 @@ package genepattern
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/genepattern/ferry/wrapper"
@@ -15,11 +16,17 @@ const (
 	rInstaller    = "/build/source/installPackages.R"
 )
 
-// Complete adds to a described job what no option says: the launcher, and in the older form the command's arguments. It is
+// Complete adds to a described job what no option says: the launcher, a variable, and in the older form the command's
+// arguments. It is
 // to be called with the job as Describe made it, so that flags have had their say.
 func (r Request) Complete(j *wrapper.Job) {
 	if r.Form == FormNone {
 		return
+	}
+	// The one variable that the server's scripts were always run with.
+	const name = "GP_JOB_METADATA_DIR="
+	if !slices.ContainsFunc(j.Env, func(v string) bool { return strings.HasPrefix(v, name) }) {
+		j.Env = append(j.Env, name+j.MetadataDir)
 	}
 	if len(r.command) > 0 {
 		if strings.HasPrefix(r.command[0], "/") && j.Exec == path.Clean(r.command[0]) {
