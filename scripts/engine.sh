@@ -5,8 +5,8 @@
 #	                   distribution's engine if need be, starts it, waits for it and prints "started HOST".
 #	engine.sh stop     stops the engine that start started, and no other.
 #
-# HOST is what DOCKER_HOST would be. With ENGINE_DIR=DIR it is an engine of its own that keeps everything below DIR and
-# has no network: for tests that must restart or break an engine.
+# HOST is what DOCKER_HOST would be. With ENGINE_DIR=DIR it is an engine of its own that keeps everything below DIR, in a
+# network namespace of its own: for tests that must restart or break an engine.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -18,13 +18,16 @@ if [ -n "${ENGINE_DIR:-}" ]; then
 	state=$dir
 	socket=$dir/docker.sock
 	host=unix://$socket
-	options="--data-root $dir/data --exec-root $dir/exec --bridge=none --iptables=false --ip6tables=false"
+	options="--data-root $dir/data --exec-root $dir/exec --iptables=false --ip6tables=false"
+	# Two engines cannot share docker0, and one with --bridge=none would delete that of the other.
+	isolate="unshare --net"
 else
 	dir=
 	state=/var/run/ferry-engine
 	host=${DOCKER_HOST:-unix:///var/run/docker.sock}
 	socket=${host#unix://}
 	options=
+	isolate=
 fi
 pidfile=$state/dockerd.pid
 log=$state/dockerd.log
@@ -50,9 +53,9 @@ install_engine() {
 # launch starts dockerd in a session of its own, with the options given, and waits until it answers or ends.
 launch() {
 	# The socket belongs to the caller's group, so that only this needs root.
-	as_root sh -c 'umask 022; PATH=$PATH:/usr/sbin:/sbin; log=$1 pidfile=$2; shift 2
-		setsid nohup dockerd "$@" >"$log" 2>&1 </dev/null & echo $! >"$pidfile"' \
-		sh "$log" "$pidfile" --host "unix://$socket" --group "$(id -gn)" --pidfile "$state/docker.pid" "$@"
+	as_root sh -c 'umask 022; PATH=$PATH:/usr/sbin:/sbin; log=$1 pidfile=$2 isolate=$3; shift 3
+		setsid nohup $isolate dockerd "$@" >"$log" 2>&1 </dev/null & echo $! >"$pidfile"' \
+		sh "$log" "$pidfile" "$isolate" --host "unix://$socket" --group "$(id -gn)" --pidfile "$state/docker.pid" "$@"
 	i=0
 	while [ $i -lt $((WAIT * 5)) ]; do
 		if answers; then return 0; fi

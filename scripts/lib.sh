@@ -29,8 +29,14 @@ packages() {
 	done
 	[ -n "$missing" ] || return 0
 	say "installing$missing"
-	as_root apt-get -qq -o Acquire::Retries=3 update >&2 || die "apt-get update did not work"
-	# shellcheck disable=SC2086 # a list of words
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
-		install -y --no-install-recommends $missing >&2 || die "apt-get could not install$missing"
+	apt_log=$(mktemp)
+	if ! { as_root apt-get -qq -o Acquire::Retries=3 update &&
+		# shellcheck disable=SC2086 # a list of words
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 \
+			install -y --no-install-recommends $missing; } >"$apt_log" 2>&1; then
+		cat "$apt_log" >&2
+		rm -f "$apt_log"
+		die "apt-get could not install$missing"
+	fi
+	rm -f "$apt_log"
 }

@@ -3,6 +3,7 @@ package wrapper
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,10 +45,8 @@ func (a *attempt) removeRoot() error {
 		return nil
 	}
 	_ = a.root.RemoveAll(ownDir)
-	for _, p := range a.privateDirs() {
-		if err := a.root.RemoveAll(inRoot(p)); err != nil {
-			return fmt.Errorf("removing private inputs %s: %w", p, err)
-		}
+	if err := a.removePrivate(); err != nil {
+		return fmt.Errorf("removing private inputs: %w", err)
 	}
 	if who, ok := ownerOf(a.callerID()); ok && a.User == UserCaller && os.Geteuid() == 0 {
 		if err := a.give(".", who, true); err != nil {
@@ -58,17 +57,30 @@ func (a *attempt) removeRoot() error {
 	return nil
 }
 
-// privateDirs are the inputs below a path that has the user's id as an element.
-func (a *attempt) privateDirs() []string {
+// removePrivate removes what lies below a directory that has the user's id as its name, whoever staged it in. The job's
+// results are no inputs and stay.
+func (a *attempt) removePrivate() error {
 	if a.UserID == "" {
 		return nil
 	}
-	var all []string
-	for _, d := range a.mountDirs() {
-		results := within(a.Workdir, d) || within(d, a.Workdir) || within(a.MetadataDir, d) || within(d, a.MetadataDir)
-		if !results && slices.Contains(strings.Split(d, "/"), a.UserID) {
-			all = append(all, d)
+	return fs.WalkDir(a.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		p := "/" + name
+		switch {
+		case err != nil:
+			return err
+		case within(a.Workdir, p) || within(a.MetadataDir, p):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case !slices.Contains(strings.Split(name, "/"), a.UserID):
+			return nil
+		case within(p, a.Workdir) || within(p, a.MetadataDir):
+			return nil // what lies beside the results is looked at by itself
 		}
-	}
-	return all
+		if err := a.root.RemoveAll(name); err != nil || !d.IsDir() {
+			return err
+		}
+		return fs.SkipDir
+	})
 }

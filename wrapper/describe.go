@@ -43,7 +43,7 @@ func Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
 
 func defaults() Job {
 	return Job{
-		LocalPrefix: "/local", Attempt: 1, User: UserImage, Network: "bridge", Stage: StageMount, Frozen: FrozenNever,
+		LocalPrefix: "/local", Attempt: 1, User: UserImage, Network: "bridge", Stage: StageMount, Frozen: FrozenNever, RunsIn: EngineDocker,
 		Walltime: 24 * time.Hour, Grace: 25 * time.Second,
 		Files: Files{Stdout: "stdout.txt", Stderr: "stderr.txt", ExitCode: "exit_code.txt"},
 	}
@@ -79,7 +79,7 @@ func (d *describer) complete() (Job, error) {
 		{j.Image, "image", "such as --image debian:12"},
 		{j.Workdir, "workdir", "such as --workdir /jobs/1"},
 	} {
-		if need.value == "" {
+		if need.value == "" && !(need.flag == "image" && j.RunsIn == EngineProcess) {
 			return Job{}, Fail(CauseUsage, need.hint, "--%s is missing (or FERRY_%s)", need.flag, EnvName(need.flag))
 		}
 	}

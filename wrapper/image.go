@@ -2,14 +2,16 @@ package wrapper
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 )
 
 // shells are looked for in this order: modules are written for bash, and many images have only sh. The folders are those
 // of an image's usual PATH.
 var shells = []string{"/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"}
 
-// pull makes the image present and finds out what to run exec.sh with.
+// pull makes the image present, and the module container of it.
 func (a *attempt) pull(ctx context.Context) error {
 	img, err := a.Engine.Image(ctx, a.Image, a.Login)
 	if err != nil {
@@ -20,17 +22,62 @@ func (a *attempt) pull(ctx context.Context) error {
 	if a.ForbidRoot && isRoot(a.moduleUser()) {
 		return Fail(CauseRefused, "use an image with a USER, or give --user", "image %q runs as root, which --forbid-root refuses", a.Image)
 	}
-	has, err := a.Engine.Has(ctx, img, shells)
+	return a.create(ctx)
+}
+
+// createTime bounds the making of a container, which takes a tenth of a second, on a node that is busy.
+const createTime = 2 * time.Minute
+
+// create makes the module container, with the first of the shells that its image has. It is made while files are still
+// being staged in: the engine takes about as long for it as small inputs take to come.
+func (a *attempt) create(work context.Context) (err error) {
+	if work.Err() != nil {
+		return interrupted(work, work.Err())
+	}
+	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), createTime)
+	defer cancel()
+	a.shell = shells[0]
+	if a.container, err = a.Engine.Create(ctx, a.spec()); err != nil {
+		return engineCause(ctx, CauseLaunch, err)
+	}
+	if a.needsShell() {
+		if err := a.chooseShell(ctx); err != nil {
+			return err
+		}
+	}
+	spec := a.spec()
+	a.rec.edit(func(r *Record) {
+		r.Container, r.Command, r.Limits = a.container.ID(), spec.Command, spec.Limits
+		for _, m := range spec.Mounts {
+			r.Mounts = append(r.Mounts, RecordMount(m))
+		}
+	})
+	return nil
+}
+
+// needsShell says that something of the command is for a shell to run.
+func (a *attempt) needsShell() bool { return len(a.Command) == 0 || a.Launch != "" }
+
+// chooseShell makes the container anew where the image lacks the shell it was made with.
+func (a *attempt) chooseShell(ctx context.Context) error {
+	has, err := a.container.Has(ctx, shells)
 	if err != nil {
 		return engineCause(ctx, CauseEngine, err)
 	}
-	for _, s := range shells {
-		if has[s] {
-			a.shell = s
-			return nil
-		}
+	i := slices.IndexFunc(shells, func(s string) bool { return has[s] })
+	switch {
+	case i < 0:
+		return Fail(CauseLaunch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", a.Image)
+	case shells[i] == a.shell:
+		return nil
 	}
-	return Fail(CauseLaunch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", a.Image)
+	if err := a.container.Remove(ctx); err != nil {
+		return engineCause(ctx, CauseEngine, err)
+	}
+	a.shell = shells[i]
+	a.container, err = a.Engine.Create(ctx, a.spec())
+	return engineCause(ctx, CauseLaunch, err)
 }
 
 // moduleUser is who the module runs as, "" for root.

@@ -6,7 +6,8 @@ import "time"
 // and job file became. Paths are absolute, clean, and those the module sees; on the node each lies below Root.
 type Job struct {
 	Remote string // remote root, s3://bucket/prefix or a directory; a job's directory /a/b lives at <Remote>/a/b
-	Image  string // reference of the module image
+	RunsIn string // EngineDocker or EngineProcess
+	Image  string // reference of the module image; "" with EngineProcess
 
 	Workdir     string // results; the module's current directory
 	MetadataDir string // control directory: exec.sh in, exit code, logs and record out
@@ -15,7 +16,10 @@ type Job struct {
 	Libraries   []Dir  // as Inputs; kept apart because a frozen image contains them
 	Outputs     []string
 	Mounts      []Mount
-	Exec        string // the script to run in the module container
+	Exec        string   // the script to run in the module container
+	Args        []string // its arguments
+	Command     []string // a command of the image to run instead of Exec; nil for none
+	Launch      string   // shell text run in place of the command, which it gets as its arguments "$@"; "" for none
 
 	LocalPrefix string // where attempts have their roots on the node, as ferry sees it
 	ID          string
@@ -68,13 +72,17 @@ type Module struct{ Name, LSID string }
 // Files names the outcome files; relative names are in the metadata dir.
 type Files struct{ Stdout, Stderr, ExitCode string }
 
-// Values of Job.User, Job.Stage and Job.Frozen.
+// Values of Job.User, Job.Stage, Job.RunsIn and Job.Frozen.
 const (
 	UserImage  = "image"
 	UserCaller = "caller"
 
 	StageMount = "mount"
 	StageCopy  = "copy"
+
+	// EngineProcess runs the script in ferry's own container, for module images that have ferry in them.
+	EngineDocker  = "docker"
+	EngineProcess = "process"
 
 	FrozenNever  = "never"
 	FrozenPrefer = "prefer"

@@ -29,24 +29,17 @@ const defaultPIDs = 32768
 func (a *attempt) launch(ctx context.Context) error {
 	st, err := a.root.Stat(inRoot(a.Exec))
 	if err != nil || !st.Mode().IsRegular() {
-		if !a.execOnNode() {
+		if len(a.Command) == 0 && !a.execOnNode() {
 			return Fail(CauseLaunch, "was it uploaded?", "there is no script %s", a.Exec)
 		}
+	}
+	// What stage in brought, by a sync script for instance, is not this attempt's.
+	if err := a.root.RemoveAll(inRoot(a.Files.ExitCode)); err != nil {
+		return Fail(CauseInternal, "", "removing an older exit code: %w", err)
 	}
 	if err := a.giveDirs(); err != nil {
 		return err
 	}
-	spec := a.spec()
-	a.rec.edit(func(r *Record) {
-		r.Command, r.Limits = spec.Command, spec.Limits
-		for _, m := range spec.Mounts {
-			r.Mounts = append(r.Mounts, RecordMount(m))
-		}
-	})
-	if a.container, err = a.Engine.Create(ctx, spec); err != nil {
-		return engineCause(ctx, CauseLaunch, err)
-	}
-	a.rec.edit(func(r *Record) { r.Container = a.container.ID() })
 	if err := a.writeContainerUsed(); err != nil {
 		return diskCause(CauseInternal, "", err)
 	}
@@ -72,7 +65,7 @@ func (a *attempt) spec() engine.Spec {
 	return engine.Spec{
 		Name:    a.containerName(),
 		Image:   a.image,
-		Command: []string{a.shell, a.Exec},
+		Command: a.command(),
 		Env:     a.Env,
 		Workdir: a.Workdir,
 		User:    a.runAs(),
@@ -82,6 +75,18 @@ func (a *attempt) spec() engine.Spec {
 		CapAdd:  a.CapAdd,
 		Limits:  a.limits(),
 	}
+}
+
+// command is what runs in the container.
+func (a *attempt) command() []string {
+	run := a.Command
+	if len(run) == 0 {
+		run = append([]string{a.shell, a.Exec}, a.Args...)
+	}
+	if a.Launch == "" {
+		return run
+	}
+	return append([]string{a.shell, "-c", a.Launch, "ferry"}, run...)
 }
 
 // containerName tells people which job it is; the hash keeps jobs of different local prefixes, which may have one id, apart.

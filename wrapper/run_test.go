@@ -36,6 +36,7 @@ type site struct {
 }
 
 func newSite(t *testing.T) *site {
+	t.Parallel()
 	t.Helper()
 	eng, err := docker.New(docker.Config{Host: testenv.Docker(t)})
 	if err != nil {

@@ -43,6 +43,10 @@ func (a *attempt) stageIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What is written into the metadata dir from here on is to go up, the logs of a failed stage in above all.
+	if err := a.snapshot(ctx, Dir{Path: a.MetadataDir}); err != nil {
+		return err
+	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var first error
@@ -61,13 +65,21 @@ func (a *attempt) stageIn(ctx context.Context) error {
 			}
 		})
 	}
+	staged := newProgress(a.inputs())
 	for _, d := range a.inputs() {
-		each(func() (ferrysync.Stats, error) { return a.down(ctx, d, nil) })
+		each(func() (ferrysync.Stats, error) {
+			s, err := a.down(ctx, d, a.outFilters(d))
+			if err == nil {
+				staged.done(d)
+			}
+			return s, err
+		})
 	}
 	if a.Stager != nil {
 		each(func() (ferrysync.Stats, error) {
 			s, err := a.Stager.StageIn(ctx, Site{Job: a.Job, Root: a.root, Transfer: a.Transfer, Open: a.Open,
-				Event: a.event, Log: a.logs.transfer, Warn: a.warn})
+				Staged: func(ctx context.Context, p string) (string, error) { return staged.wait(ctx, p, a.key) },
+				Event:  a.event, Log: a.logs.transfer, Warn: a.warn})
 			return s, transferCause(ctx, CauseStageIn, err)
 		})
 	}
@@ -75,7 +87,51 @@ func (a *attempt) stageIn(ctx context.Context) error {
 	if first != nil {
 		return first
 	}
-	return a.snapshot(ctx)
+	for _, d := range a.outputDirs() {
+		if d.Path == a.MetadataDir {
+			continue
+		}
+		if err := a.snapshot(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress says which directories are staged in.
+type progress struct {
+	dirs []Dir
+	end  map[string]chan struct{}
+}
+
+func newProgress(dirs []Dir) *progress {
+	p := &progress{dirs: dirs, end: map[string]chan struct{}{}}
+	for _, d := range dirs {
+		p.end[d.Path] = make(chan struct{})
+	}
+	return p
+}
+
+func (p *progress) done(d Dir) { close(p.end[d.Path]) }
+
+// wait waits for the directories that overlap the job's path, see Site.Staged. A failed stage in cancels ctx.
+func (p *progress) wait(ctx context.Context, name string, key func(Dir) string) (from string, err error) {
+	holder := 0
+	for _, d := range p.dirs {
+		if !within(d.Path, name) && !within(name, d.Path) {
+			continue
+		}
+		select {
+		case <-p.end[d.Path]:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		if within(d.Path, name) && len(d.Path) > holder {
+			holder = len(d.Path)
+			from = path.Join(key(d), strings.TrimPrefix(name, d.Path))
+		}
+	}
+	return from, nil
 }
 
 // inputs are the directories staged in besides the metadata dir, each once.
@@ -108,7 +164,7 @@ func (a *attempt) down(ctx context.Context, d Dir, filters []ferrysync.Filter) (
 	if err != nil {
 		return stats, transferCause(ctx, CauseStageIn, fmt.Errorf("staging in %s: %w", d.Path, err))
 	}
-	if stats.Listed == 0 {
+	if stats.Listed == 0 && d.Path != a.Workdir {
 		return stats, Fail(CauseStageIn, "is the remote root right, and was the directory uploaded?",
 			"staging in %s: nothing is in the store at %q", d.Path, a.url(prefix))
 	}
@@ -149,20 +205,22 @@ func escapePattern(name string) string {
 	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(name)
 }
 
-// snapshot remembers what is there before the module runs, for stage out.
-func (a *attempt) snapshot(ctx context.Context) error {
-	for _, d := range a.outputDirs() {
-		root, err := a.root.OpenRoot(inRoot(d.Path))
-		if err != nil {
-			return Fail(CauseInternal, "", "opening %s: %w", d.Path, err)
-		}
-		s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: a.outFilters(d)})
-		root.Close()
-		if err != nil {
-			return transferCause(ctx, CauseStageIn, fmt.Errorf("reading %s: %w", d.Path, err))
-		}
-		a.snaps[d.Path] = s
+// snapshot remembers what a directory holds before the module runs, for stage out.
+func (a *attempt) snapshot(ctx context.Context, d Dir) error {
+	root, err := a.root.OpenRoot(inRoot(d.Path))
+	if err != nil {
+		return Fail(CauseInternal, "", "opening %s: %w", d.Path, err)
 	}
+	defer root.Close()
+	filters := a.outFilters(d)
+	if d.Path == a.MetadataDir {
+		filters = append(filters, a.staleFilters()...) // ferry's own files count as new, though they are there already
+	}
+	s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
+	if err != nil {
+		return transferCause(ctx, CauseStageIn, fmt.Errorf("reading %s: %w", d.Path, err))
+	}
+	a.snaps[d.Path] = s
 	return nil
 }
 

@@ -49,6 +49,9 @@ func (a *attempt) stageOut(ctx context.Context, out Outcome) error {
 	var total ferrysync.Stats
 	var all []error
 	for _, d := range a.outputDirs() {
+		if a.snaps[d.Path] == nil {
+			continue // not staged in whole, so nothing in it is known to be a result
+		}
 		s, err := a.up(ctx, d)
 		total = sum(total, s)
 		a.rec.edit(func(r *Record) { r.Transfers["stage-out"] = total })

@@ -26,7 +26,10 @@ type Site struct {
 	Root     *os.Root // the attempt's root: the job's /a/b is a/b in it
 	Transfer *ferrysync.Engine
 	Open     Opener
-	Event    func(ferrysync.Event) // for the transfer log
-	Log      io.Writer             // the transfer log: lines for people
-	Warn     func(format string, args ...any)
+	// Staged returns once the ordinary stage in has ended of every directory of the description that overlaps the job's
+	// path p. key is the key prefix that p was fetched from, "" where no such directory holds p. It may be nil.
+	Staged func(ctx context.Context, p string) (key string, err error)
+	Event  func(ferrysync.Event) // for the transfer log
+	Log    io.Writer             // the transfer log: lines for people
+	Warn   func(format string, args ...any)
 }

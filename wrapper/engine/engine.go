@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"time"
 )
 
@@ -26,8 +27,6 @@ type Engine interface {
 	// Image makes ref present, contacting a registry only where it is not, and describes it. Idempotent. It does not
 	// retry beyond what is transient in a registry (429, 5xx, resets). ErrNoImage, ErrDenied, ErrUnavailable.
 	Image(ctx context.Context, ref string, login Login) (Image, error)
-	// Has says which of the absolute paths exist in the image, following no mounts. The image must be present.
-	Has(ctx context.Context, image Image, paths []string) (map[string]bool, error)
 	// Create makes a container that does not run yet.
 	Create(ctx context.Context, spec Spec) (Container, error)
 	// List finds the containers that carry all the labels, running or not.
@@ -39,6 +38,8 @@ type Engine interface {
 // A Container is one container from Create to Remove. Its methods may be called from several goroutines.
 type Container interface {
 	ID() string
+	// Has says which of the absolute paths are files in the container, running or not.
+	Has(ctx context.Context, paths []string) (map[string]bool, error)
 	// Start runs it; its output goes to stdout and stderr until it ends. ErrLaunch where its command cannot run.
 	Start(ctx context.Context, stdout, stderr io.Writer) error
 	// Wait returns once the container has ended and all its output is written.
@@ -58,6 +59,8 @@ type Copier interface {
 	CopyIn(ctx context.Context, dir string, tar io.Reader) error
 	// CopyOut streams the tree at path as a tar; the caller closes it.
 	CopyOut(ctx context.Context, path string) (io.ReadCloser, error)
+	// Lstat says what is at path, not following a link at its end. fs.ErrNotExist where nothing is.
+	Lstat(ctx context.Context, path string) (fs.FileMode, error)
 }
 
 // A Login finds the credentials for a registry. It is called right before use, never earlier: ECR's last 12 hours.

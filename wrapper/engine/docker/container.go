@@ -27,10 +27,12 @@ type Container struct {
 	eng *Engine
 	id  string
 
-	mu      sync.Mutex
-	copied  chan struct{} // closed once all output is written; nil before Start
-	results <-chan container.WaitResponse
-	errs    <-chan error
+	command string // what it runs, where that is an absolute path of a container made here
+
+	mu     sync.Mutex
+	copied chan struct{} // closed once all output is written; nil before Start
+	ended  chan struct{} // closed once the engine said that it ended, or went away; nil before Start
+	waited error         // why the engine could not say it; read after ended
 }
 
 // ID implements engine.Container.
@@ -40,6 +42,9 @@ func (c *Container) ID() string { return c.id }
 // short module is missed.
 func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 	cli := c.eng.cli
+	if err := c.runnable(ctx); err != nil {
+		return err
+	}
 	// Attaching and waiting outlive the call: they end with the container or with Remove.
 	long := context.WithoutCancel(ctx)
 	stream, err := cli.ContainerAttach(long, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
@@ -55,11 +60,32 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
+	copied, ended := make(chan struct{}), make(chan struct{})
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.results, c.errs, c.copied = results, errs, make(chan struct{})
-	go c.copy(stream, stdout, stderr, c.copied)
+	c.copied, c.ended = copied, ended
+	c.mu.Unlock()
+	go c.copy(stream, stdout, stderr, copied)
+	go func() {
+		defer close(ended)
+		select {
+		case <-results:
+		case c.waited = <-errs:
+		}
+	}()
 	return nil
+}
+
+// runnable looks whether the command is there: the init process starts whatever it is asked to run, and a command that
+// does not exist would look like a module that ended with 127.
+func (c *Container) runnable(ctx context.Context) error {
+	if c.command == "" {
+		return nil
+	}
+	_, err := c.eng.cli.ContainerStatPath(ctx, c.id, c.command)
+	if errdefs.IsNotFound(err) {
+		return fmt.Errorf("docker engine: %w: no %q in it", engine.ErrLaunch, c.command)
+	}
+	return c.eng.explain(fmt.Sprintf("looking for %q in the container", c.command), err)
 }
 
 func (c *Container) copy(stream types.HijackedResponse, stdout, stderr io.Writer, done chan<- struct{}) {
@@ -79,13 +105,17 @@ const drainTime = 10 * time.Second
 // Wait implements engine.Container.
 func (c *Container) Wait(ctx context.Context) (engine.Exit, error) {
 	c.mu.Lock()
-	results, errs, copied := c.results, c.errs, c.copied
+	copied, ended := c.copied, c.ended
 	c.mu.Unlock()
-	if results == nil {
+	var results <-chan container.WaitResponse
+	var errs <-chan error
+	if ended == nil {
 		results, errs = c.eng.cli.ContainerWait(ctx, c.id, container.WaitConditionNotRunning)
 	}
 	var waited error
 	select {
+	case <-ended:
+		waited = c.waited
 	case <-results:
 	case waited = <-errs:
 	case <-ctx.Done():

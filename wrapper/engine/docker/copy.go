@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 )
 
@@ -18,4 +20,13 @@ func (c *Container) CopyIn(ctx context.Context, dir string, tar io.Reader) error
 func (c *Container) CopyOut(ctx context.Context, path string) (io.ReadCloser, error) {
 	r, _, err := c.eng.cli.CopyFromContainer(ctx, c.id, path)
 	return r, c.eng.explain(fmt.Sprintf("copying %q out of the container", path), err)
+}
+
+// Lstat implements engine.Copier.
+func (c *Container) Lstat(ctx context.Context, path string) (fs.FileMode, error) {
+	st, err := c.eng.cli.ContainerStatPath(ctx, c.id, path)
+	if errdefs.IsNotFound(err) {
+		return 0, fmt.Errorf("%q in the container: %w", path, fs.ErrNotExist)
+	}
+	return st.Mode, c.eng.explain(fmt.Sprintf("looking at %q in the container", path), err)
 }

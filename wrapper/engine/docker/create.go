@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,11 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		}
 		return nil, err
 	}
-	return &Container{eng: e, id: made.ID}, nil
+	c := &Container{eng: e, id: made.ID}
+	if len(s.Command) > 0 && path.IsAbs(s.Command[0]) {
+		c.command = s.Command[0]
+	}
+	return c, nil
 }
 
 func resources(l engine.Limits) container.Resources {

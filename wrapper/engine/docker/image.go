@@ -100,7 +100,8 @@ func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) error
 		return nil
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrNoImage, err)
-	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err):
+	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err),
+		!gone(err) && ctx.Err() == nil && e.refused(ctx, reference.TagNameOnly(named).String(), auth):
 		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrDenied, err)
 	}
 	return e.explain(fmt.Sprintf("pulling %q", ref), err)
@@ -140,5 +141,11 @@ func (e *Engine) auth(ctx context.Context, ref string, login engine.Login) (stri
 	if err != nil || user == "" {
 		return "", err
 	}
+	if user == tokenUser {
+		return registry.EncodeAuthConfig(registry.AuthConfig{IdentityToken: password, ServerAddress: host})
+	}
 	return registry.EncodeAuthConfig(registry.AuthConfig{Username: user, Password: password, ServerAddress: host})
 }
+
+// tokenUser is the user by which Docker's tools say that a password is an identity token.
+const tokenUser = "<token>"

@@ -38,21 +38,16 @@ func (l *looker) close(ctx context.Context) {
 	_ = l.eng.cli.ContainerRemove(context.WithoutCancel(ctx), l.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 }
 
-// Has implements engine.Engine.
-func (e *Engine) Has(ctx context.Context, img engine.Image, paths []string) (map[string]bool, error) {
-	l, err := e.look(ctx, img)
-	if err != nil {
-		return nil, err
-	}
-	defer l.close(ctx)
+// Has implements engine.Container.
+func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, error) {
 	has := make(map[string]bool, len(paths))
 	for _, p := range paths {
-		stat, err := e.cli.ContainerStatPath(ctx, l.id, p)
+		stat, err := c.eng.cli.ContainerStatPath(ctx, c.id, p)
 		if errdefs.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
-			return nil, e.explain(fmt.Sprintf("looking for %q in image %q", p, img.Ref), err)
+			return nil, c.eng.explain(fmt.Sprintf("looking for %q in the container", p), err)
 		}
 		has[p] = !stat.Mode.IsDir()
 	}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+
+	"github.com/rs/zerolog"
+
+	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/engine"
+	inprocess "github.com/genepattern/ferry/wrapper/engine/process"
+	"github.com/genepattern/ferry/wrapper/genepattern"
+)
+
+// byName makes the command that a legacy name stands for explicit. Its arguments are kept in w for the older form, and
+// mean nothing in the newer one: job definitions pass them from habit.
+func byName(args []string, w *world) []string {
+	switch genepattern.FormOf(args[0]) {
+	case genepattern.FormPositional:
+		w.legacy = append([]string{}, args[1:]...)
+	case genepattern.FormNone:
+		return args
+	}
+	return []string{"ferry", "run"}
+}
+
+// request is what the GenePattern server's variables say, and the arguments where ferry was called by the older name.
+func (w world) request() (genepattern.Request, error) {
+	if w.legacy != nil {
+		return genepattern.FromArgs(w.legacy, w.lookup, w.environ)
+	}
+	return genepattern.FromEnv(w.lookup, w.environ), nil
+}
+
+// tell logs what of the variables counts for nothing.
+func tell(log zerolog.Logger, r genepattern.Request) {
+	for _, name := range r.Ignored {
+		log.Info().Str("variable", name).Msg("ignored: ferry knows no such variable")
+	}
+	for _, note := range r.Notes {
+		log.Warn().Msg(note)
+	}
+}
+
+// fit chooses what a job is run with that only the job says.
+func (w world) fit(job wrapper.Job, deps wrapper.Deps) wrapper.Deps {
+	if job.SyncScript != "" {
+		deps.Stager = genepattern.Stager{}
+	}
+	if job.RunsIn == wrapper.EngineProcess {
+		deps.Engine = inprocess.New(w.environ)
+		deps.Self = func(context.Context) (*engine.Self, error) { return nil, nil }
+	}
+	return deps
+}

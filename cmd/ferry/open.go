@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	_ "golang.org/x/crypto/x509roots/fallback" // a scratch image has no CA certificates
+
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/dir"
+	"github.com/genepattern/ferry/sync/store/s3"
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// newOpener opens stores by their URLs. The AWS configuration is the machine's, as every SDK finds it, and is read once:
+// credentials are cached and renewed in one place, however many transfers there are.
+func newOpener() wrapper.Opener {
+	load := sync.OnceValues(func() (aws.Config, error) { return config.LoadDefaultConfig(context.Background()) })
+	return func(_ context.Context, url string) (store.Store, string, error) {
+		at, err := store.Parse(url)
+		if err != nil {
+			return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "such as s3://bucket/prefix", Err: err}
+		}
+		if at.Scheme == store.SchemeFile {
+			st, err := dir.New(at.Bucket)
+			if err != nil {
+				return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Err: err}
+			}
+			return st, "", nil
+		}
+		conf, err := load()
+		if err != nil {
+			return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "see ~/.aws/config and the AWS_ variables", Err: err}
+		}
+		return s3.New(conf, at.Bucket, s3.Options{}), at.Prefix, nil
+	}
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// stopper gives the two contexts of a job: that of the work, cancelled by the first TERM or INT or by a spot notice, and
+// that of saving its results, which is cancelled grace later, or by a second signal.
+type stopper struct {
+	work, save context.Context
+	cancelWork context.CancelCauseFunc
+	cancelSave context.CancelCauseFunc
+	signals    chan os.Signal
+	notices    chan notice
+	done       chan struct{}
+}
+
+func newStopper(parent context.Context, grace time.Duration, log zerolog.Logger) *stopper {
+	s := &stopper{signals: make(chan os.Signal, 2), notices: make(chan notice, 1), done: make(chan struct{})}
+	s.work, s.cancelWork = context.WithCancelCause(parent)
+	s.save, s.cancelSave = context.WithCancelCause(context.WithoutCancel(parent))
+	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT)
+	go s.watch(parent, grace, log)
+	return s
+}
+
+func (s *stopper) watch(parent context.Context, grace time.Duration, log zerolog.Logger) {
+	select {
+	case sig := <-s.signals:
+		log.Warn().Stringer("signal", sig).Dur("grace", grace).Msg("stopping")
+		s.cancelWork(wrapper.Fail(wrapper.CauseInterrupted, "", "told to stop (%v) before the module ended", sig))
+	case n := <-s.notices:
+		grace = max(grace, time.Until(n.at)-spotReserve)
+		log.Warn().Time("at", n.at).Dur("grace", grace).Msg("the spot instance is reclaimed; stopping")
+		s.cancelWork(wrapper.Fail(wrapper.CauseInterrupted, "", "the spot instance is reclaimed at %s", n.at.Format(time.RFC3339)))
+	case <-parent.Done():
+		s.cancelWork(context.Cause(parent))
+	case <-s.done:
+		return
+	}
+	select {
+	case sig := <-s.signals:
+		s.cancelSave(fmt.Errorf("told twice to stop (%v)", sig))
+	case <-time.After(grace):
+		s.cancelSave(errors.New("the grace time is over"))
+	case <-s.done:
+	}
+}
+
+func (s *stopper) close() {
+	signal.Stop(s.signals)
+	close(s.done)
+	s.cancelWork(nil)
+	s.cancelSave(nil)
+}

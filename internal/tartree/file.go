@@ -1,0 +1,95 @@
+package tartree
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+)
+
+// file brings a regular file. Streams of container engines know times to the second only, so a file that is there is
+// compared by content where size and second agree: it keeps its exact time if nothing changed.
+func (x *Extractor) file(r io.Reader, h *tar.Header, name string) error {
+	st, err := x.Root.Lstat(name)
+	if err == nil && st.Mode().IsRegular() && st.Size() == h.Size && sameSecond(st.ModTime(), h.ModTime) {
+		return x.compare(r, h, name, st)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return x.write(r, h, name)
+}
+
+func sameSecond(a, b time.Time) bool { return a.Unix() == b.Unix() }
+
+// compare reads the file and the stream side by side, and writes the file anew from where they differ.
+func (x *Extractor) compare(r io.Reader, h *tar.Header, name string, st fs.FileInfo) error {
+	old, err := x.Root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	have := make([]byte, len(x.buf))
+	var same int64
+	for same < h.Size {
+		n, err := io.ReadFull(r, x.buf[:min(int64(len(x.buf)), h.Size-same)])
+		if err != nil {
+			return err
+		}
+		if m, err := old.ReadAt(have[:n], same); m < n {
+			return fmt.Errorf("it changed meanwhile: %w", err)
+		}
+		if !bytes.Equal(have[:n], x.buf[:n]) {
+			rest := io.MultiReader(io.NewSectionReader(old, 0, same), bytes.NewReader(bytes.Clone(x.buf[:n])), r)
+			return x.write(rest, h, name)
+		}
+		same += int64(n)
+	}
+	if want := h.FileInfo().Mode().Perm(); st.Mode().Perm() != want {
+		return x.Root.Chmod(name, want)
+	}
+	return nil
+}
+
+// write makes the file anew. A failure leaves no part of it.
+func (x *Extractor) write(r io.Reader, h *tar.Header, name string) (err error) {
+	if err := x.clear(name); err != nil {
+		return err
+	}
+	f, err := x.Root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		if err == nil {
+			err = x.Root.Chtimes(name, h.ModTime, h.ModTime)
+		}
+		if err != nil {
+			_ = x.Root.Remove(name)
+		}
+	}()
+	n, err := io.CopyBuffer(onlyWriter{f}, onlyReader{r}, x.buf)
+	if err == nil && n != h.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return err
+	}
+	if x.Owners {
+		if err := f.Chown(h.Uid, h.Gid); err != nil {
+			return err
+		}
+	}
+	return f.Chmod(h.FileInfo().Mode().Perm())
+}
+
+// onlyReader hides WriteTo, so that CopyBuffer uses its buffer.
+type onlyReader struct{ io.Reader }

@@ -1,0 +1,66 @@
+package genepattern
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// paths says where in the attempt's root a path of the script lies.
+type paths struct {
+	prefix string   // GP_LOCAL_PREFIX
+	known  []string // the job's directories
+}
+
+func newPaths(j wrapper.Job) paths {
+	p := paths{prefix: j.LocalPrefix, known: []string{j.Workdir, j.MetadataDir}}
+	for _, d := range slices.Concat(j.Inputs, j.Libraries) {
+		p.known = append(p.known, d.Path)
+	}
+	for _, m := range j.Mounts {
+		if m.Host == "" {
+			p.known = append(p.known, m.Path)
+		}
+	}
+	if j.ModuleDir != "" {
+		p.known = append(p.known, j.ModuleDir)
+	}
+	return p
+}
+
+// A pathError is a path that policy refuses.
+type pathError struct{ path, why string }
+
+func (e *pathError) Error() string { return fmt.Sprintf("path %q %s", e.path, e.why) }
+
+// rel is v as a path relative to the attempt's root. The server writes paths with the local prefix, or, where it has
+// none, the job's own; a job's directory that happens to begin with the prefix keeps it.
+func (p paths) rel(v string) (string, error) {
+	switch {
+	case !strings.HasPrefix(v, "/"):
+		return "", &pathError{v, "is not absolute"}
+	case strings.ContainsAny(v, "\x00\n"):
+		return "", &pathError{v, "holds a control character"}
+	case slices.Contains(strings.Split(v, "/"), ".."):
+		return "", &pathError{v, `holds ".."`}
+	}
+	clean := path.Clean(v)
+	if inside(p.prefix, clean) {
+		under := "/" + strings.TrimPrefix(strings.TrimPrefix(clean, path.Clean(p.prefix)), "/")
+		if p.ours(under) || !p.ours(clean) {
+			clean = under
+		}
+	}
+	if clean == "/" {
+		return "", &pathError{v, "is the whole local directory"}
+	}
+	return clean[1:], nil
+}
+
+// ours says that p lies in a directory of the job.
+func (p paths) ours(v string) bool {
+	return slices.ContainsFunc(p.known, func(dir string) bool { return inside(dir, v) })
+}

@@ -1,0 +1,436 @@
+package genepattern
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// A bench is a root with a script in it, and what running the script says.
+type bench struct {
+	site wrapper.Site
+	dir  string
+
+	mu       sync.Mutex
+	warnings []string
+	log      strings.Builder
+}
+
+func (b *bench) Write(p []byte) (int, error) { return b.log.Write(p) }
+
+func testJob() wrapper.Job {
+	return wrapper.Job{Remote: "s3://gp-example/beta", LocalPrefix: "/local", Workdir: "/jobs/101", MetadataDir: "/jobs/101.meta",
+		ModuleDir: "/taskLib/m", ID: "101", UserID: "ann@example.org", SyncScript: DefaultSyncScript, Walltime: time.Minute}
+}
+
+func newBench(t testing.TB, script string) *bench {
+	t.Helper()
+	b := &bench{dir: t.TempDir()}
+	root, err := os.OpenRoot(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	for _, d := range []string{"jobs/101", "jobs/101.meta", "taskLib/m"} {
+		if err := root.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := root.WriteFile("jobs/101.meta/"+DefaultSyncScript, []byte(script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b.site = wrapper.Site{
+		Job: testJob(), Root: root, Transfer: ferrysync.New(ferrysync.Config{}),
+		Open: func(context.Context, string) (store.Store, string, error) {
+			return nil, "", wrapper.Fail(wrapper.CauseUsage, "", "no store in this test")
+		},
+		Log: b,
+		Warn: func(format string, args ...any) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.warnings = append(b.warnings, fmt.Sprintf(format, args...))
+		},
+	}
+	return b
+}
+
+func (b *bench) run(t testing.TB) error {
+	t.Helper()
+	_, err := Stager{}.StageIn(t.Context(), b.site)
+	return err
+}
+
+// files are the files below the root with their content, the script left out.
+func (b *bench) files(t testing.TB) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(b.dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() == DefaultSyncScript {
+			return err
+		}
+		data, err := os.ReadFile(p)
+		rel, _ := filepath.Rel(b.dir, p)
+		all[rel] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A generated script is refused by its line and by what is in it, before any of it has run.
+func TestRefused(t *testing.T) {
+	long := strings.Repeat("x", 2*maxStatement)
+	for script, says := range map[string]string{
+		"curl http://x/":                      `command "curl"`,
+		"X=curl; $X http://x/":                `command "curl"`,
+		"/usr/bin/aws s3 sync s3://b/a /a":    `command "/usr/bin/aws"`,
+		"sh -c 'rm -rf /'":                    `command "sh"`,
+		"source /etc/profile":                 `command "source"`,
+		". ./x":                               `command "."`,
+		"eval ls":                             `command "eval"`,
+		"exec ls":                             `command "exec"`,
+		"set -e":                              `command "set"`,
+		"cd /jobs":                            `command "cd"`,
+		"echo $(id)":                          "command substitution",
+		"echo \"`id`\"":                       "command substitution",
+		"echo <(id)":                          "process substitution",
+		"echo $((1+1))":                       "arithmetic",
+		"echo ${HOME:-/root}":                 "expansion",
+		"echo $?":                             "expansion",
+		"echo ${#X}":                          "expansion",
+		"echo {a,b}":                          "brace expansion",
+		"echo $'a'":                           "quotes of the form",
+		"if true; then echo; fi":              `"if"`,
+		"while true; do echo; done":           `"while" or "until"`,
+		"for i in a; do echo; done":           `"for" or "select"`,
+		"f() { f; }; f":                       "a function",
+		"(echo)":                              "a subshell",
+		"[[ -f x ]]":                          "a test",
+		"declare -A x":                        `"declare"`,
+		"! true":                              "the negation",
+		"echo a | echo b":                     "a pipe",
+		"wget -O /a http://h/?a=1&b=2":        "must be in quotes",
+		"echo a <<< b":                        "redirection of input",
+		"echo < /etc/passwd":                  "redirection of input",
+		"echo a > /jobs/../../etc/x":          `holds ".."`,
+		"echo a > x":                          "not absolute",
+		"echo a > /":                          "whole local directory",
+		"{ echo; } > /x":                      "more than one command",
+		"true && X=1":                         "an assignment inside",
+		"X=1 echo a":                          "a variable for one command",
+		"aws s3 ls s3://b":                    `"aws s3 ls"`,
+		"aws ec2 describe-instances":          "only",
+		"aws s3 sync /etc s3://b/x":           "not in the store",
+		"aws s3 sync /etc /local/x":           "not in the store",
+		"aws s3 sync s3://b/x s3://b/y":       "only downloads",
+		"aws s3 sync s3://b/x":                "1 paths",
+		"aws s3 sync s3://b/../x /local/x":    `holds ".."`,
+		"aws s3 sync s3://b/x /local/../x":    `holds ".."`,
+		"aws s3 sync s3://b/x x":              "not absolute",
+		"aws s3 sync s3://b/x /local":         "whole local directory",
+		"aws s3 sync --sse s3://b/x /x":       `"--sse"`,
+		"aws s3 sync --acl=x s3://b/x /x":     `"--acl=x"`,
+		"aws s3 sync s3://b/x /x --profile p": "--profile",
+		"aws s3 sync s3://b/x /x --exclude":   "no value",
+		"aws s3 sync s3://b/x /x --recursive": `"--recursive"`,
+		"aws s3 cp s3://b/x/ /x":              "needs --recursive",
+		"aws s3 cp --delete s3://b/x /x":      `"--delete"`,
+		`aws s3 sync s3://b/x /x --exclude "*" --include "../../y"`: "no file below",
+		"wget http://h/":                   "-O is missing",
+		"wget -O x http://h/":              "not absolute",
+		"wget -O /x file:///etc/passwd":    "file URL",
+		"wget -O /x ftp://h/x":             "ftp URL",
+		"wget -i list -O /x":               `"-i"`,
+		"wget --post-file=/etc/x -O /x h":  "--post-file",
+		"wget -T never -O /x http://h/":    "number of seconds",
+		"wget -O /x http://h/ http://i/":   "2 URLs",
+		"mkdir -m 777 /x":                  `"-m"`,
+		"mkdir":                            "no path",
+		"rm -rf /":                         "whole local directory",
+		"rm -rf /local":                    "whole local directory",
+		"rm -rf /local/*":                  "not expanded",
+		"rm -i /x":                         `"-i"`,
+		"chmod u+s /x":                     `"u+s"`,
+		"chmod 4755 /x":                    `"4755"`,
+		"chmod --reference=/etc/passwd /x": "not supported",
+		"echo -e a":                        `"-e"`,
+		"echo " + long:                     "more than",
+		"X=" + long[:60000] + "\n" + strings.Repeat("echo $X\n", 200): "more than",
+	} {
+		full := "#!/usr/bin/env bash\necho first > /local/jobs/101/first\n" + script + "\n"
+		b := newBench(t, full)
+		err := b.run(t)
+		name := script[:min(len(script), 60)]
+		if err == nil || wrapper.CauseOf(err) != wrapper.CauseRefused || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q gives %v (%s), want it to say %q", name, err, wrapper.CauseOf(err), says)
+			continue
+		}
+		if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), `"`+DefaultSyncScript+`"`) {
+			t.Errorf("%q gives the message %q", name, err)
+		}
+		if len(b.files(t)) != 0 {
+			t.Errorf("%q: a line before it has run", name)
+		}
+	}
+}
+
+func TestNotAScript(t *testing.T) {
+	for script, says := range map[string]string{"echo \"a": "line 1", "\n\naws s3 sync )": "line 3", "&& echo": "line 1"} {
+		err := newBench(t, script).run(t)
+		if wrapper.CauseOf(err) != wrapper.CauseStageIn || err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q gives %v", script, err)
+		}
+	}
+	b := newBench(t, "")
+	if err := os.Remove(filepath.Join(b.dir, "jobs/101.meta", DefaultSyncScript)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.run(t); wrapper.CauseOf(err) != wrapper.CauseStageIn || !strings.Contains(err.Error(), "is not in the metadata dir") {
+		t.Errorf("a missing script gives %v", err)
+	}
+	if err := newBench(t, strings.Repeat("{ ", maxScript/4)).run(t); err == nil {
+		t.Error("a million braces are accepted")
+	}
+	if err := newBench(t, strings.Repeat("#", maxScript+1)).run(t); wrapper.CauseOf(err) != wrapper.CauseRefused {
+		t.Errorf("a script that is too large gives %v", err)
+	}
+}
+
+// The outcome is what bash would leave.
+func TestFileCommands(t *testing.T) {
+	b := newBench(t, `#!/usr/bin/env bash
+# a comment
+DIR="$GP_LOCAL_PREFIX/users/ann@example.org/up loads"   # with a space
+mkdir -p "$DIR" /local/taskLib/m/deep/er
+echo "one two" 'th$ree' fo\ ur $UNSET "$UNSET" > "$DIR/a [1].txt"
+echo next >> "$DIR/a [1].txt"
+echo -n $DIR >> /local/jobs/101.meta/words.txt
+export NAME=value OTHER
+echo $NAME${NAME}"${NAME}" \
+   continued >> "/jobs/101/no prefix.txt" 2>&1
+chmod u+x "$DIR/a [1].txt" && chmod -R go-rwx,u=rwX /local/taskLib/m || echo not reached > /local/jobs/101/x
+false && echo not reached > /local/jobs/101/x
+false || { echo reached; echo too; } 
+rm /local/jobs/101/none || echo "that failed" >> /local/jobs/101/failed.txt
+rm -f /local/jobs/101/none && echo "that did not" >> /local/jobs/101/failed.txt
+rm /local/jobs/101/none 2> /local/jobs/101/err.txt
+echo gone > /local/jobs/101/gone/x && rm -rf /local/jobs/101/gone
+echo to nowhere > /dev/null
+echo both &> /local/jobs/101/both.txt
+echo 1 > /local/jobs/101/t; echo 2 > /local/jobs/101/t
+`)
+	if err := b.run(t); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"users/ann@example.org/up loads/a [1].txt": "one two th$ree fo ur \nnext\n",
+		"jobs/101.meta/words.txt":                  "/local/users/ann@example.org/up loads",
+		"jobs/101/no prefix.txt":                   "valuevaluevalue continued\n",
+		"jobs/101/failed.txt":                      "that failed\nthat did not\n",
+		"jobs/101/err.txt":                         "rm: statat jobs/101/none: no such file or directory\n",
+		"jobs/101/both.txt":                        "both\n",
+		"jobs/101/t":                               "2\n",
+	}
+	got := b.files(t)
+	for name, text := range want {
+		if got[name] != text {
+			t.Errorf("%s is %q, want %q", name, got[name], text)
+		}
+		delete(got, name)
+	}
+	if len(got) != 0 {
+		t.Errorf("also there: %q", got)
+	}
+	st, err := os.Stat(filepath.Join(b.dir, "users/ann@example.org/up loads/a [1].txt"))
+	if err != nil || st.Mode().Perm() != 0o744 {
+		t.Errorf("mode is %v, %v", st.Mode(), err)
+	}
+	if log := b.log.String(); !strings.Contains(log, "reached\ntoo\n") || strings.Contains(log, "not reached") {
+		t.Errorf("log is %q", log)
+	}
+	if len(b.warnings) != 2 {
+		t.Errorf("warnings are %q", b.warnings)
+	}
+}
+
+func TestModes(t *testing.T) {
+	for mode, want := range map[string]fs.FileMode{"u+x": 0o740, "a+rwx": 0o777, "755": 0o755, "+x": 0o751, "go-rwx": 0o600, "u=rx,o=r": 0o544, "a+X": 0o640} {
+		f, err := parseMode(mode)
+		if err != nil || f(0o640) != want {
+			t.Errorf("chmod %s of 640 gives %v, %v, want %v", mode, f(0o640), err, want)
+		}
+	}
+}
+
+func TestWget(t *testing.T) {
+	tries := map[string]int{}
+	var mu sync.Mutex
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		tries[r.URL.Path]++
+		n := tries[r.URL.Path]
+		mu.Unlock()
+		switch r.URL.Path {
+		case "/data.gct":
+			w.Header().Set("Set-Cookie", "session=secret")
+			fmt.Fprintf(w, "content for %s", r.URL.RawQuery)
+		case "/once":
+			if n == 1 {
+				panic(http.ErrAbortHandler)
+			}
+			fmt.Fprint(w, "second try")
+		case "/short":
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, "cut")
+		case "/away":
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/iam/", http.StatusFound)
+		case "/loop":
+			http.Redirect(w, r, "/loop", http.StatusFound)
+		case "/hang":
+			<-r.Context().Done()
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer srv.Close()
+	script := strings.ReplaceAll(`
+mkdir -p "/local/jobs/101/in puts"
+wget -S -T 60 -O "/local/jobs/101/in puts/data.gct" "URL/data.gct?acc=1&key=hidden" >> /local/jobs/101.meta/http_downloads.log 2>&1
+wget -qO /local/jobs/101/once URL/once
+wget -S -T 60 -O /local/jobs/101/missing "URL/none?sig=hidden" || echo "could not fetch it" >> /local/jobs/101.meta/http_downloads.log
+wget -O /local/jobs/101/short URL/short
+wget -O /local/jobs/101/away URL/away || true
+wget -O /local/jobs/101/loop URL/loop || true
+wget -T 0.2 -O /local/jobs/101/hang URL/hang || true
+wget -O /local/jobs/101/meta "http://169.254.170.2/v2/credentials" || rm -f /local/jobs/101/meta
+wget -O /local/jobs/101/mapped "http://[::ffff:169.254.169.254]/" || true
+wget -O /local/jobs/101/none http://127.0.0.1:1/ || true
+`, "URL", srv.URL)
+	b := newBench(t, script)
+	if err := b.run(t); err != nil {
+		t.Fatal(err)
+	}
+	got := b.files(t)
+	if got["jobs/101/in puts/data.gct"] != "content for acc=1&key=hidden" || got["jobs/101/once"] != "second try" {
+		t.Errorf("files are %q", got)
+	}
+	log := got["jobs/101.meta/http_downloads.log"]
+	if !strings.Contains(log, "200 OK") || !strings.HasSuffix(log, "could not fetch it\n") || !strings.Contains(log, "28 bytes saved") {
+		t.Errorf("log is %q", log)
+	}
+	delete(got, "jobs/101/in puts/data.gct")
+	delete(got, "jobs/101/once")
+	delete(got, "jobs/101.meta/http_downloads.log")
+	if len(got) != 0 {
+		t.Errorf("failed downloads left %q", got)
+	}
+	all := log + b.log.String() + strings.Join(b.warnings, "\n")
+	if strings.Contains(all, "hidden") || strings.Contains(all, "secret") {
+		t.Errorf("a secret is in a log: %s", all)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(b.warnings) != 8 || tries["/short"] != wgetTries || tries["/none"] != 1 {
+		t.Errorf("warnings are %q, tries %v", b.warnings, tries)
+	}
+	for _, w := range b.warnings {
+		if strings.Contains(w, "169.254") && !strings.Contains(w, errForbidden.Error()) {
+			t.Errorf("warning is %q", w)
+		}
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"127.0.0.1": true, "10.0.0.5": true, "93.184.216.34": true, "2606:2800::1": true,
+		"169.254.169.254": false, "169.254.170.2": false, "169.254.170.23": false, "::ffff:169.254.169.254": false, "fd00:ec2::254": false,
+		"fd00:ec2::23": false, "fe80::1%eth0": false, "64:ff9b::a9fe:a9fe": false, "::a9fe:a9fe": false, "0.0.0.0": false, "::": false, "224.0.0.1": false,
+		"::1": true,
+	} {
+		if got := allowed(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("allowed(%s) = %v", addr, got)
+		}
+	}
+}
+
+// A cancelled script ends, with the cause of an interruption, and its file is not half there.
+func TestCancel(t *testing.T) {
+	reached := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "some")
+		w.(http.Flusher).Flush()
+		close(reached)
+		<-r.Context().Done()
+	}))
+	defer srv.Close()
+	b := newBench(t, "wget -O /local/jobs/101/x "+srv.URL+"/ || true\necho then > /local/jobs/101/x/y\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-reached; cancel() }()
+	if _, err := (Stager{}).StageIn(ctx, b.site); wrapper.CauseOf(err) != wrapper.CauseInterrupted {
+		t.Errorf("it gives %v", err)
+	}
+	if got := b.files(t); len(got) != 0 {
+		t.Errorf("files are %q", got)
+	}
+}
+
+// Writes stay in the root, whatever links there are in it.
+func TestLinks(t *testing.T) {
+	outside := t.TempDir()
+	b := newBench(t, "echo a > /local/jobs/101/out/x\nmkdir -p /local/jobs/101/out/d\nrm -rf /local/jobs/101/out/keep\nchmod 777 /local/jobs/101/out/keep\n")
+	if err := os.WriteFile(filepath.Join(outside, "keep"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(b.dir, "jobs/101/out")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.run(t); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(outside)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "keep" {
+		t.Errorf("outside has %v, %v", entries, err)
+	}
+	if st, _ := os.Stat(filepath.Join(outside, "keep")); st.Mode().Perm() != 0o600 {
+		t.Errorf("mode outside is %v", st.Mode())
+	}
+}
+
+func TestOrder(t *testing.T) {
+	o := newOrder()
+	for i, c := range []struct{ touches, outputs, run, write string }{
+		{"users/a", "log", "", ""},
+		{"users/b", "log", "", "0"},
+		{"users", "", "0 1", ""},
+		{"users/a/x", "log", "0 2", "1"},
+		{"users2", "log", "", "3"},
+		{"log", "", "4", ""},
+		{"other", "log", "5", "4"},
+		{"lib/a lib/b", "", "", ""},
+		{"lib/a", "", "7", ""},
+		{"lib", "", "7 8", ""},
+	} {
+		run, write := o.add(strings.Fields(c.touches), strings.Fields(c.outputs))
+		if got := strings.Trim(fmt.Sprint(run), "[]"); got != c.run {
+			t.Errorf("step %d runs after %s, want %s", i, got, c.run)
+		}
+		if got := strings.Trim(fmt.Sprint(write), "[]"); got != c.write {
+			t.Errorf("step %d writes after %s, want %s", i, got, c.write)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package genepattern
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"sync"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// maxSteps bounds how many statements of a script run at once. Transfers are bounded by their engine's pool, which they
+// share; this bounds what waits.
+const maxSteps = 64
+
+// Stager runs the job's sync script in this process: no shell, no AWS CLI, no other program. The zero value is ready.
+type Stager struct{}
+
+var _ wrapper.Stager = Stager{}
+
+// StageIn checks the whole script, then runs it. What it writes stays in the attempt's root. A transfer that fails ends
+// the job unless the script says what then (||); a file that is not in the store, and any other command that fails, is a
+// warning. It returns once every step has ended, also where ctx is cancelled. The walltime bounds it.
+func (Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, error) {
+	if s.Job.SyncScript == "" {
+		return ferrysync.Stats{}, nil
+	}
+	src, err := read(s)
+	if err != nil {
+		return ferrysync.Stats{}, err
+	}
+	nodes, err := compile(s.Job.SyncScript, src, s.Job)
+	if err != nil {
+		return ferrysync.Stats{}, err
+	}
+	if s.Job.Walltime > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, s.Job.Walltime, errWalltime)
+		defer cancel()
+	}
+	r := &runner{site: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient()}
+	defer r.client.CloseIdleConnections()
+	r.run(ctx, nodes)
+	switch {
+	case errors.Is(context.Cause(ctx), errWalltime):
+		return r.stats, &wrapper.Error{Cause: wrapper.CauseWalltime, Err: errWalltime}
+	case ctx.Err() != nil:
+		return r.stats, &wrapper.Error{Cause: wrapper.CauseInterrupted, Err: fmt.Errorf("sync script %q: %w", s.Job.SyncScript, context.Cause(ctx))}
+	}
+	return r.stats, r.firstFailure()
+}
+
+var errWalltime = errors.New("the run limit was reached while staging in")
+
+// read reads the script from the metadata dir.
+func read(s wrapper.Site) ([]byte, error) {
+	name := path.Join(s.Job.MetadataDir, s.Job.SyncScript)
+	f, err := s.Root.OpenFile(name[1:], os.O_RDONLY|nonblock, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, wrapper.Fail(wrapper.CauseStageIn, "GP_AWS_SYNC_SCRIPT_NAME names it", "sync script %q is not in the metadata dir %q", s.Job.SyncScript, s.Job.MetadataDir)
+	}
+	if err != nil {
+		return nil, wrapper.Fail(wrapper.CauseStageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxScript+1))
+	if err != nil {
+		return nil, wrapper.Fail(wrapper.CauseStageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
+	}
+	if len(src) > maxScript {
+		return nil, wrapper.Fail(wrapper.CauseRefused, "", "sync script %q is larger than %d bytes", s.Job.SyncScript, maxScript)
+	}
+	return src, nil
+}
+
+// A runner runs one script.
+type runner struct {
+	site     wrapper.Site
+	root     *os.Root
+	transfer *ferrysync.Engine
+	client   *http.Client
+
+	stores sync.Mutex
+	opened map[string]store.Store // by bucket
+
+	mu       sync.Mutex
+	stats    ferrysync.Stats
+	failures []*lineError
+}
+
+// run starts the steps in order, each as soon as what it has to wait for has ended.
+func (r *runner) run(ctx context.Context, nodes []node) {
+	o := newOrder()
+	ended := make([]chan struct{}, len(nodes))
+	slots := make(chan struct{}, maxSteps)
+	var all sync.WaitGroup
+	for i, n := range nodes {
+		ended[i] = make(chan struct{})
+		before, prior := o.add(claimed(n))
+		// A step waits only for earlier ones, which have their slots already.
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			defer close(ended[i])
+			for _, j := range before {
+				<-ended[j]
+			}
+			t := &task{runner: r, ctx: ctx, turn: func() {
+				for _, j := range prior {
+					<-ended[j]
+				}
+			}}
+			_ = n.run(t) // what counts of a failure is kept by failed
+			t.write()
+		})
+	}
+	all.Wait()
+}
+
+// claimed is what a step may change, and where its output goes; "" is the transfer log.
+func claimed(n node) (touches, outputs []string) {
+	outputs = []string{""}
+	n.each(func(s *simple) {
+		touches = append(touches, s.do.touches()...)
+		for _, r := range s.redirs {
+			if r.path != "" {
+				outputs = append(outputs, r.path)
+			}
+		}
+	})
+	return touches, outputs
+}
+
+// failed notes the failure of a command.
+func (r *runner) failed(s *simple, err error) {
+	if errors.Is(err, errMissing) {
+		return // warned of by name
+	}
+	if s.guarded || !hard(err) {
+		r.warn(fmt.Sprintf("sync script %q, line %d: %s: %v", r.site.Job.SyncScript, s.line, s.name, err))
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, &lineError{s.line, fmt.Errorf("%s: %w", s.name, err)})
+}
+
+// firstFailure is the failure that stands first in the script, with the number of the others.
+func (r *runner) firstFailure() error {
+	if len(r.failures) == 0 {
+		return nil
+	}
+	first := r.failures[0]
+	for _, f := range r.failures {
+		if f.line < first.line {
+			first = f
+		}
+	}
+	more := ""
+	if n := len(r.failures) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more)", n)
+	}
+	return &wrapper.Error{Cause: wrapper.CauseOf(first.err), Hint: wrapper.HintOf(first.err),
+		Err: fmt.Errorf("sync script %q, line %d: %w%s", r.site.Job.SyncScript, first.line, first.err, more)}
+}
+
+func (r *runner) warn(text string) {
+	r.log("warning: " + text + "\n")
+	if r.site.Warn != nil {
+		r.site.Warn("%s", text)
+	}
+}
+
+func (r *runner) log(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.site.Log != nil && text != "" {
+		_, _ = io.WriteString(r.site.Log, text) // a log that cannot be written fails no transfer
+	}
+}
+
+func (r *runner) count(s ferrysync.Stats) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.Files += s.Files
+	r.stats.Bytes += s.Bytes
+	r.stats.Skipped += s.Skipped
+	r.stats.Deleted += s.Deleted
+	r.stats.Refused += s.Refused
+	r.stats.Failed += s.Failed
+	r.stats.Listed += s.Listed
+	r.stats.Requests += s.Requests
+	r.stats.Retries += s.Retries
+}

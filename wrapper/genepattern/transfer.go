@@ -1,0 +1,170 @@
+package genepattern
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper"
+)
+
+func (d *download) do(ctx context.Context, t *task) error {
+	st, err := t.open(ctx, d.bucket)
+	if err != nil {
+		return err
+	}
+	switch {
+	case d.single:
+		err = d.copy(ctx, t, st)
+	case d.names != nil:
+		err = d.fetchNamed(ctx, t, st)
+	default:
+		err = d.tree(ctx, t, st, d.options.Filters)
+	}
+	return classify(err)
+}
+
+// url is a key as people write it.
+func (d *download) url(key string) string { return "s3://" + d.bucket + "/" + key }
+
+// prepared are the options with an event hook that writes a line a file, as the AWS CLI does.
+func (d *download) prepared(t *task, dest string) ferrysync.Options {
+	o := d.options
+	o.Filters = nil
+	o.Event = func(e ferrysync.Event) {
+		t.event(e)
+		switch {
+		case e.Op == ferrysync.OpRefuse || e.Op == ferrysync.OpFail:
+			t.stderr(fmt.Sprintf("%s: %s: %v\n", e.Op, d.url(e.Key), e.Err))
+		case d.quiet:
+		case e.Op == ferrysync.OpDownload:
+			t.stdout(fmt.Sprintf("download: %s to %s\n", d.url(e.Key), t.shown(path.Join(dest, e.Path))))
+		case e.Op == ferrysync.OpDelete:
+			t.stdout(fmt.Sprintf("delete: %s\n", t.shown(path.Join(dest, e.Path))))
+		}
+	}
+	return o
+}
+
+// tree fetches what lies under the key prefix.
+func (d *download) tree(ctx context.Context, t *task, st store.Store, filters []ferrysync.Filter) error {
+	if !d.options.Delete && !d.options.DryRun && t.covered(d.bucket, d.key, d.dest) {
+		return nil
+	}
+	if err := t.root.MkdirAll(d.dest, 0o755); err != nil {
+		return err
+	}
+	dir, err := t.root.OpenRoot(d.dest)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	o := d.prepared(t, d.dest)
+	for _, f := range filters {
+		o.Filters = append(o.Filters, f)
+		// A name with a bracket is no pattern that matches itself, but the server writes it as if it were.
+		if f.Include && strings.Contains(f.Pattern, "[") {
+			o.Filters = append(o.Filters, ferrysync.Filter{Include: true, Pattern: literal(f.Pattern)})
+		}
+	}
+	stats, err := t.transfer.Down(ctx, st, d.key, dir, o)
+	t.count(stats)
+	if err == nil && stats.Files+stats.Skipped == 0 && !d.options.DryRun {
+		t.warn(fmt.Sprintf("%s holds nothing that was asked for%s", d.url(d.key), asked(filters)))
+	}
+	return err
+}
+
+// asked tells a warning's reader which names were wanted.
+func asked(filters []ferrysync.Filter) string {
+	var names []string
+	for _, f := range filters {
+		if f.Include && len(names) < 10 {
+			names = append(names, fmt.Sprintf("%q", f.Pattern))
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return ": " + strings.Join(names, ", ")
+}
+
+// fetchNamed fetches files by name, with no listing of the directory they are in, which may be large. A name that is not
+// there is a warning. One with a bracket may have been meant as a pattern, so it is then tried as such.
+func (d *download) fetchNamed(ctx context.Context, t *task, st store.Store) error {
+	var errs []error
+	for _, name := range d.names {
+		if t.covered(d.bucket, d.key, d.dest) {
+			if _, err := t.root.Lstat(path.Join(d.dest, name)); err == nil {
+				continue
+			}
+		}
+		err := d.one(ctx, t, st, strings.TrimPrefix(d.key+"/"+name, "/"), path.Join(d.dest, name))
+		switch {
+		case !errors.Is(err, store.ErrNotExist):
+			errs = append(errs, err)
+		case strings.Contains(name, "["):
+			errs = append(errs, d.tree(ctx, t, st, []ferrysync.Filter{{Pattern: "*"}, {Include: true, Pattern: name}}))
+		default:
+			t.warn(fmt.Sprintf("%s is not in the store", d.url(strings.TrimPrefix(d.key+"/"+name, "/"))))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// copy is cp of one object, to a file or into a directory.
+func (d *download) copy(ctx context.Context, t *task, st store.Store) error {
+	dest := d.dest
+	if s, err := t.root.Stat(dest); d.into || err == nil && s.IsDir() {
+		dest = path.Join(dest, path.Base(d.key))
+	}
+	err := d.one(ctx, t, st, d.key, dest)
+	if errors.Is(err, store.ErrNotExist) {
+		t.warn(fmt.Sprintf("%s is not in the store", d.url(d.key)))
+		return errMissing
+	}
+	return err
+}
+
+// errMissing fails a command whose file is not in the store, without failing the job: the module may not need it.
+var errMissing = errors.New("no such object")
+
+func (d *download) one(ctx context.Context, t *task, st store.Store, key, dest string) error {
+	if err := t.root.MkdirAll(above(dest), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	stats, err := t.transfer.DownFile(ctx, st, key, t.root, dest, d.prepared(t, ""))
+	t.count(stats)
+	return err
+}
+
+// classify gives a transfer's error the cause that the job ends with.
+func classify(err error) error {
+	switch {
+	case err == nil || errors.Is(err, errMissing):
+		return err
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return &wrapper.Error{Cause: wrapper.CauseDisk, Err: err}
+	case errors.Is(err, ferrysync.ErrRefused):
+		return &wrapper.Error{Cause: wrapper.CauseRefused, Err: err}
+	case wrapper.CauseOf(err) != wrapper.CauseInternal:
+		return err
+	}
+	return &wrapper.Error{Cause: wrapper.CauseStageIn, Err: err}
+}
+
+// hard says that the failure of a command ends the job. Only a transfer's does: for everything else the script's writer
+// goes on, as bash did.
+func hard(err error) bool {
+	causes := []wrapper.Cause{wrapper.CauseStageIn, wrapper.CauseDisk, wrapper.CauseRefused, wrapper.CauseUsage}
+	return slices.Contains(causes, wrapper.CauseOf(err))
+}

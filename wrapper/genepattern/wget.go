@@ -1,0 +1,269 @@
+package genepattern
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of a wget. The timeout is GNU wget's own for reads; it stands for each wait, not for the whole.
+const (
+	wgetTimeout   = 900 * time.Second
+	wgetTries     = 3
+	wgetRedirects = 20 // GNU wget's --max-redirect
+)
+
+// wget is `wget [-q] [-S] [-T SECONDS] -O FILE URL`.
+type wget struct {
+	url     *url.URL
+	dest    string
+	timeout time.Duration
+	headers bool // -S: print the answer's headers
+	quiet   bool
+}
+
+func newWget(c *compiler, args []field) (command, error) {
+	w := &wget{timeout: wgetTimeout}
+	var dest string
+	var rest []string
+	for i := 0; i < len(args); i++ {
+		a := args[i].text
+		if len(a) < 2 || a[0] != '-' {
+			rest = append(rest, a)
+			continue
+		}
+		name, value, joined := shortOption(a)
+		for _, r := range name[:len(name)-1] {
+			if err := w.flag(r, a); err != nil {
+				return nil, err
+			}
+		}
+		last := rune(name[len(name)-1])
+		if last != 'O' && last != 'T' {
+			if err := w.flag(last, a); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !joined {
+			if i++; i == len(args) {
+				return nil, fmt.Errorf("option %q has no value", a)
+			}
+			value = args[i].text
+		}
+		if last == 'O' {
+			dest = value
+		} else if n, err := strconv.ParseFloat(value, 64); err != nil || !(n > 0 && n <= wgetTimeout.Seconds()) {
+			return nil, fmt.Errorf("option -T: %q is no number of seconds up to %v", value, wgetTimeout.Seconds())
+		} else {
+			w.timeout = time.Duration(n * float64(time.Second))
+		}
+	}
+	return w, w.locate(c, dest, rest)
+}
+
+// shortOption splits "-qO" or "-T60" or "--timeout=60": the switches with the one that takes a value last, and the value
+// that stands with it.
+func shortOption(a string) (name, value string, joined bool) {
+	if strings.HasPrefix(a, "--") {
+		long, value, joined := strings.Cut(a[2:], "=")
+		short := map[string]string{"server-response": "S", "timeout": "T", "output-document": "O", "quiet": "q", "no-verbose": "v"}[long]
+		if short == "" {
+			short = "-" // none, so that it is refused as it was written
+		}
+		return short, value, joined
+	}
+	if i := strings.IndexAny(a[1:], "OT"); i >= 0 {
+		return a[1 : i+2], a[i+2:], i+2 < len(a)
+	}
+	return a[1:], "", false
+}
+
+func (w *wget) flag(r rune, written string) error {
+	switch r {
+	case 'S':
+		w.headers = true
+	case 'q':
+		w.quiet = true
+	default:
+		return unsupported(written)
+	}
+	return nil
+}
+
+func (w *wget) locate(c *compiler, dest string, rest []string) error {
+	if dest == "" {
+		return errors.New("option -O is missing: a sync script says where a file goes")
+	}
+	if len(rest) != 1 {
+		return fmt.Errorf("%d URLs, takes one", len(rest))
+	}
+	var err error
+	if w.dest, err = c.rel(dest); err != nil {
+		return err
+	}
+	raw := rest[0]
+	if !strings.Contains(raw, "://") {
+		raw = "http://" + raw // as wget does
+	}
+	u, err := url.Parse(strings.ReplaceAll(raw, " ", "%20"))
+	if err != nil {
+		return fmt.Errorf("%q is no URL", shortURL(raw))
+	}
+	if !slices.Contains([]string{"http", "https"}, u.Scheme) {
+		return fmt.Errorf("%q: a %s URL cannot be fetched, only http and https", shortURL(raw), u.Scheme)
+	}
+	if u.Host == "" {
+		return fmt.Errorf("%q names no host", shortURL(raw))
+	}
+	w.url = u
+	return nil
+}
+
+// shortURL is a URL without what may be secret in it: its query, and a password.
+func shortURL(raw string) string {
+	if u, err := url.Parse(raw); err == nil {
+		return display(u)
+	}
+	raw, _, _ = strings.Cut(raw, "?")
+	return raw
+}
+
+func display(u *url.URL) string {
+	v := *u
+	v.User, v.Fragment = nil, ""
+	if v.RawQuery != "" {
+		v.RawQuery = "…"
+	}
+	return strings.Replace(v.String(), "%E2%80%A6", "…", 1)
+}
+
+func (w *wget) touches() []string { return []string{w.dest} }
+
+func (w *wget) do(ctx context.Context, t *task) error {
+	var err error
+	for try := range wgetTries {
+		if try > 0 {
+			select {
+			case <-time.After(time.Duration(try) * time.Second):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		var again bool
+		if again, err = w.fetch(ctx, t); err == nil || !again || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", display(w.url), err)
+	}
+	return nil
+}
+
+// fetch tries once. The file appears whole or not at all. again says that another try may do better.
+func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// One timer stands for connecting, waiting for the answer, and each wait for more of it.
+	idle := time.AfterFunc(w.timeout, func() { cancel(fmt.Errorf("no answer for %v", w.timeout)) })
+	defer idle.Stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url.String(), nil)
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("User-Agent", "ferry")
+	resp, err := t.client.Do(req)
+	if err != nil {
+		return !errors.Is(err, errForbidden) && !errors.Is(err, errRedirect), because(ctx, err)
+	}
+	defer resp.Body.Close()
+	if w.headers && !w.quiet {
+		t.stderr(headerText(resp))
+	}
+	if resp.StatusCode != http.StatusOK {
+		busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+		return busy, fmt.Errorf("the server answers %s", resp.Status)
+	}
+	n, err := w.save(t.root, &watched{resp.Body, idle, w.timeout})
+	if err == nil && !w.quiet {
+		t.stderr(fmt.Sprintf("%s: %d bytes saved to %s\n", display(w.url), n, t.shown(w.dest)))
+	}
+	return true, because(ctx, err)
+}
+
+// because is err without the URL that net/http puts before it, or the cause why ctx ended.
+func because(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}
+
+// save writes the answer beside its place, then moves it there.
+func (w *wget) save(root *os.Root, body io.Reader) (int64, error) {
+	if err := root.MkdirAll(above(w.dest), 0o755); err != nil {
+		return 0, err
+	}
+	part := path.Join(above(w.dest), ".ferry-"+rand.Text())
+	f, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(f, body)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = root.Rename(part, w.dest)
+	}
+	if err != nil {
+		return n, errors.Join(err, root.Remove(part))
+	}
+	return n, nil
+}
+
+// watched winds the timer up again with each piece that comes.
+type watched struct {
+	io.Reader
+	idle    *time.Timer
+	timeout time.Duration
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	w.idle.Reset(w.timeout)
+	return n, err
+}
+
+// headerText is what wget -S prints. Cookies are left out, being secrets.
+func headerText(resp *http.Response) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  %s %s\n", resp.Proto, resp.Status)
+	names := make([]string, 0, len(resp.Header))
+	for name := range resp.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if name != "Set-Cookie" {
+			fmt.Fprintf(&b, "  %s: %s\n", name, strings.Join(resp.Header[name], ", "))
+		}
+	}
+	return b.String()
+}
