@@ -17,6 +17,7 @@ import (
 // A whole job as the server asks for it: a file name with spaces and brackets, a tasklib that the script names too, an
 // executable, a URL, and a file that is not in the store.
 func TestJob(t *testing.T) {
+	t.Parallel()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "class file "+r.URL.RawQuery) }))
 	defer web.Close()
 	s := newServer(t, testenv.ModuleImage(t))
@@ -58,6 +59,7 @@ func TestJob(t *testing.T) {
 
 // The module's code is the one in the file, exec.sh itself ending with 0; its files and logs come back all the same.
 func TestModuleFails(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, testenv.ModuleImage(t))
 	s.exec(`sh -c 'echo partial > result.txt; echo went wrong >&2; exit 3'`)
 	s.syncScript()
@@ -69,6 +71,7 @@ func TestModuleFails(t *testing.T) {
 }
 
 func TestManyFiles(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, testenv.ModuleImage(t, testenv.Sh))
 	s.exec(`sh -c 'i=0; while [ $i -lt 2000 ]; do echo $i > "out $i.txt"; i=$((i+1)); done'`)
 	s.syncScript()
@@ -83,6 +86,7 @@ func TestManyFiles(t *testing.T) {
 // A module that is not root writes its working dir, metadata dir and tasklib, which lies in a read-only bind, and nothing
 // else; on the node nobody else gains by it.
 func TestUnprivileged(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, testenv.ModuleImage(t, testenv.User))
 	s.vars["GP_READONLY_BIND_MOUNTS"], s.vars["GP_CONTAINER_CANT_RUN_AS_ROOT"] = "true", "true"
 	s.flag("keep", "true")
@@ -109,6 +113,7 @@ func TestUnprivileged(t *testing.T) {
 }
 
 func TestWalltime(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, testenv.ModuleImage(t, testenv.Sh))
 	s.vars["GP_JOB_WALLTIME_SEC"] = "2"
 	s.exec(`sh -c 'echo begun; echo x > partial; sleep 100'`)
@@ -167,6 +172,7 @@ func TestBadJobs(t *testing.T) {
 
 // A URL that fails is what the script says; the job goes on.
 func TestURLFails(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, testenv.ModuleImage(t, testenv.Sh))
 	s.urls = [][2]string{{"http://127.0.0.1:1/gone.cls", workdir + "/gone.cls"}, {"http://169.254.169.254/latest/meta-data/iam/", workdir + "/role"}}
 	s.exec("ls")
