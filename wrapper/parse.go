@@ -11,6 +11,8 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/docker/go-units"
+
+	"github.com/genepattern/ferry/sync/store"
 )
 
 // A setter puts the values of one option into the job. Its error says what is wrong with the value; Describe says where
@@ -166,6 +168,15 @@ func parseMount(v string) (Mount, error) {
 	m.Path = p
 	return m, err
 }
+
+var setRemote = one(func(d *describer, v string) error {
+	if strings.ContainsAny(v, "\x00\n") {
+		return fmt.Errorf("%q holds a control character", v)
+	}
+	_, err := store.Parse(v)
+	d.Remote = v
+	return err
+})
 
 var setImage = one(func(d *describer, v string) error {
 	if _, err := reference.ParseNormalizedNamed(v); err != nil {

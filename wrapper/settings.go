@@ -42,7 +42,7 @@ func (o Option) Bool() bool { return o.Arg == "" }
 // Options are all that describe a job, in the order of the help text. The table is what flags, variables, job file and
 // docs are made from.
 var Options = []Option{
-	{"remote", "URL", false, "", "remote root: s3://bucket/prefix, or a directory", text(func(j *Job) *string { return &j.Remote })},
+	{"remote", "URL", false, "", "remote root: s3://bucket/prefix, or a directory", setRemote},
 	{"image", "REF", false, "", "module image", setImage},
 	{"engine", "docker|process", false, EngineDocker, "what runs the module: a container beside ferry, or ferry's own container", oneOf(func(j *Job) *string { return &j.RunsIn }, EngineDocker, EngineProcess)},
 	{"workdir", "DIR", false, "", "working dir, the module's current directory; synced back", pathOf(func(j *Job) *string { return &j.Workdir })},

@@ -19,9 +19,9 @@ func runCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "stage a job in, run its module, stage its results out",
-		Description: "Each flag has a variable FERRY_<FLAG> and a key of the same name in the --job file; flag beats\n" +
-			"variable beats file. In a variable the values of a repeatable flag stand on lines of their own.",
-		Flags: runFlags(),
+		// The library's own template would repeat each flag and its variable; a template's actions do not occur in the text.
+		CustomHelpTemplate: runHelp(),
+		Flags:              runFlags(),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return wrapper.Fail(wrapper.CauseUsage, "ferry run --help lists the flags", "run takes no argument: %q", c.Args().First())
@@ -33,30 +33,51 @@ func runCommand(w world) *cli.Command {
 
 // runFlags makes the flags out of the table of options.
 func runFlags() []cli.Flag {
-	flags := []cli.Flag{&cli.StringFlag{Name: "job", Usage: "read the job from a JSON or YAML `FILE`", EnvVars: []string{"FERRY_JOB"}},
-		&cli.BoolFlag{Name: "watch-spot", Usage: "take an EC2 spot interruption notice for a signal to stop", EnvVars: []string{"FERRY_WATCH_SPOT"}}}
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "job", EnvVars: []string{"FERRY_JOB"}},
+		&cli.BoolFlag{Name: "watch-spot", EnvVars: []string{"FERRY_WATCH_SPOT"}},
+	}
 	for _, o := range wrapper.Options {
-		usage := o.Usage
-		if o.Arg != "" {
-			usage = "`" + o.Arg + "`: " + usage
-		}
-		if o.Repeat {
-			usage += "; repeatable"
-		}
-		if o.Default != "" && !o.Bool() {
-			usage += " (default: " + o.Default + ")"
-		}
-		usage += " [$FERRY_" + wrapper.EnvName(o.Name) + "]"
 		switch {
 		case o.Bool():
-			flags = append(flags, &cli.BoolFlag{Name: o.Name, Usage: usage})
+			flags = append(flags, &cli.BoolFlag{Name: o.Name})
 		case o.Repeat:
-			flags = append(flags, &cli.StringSliceFlag{Name: o.Name, Usage: usage})
+			flags = append(flags, &cli.StringSliceFlag{Name: o.Name})
 		default:
-			flags = append(flags, &cli.StringFlag{Name: o.Name, Usage: usage})
+			flags = append(flags, &cli.StringFlag{Name: o.Name})
 		}
 	}
 	return flags
+}
+
+// runHelp is the help text of `ferry run`, made of the same table.
+func runHelp() string {
+	var b strings.Builder
+	b.WriteString(`ferry run - stage a job in, run its module, stage its results out
+
+usage: ferry run [flags]
+
+Each flag has a variable FERRY_<FLAG> and a key of the same name in the --job file; flag beats variable beats
+file. In a variable the values of a repeatable flag (+) stand on lines of their own.
+
+`)
+	line := func(name, arg, mark, usage, standard string) {
+		if standard != "" && standard != "false" {
+			usage += " (default: " + standard + ")"
+		}
+		fmt.Fprintf(&b, "  --%-40s %s\n", strings.TrimSpace(name+" "+arg)+mark, usage)
+	}
+	line("job", "FILE", "", "read the job from a JSON or YAML file", "")
+	for _, o := range wrapper.Options {
+		mark := ""
+		if o.Repeat {
+			mark = " +"
+		}
+		line(o.Name, o.Arg, mark, o.Usage, o.Default)
+	}
+	line("watch-spot", "", "", "take an EC2 spot interruption notice for a signal to stop", "")
+	b.WriteString("\n" + exitCodesHelp() + "\n")
+	return b.String()
 }
 
 // flagSettings are the options given on the command line.

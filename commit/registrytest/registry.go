@@ -39,10 +39,11 @@ type Registry struct {
 	URL  string
 	Options
 
-	client *http.Client
-	mu     sync.Mutex
-	fault  func(http.ResponseWriter, *http.Request) bool
-	seen   []string
+	backend string // the registry itself, behind the front
+	client  *http.Client
+	mu      sync.Mutex
+	fault   func(http.ResponseWriter, *http.Request) bool
+	seen    []string
 }
 
 // startTime bounds the start of the registry.
@@ -60,6 +61,7 @@ func Start(t testing.TB, o Options) *Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.backend = backend.String()
 	proxy := httputil.NewSingleHostReverseProxy(backend)
 	direct := proxy.Director
 	proxy.Director = func(req *http.Request) {

@@ -14,6 +14,7 @@ import (
 	"path"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // bufferSize is what is read at once: large enough that system calls are few, small against ferry's 64 MiB.
@@ -25,6 +26,9 @@ type Writer struct {
 	Skip func(name string) bool
 	// Warn is told of what a tar cannot carry or the far end should not have: sockets, pipes and devices. May be nil.
 	Warn func(format string, args ...any)
+	// Steady gives directories and symbolic links one time, so that the same files make the same stream: unlike those of
+	// files, their times only tell when they were last staged.
+	Steady bool
 
 	tw    *tar.Writer
 	buf   []byte
@@ -40,13 +44,6 @@ func NewWriter(w io.Writer) *Writer {
 
 // Close writes the stream's end. It does not close what lies below.
 func (w *Writer) Close() error { return w.tw.Close() }
-
-// Dir writes a directory that is in no root, such as a parent that the far end lacks.
-func (w *Writer) Dir(as string, like fs.FileInfo) error {
-	h := header(like, as)
-	h.Name += "/"
-	return w.tw.WriteHeader(h)
-}
 
 // Tree writes what is at name in root, with all below it, under the name as. With inside the directory itself is left
 // out and only what is in it is written.
@@ -88,12 +85,12 @@ func (w *Writer) entry(root *os.Root, name, as string, d fs.DirEntry) error {
 	switch st.Mode().Type() {
 	case fs.ModeDir:
 		h.Name += "/"
-		return w.tw.WriteHeader(h)
+		return w.Header(h)
 	case fs.ModeSymlink:
 		if h.Linkname, err = root.Readlink(name); err != nil {
 			return fmt.Errorf("reading link %q: %w", name, err)
 		}
-		return w.tw.WriteHeader(h)
+		return w.Header(h)
 	case 0:
 		if first := w.seen(st, h.Name); first != "" {
 			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, first, 0
@@ -202,4 +199,56 @@ func Stream(f func(*Writer) error) io.ReadCloser {
 		pipe.CloseWithError(err)
 	}()
 	return r
+}
+
+// Parent writes a directory that is in no root, such as one on the way to a tree that the far end lacks.
+func (w *Writer) Parent(as string) error {
+	return w.Header(&tar.Header{Typeflag: tar.TypeDir, Name: as + "/", Mode: 0o755, ModTime: steadyTime, Format: tar.FormatPAX})
+}
+
+// Header writes what begins an entry.
+func (w *Writer) Header(h *tar.Header) error {
+	if w.Steady && (h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeSymlink) {
+		h.ModTime = steadyTime
+	}
+	return w.tw.WriteHeader(h)
+}
+
+// steadyTime is what Steady gives.
+var steadyTime = time.Unix(0, 0)
+
+// Copy writes the entries of another stream. rename gives each its new name, and false for one that is left out; a hard
+// link to one that is left out is left out too.
+func (w *Writer) Copy(ctx context.Context, r io.Reader, rename func(string) (string, bool)) error {
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("reading the stream of files: %w", err)
+		}
+		name, ok := rename(h.Name)
+		if !ok {
+			continue
+		}
+		if h.Typeflag == tar.TypeDir {
+			name += "/"
+		}
+		if h.Typeflag == tar.TypeLink {
+			if h.Linkname, ok = rename(h.Linkname); !ok {
+				continue
+			}
+		}
+		h.Name = name
+		if err := w.Header(h); err != nil {
+			return err
+		}
+		if _, err := io.CopyBuffer(onlyWriter{w.tw}, onlyReader{tr}, w.buf); err != nil {
+			return err
+		}
+	}
 }

@@ -141,5 +141,11 @@ func (e *Engine) auth(ctx context.Context, ref string, login engine.Login) (stri
 	if err != nil || user == "" {
 		return "", err
 	}
+	if user == tokenUser {
+		return registry.EncodeAuthConfig(registry.AuthConfig{IdentityToken: password, ServerAddress: host})
+	}
 	return registry.EncodeAuthConfig(registry.AuthConfig{Username: user, Password: password, ServerAddress: host})
 }
+
+// tokenUser is the user by which Docker's tools say that a password is an identity token.
+const tokenUser = "<token>"

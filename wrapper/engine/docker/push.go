@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
@@ -35,6 +36,11 @@ func (e *Engine) Resolve(ctx context.Context, ref string, login engine.Login) (s
 	if err != nil {
 		return "", fmt.Errorf("logging in to look for %q: %w: %w", ref, engine.ErrDenied, err)
 	}
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", fmt.Errorf("image %q: %w", ref, err)
+	}
+	ref = reference.TagNameOnly(named).String()
 	d, err := e.cli.DistributionInspect(ctx, ref, auth)
 	switch {
 	case err == nil:

@@ -1,0 +1,130 @@
+package commit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/internal/tartree"
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// Container freezes a container that exists, by name or ID, under NAME. Of one that ferry made, the image holds what
+// freezing its job would; of any other, what dirs name, or where they name nothing all that was added or changed in it,
+// outside of mounts and temporary directories. engine.ErrNoContainer.
+func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []string) (Frozen, error) {
+	d, err := f.Containers.Describe(ctx, id)
+	if err != nil {
+		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
+	}
+	h, err := f.Containers.Attach(ctx, d.ID)
+	if err != nil {
+		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
+	}
+	c, ok := h.(engine.Copier)
+	if !ok {
+		err := errors.New("this engine's containers cannot be copied from")
+		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
+	}
+	r.Image = d.Image
+	var o Origin
+	if json.Unmarshal([]byte(d.Labels[LabelContainer]), &o) == nil {
+		r.Job = o.Job
+		if r.Module == (Module{}) {
+			r.Module = Module{Name: o.Name, LSID: o.LSID}
+		}
+	}
+	if len(dirs) == 0 {
+		dirs = o.Dirs
+	}
+	if r.Dirs, err = f.contents(ctx, c, d, dirs); err != nil {
+		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
+	}
+	return f.Freeze(ctx, r)
+}
+
+// contents is what of a container goes into its image.
+func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]carry.Dir, error) {
+	var all []carry.Dir
+	named := len(dirs) > 0
+	for _, p := range outermost(slices.Concat(dirs, frozenDirs(d.Image))) {
+		kind, err := c.Lstat(ctx, p)
+		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(dirs, p) {
+			continue // a frozen directory that the container deleted
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !kind.IsDir() {
+			return nil, fmt.Errorf("%q is no directory of the container", p)
+		}
+		all = append(all, carry.FromContainer(c, p, nil))
+	}
+	if named {
+		return all, nil
+	}
+	changes, err := f.Containers.Changes(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	paths := f.added(changes, slices.Concat(d.Mounts, frozenDirs(d.Image)))
+	if len(paths) > 0 {
+		all = append(all, carry.Dir{Path: "/", Write: func(ctx context.Context, w *tartree.Writer, _ string, _ bool) error {
+			for _, p := range paths {
+				if err := carry.FromContainer(c, p, nil).Write(ctx, w, p, false); err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+	}
+	return all, nil
+}
+
+// passing are directories whose content means nothing outside of a run.
+var passing = []string{"/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys"}
+
+// added are the paths that hold what was added or changed: whole directories that are new, and single files.
+func (f *Freezer) added(changes []engine.Change, without []string) []string {
+	without = slices.Concat(without, passing)
+	kinds := make(map[string]engine.ChangeKind, len(changes))
+	parents := map[string]bool{} // of changes, and so directories
+	for _, c := range changes {
+		kinds[c.Path] = c.Kind
+		parents[path.Dir(c.Path)] = true
+	}
+	var paths []string
+	for _, c := range changes {
+		up, known := kinds[path.Dir(c.Path)]
+		switch {
+		case slices.ContainsFunc(without, func(d string) bool { return within(d, c.Path) }):
+		case c.Kind == engine.Deleted:
+			f.log("%s was deleted in the container and is still in the image", c.Path)
+		case c.Kind == engine.Modified && parents[c.Path]:
+		case known && up == engine.Added: // comes with its directory
+		default:
+			paths = append(paths, c.Path)
+		}
+	}
+	return paths
+}
+
+// outermost are the paths that lie in no other of them, each once.
+func outermost(all []string) []string {
+	all = slices.Clone(all)
+	slices.Sort(all)
+	var out []string
+	for _, p := range all {
+		p = path.Clean("/" + strings.Trim(p, "/"))
+		if !slices.ContainsFunc(out, func(o string) bool { return within(o, p) }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,224 @@
+package commit
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// Freeze makes the image and pushes it. A name that exists is left alone. The result says how far it came also beside
+// an error; a failure leaves neither container nor image behind.
+func (f *Freezer) Freeze(ctx context.Context, r Request) (Frozen, error) {
+	out := Frozen{Name: r.Name, Outcome: OutcomeFailed}
+	err := f.freeze(ctx, r, &out)
+	if err != nil {
+		out.Error = err.Error()
+	}
+	return out, err
+}
+
+// freeze is Freeze:
+//
+//  1. the base image, which is not what the module ran from where that is a frozen image itself
+//  2. the name, and whether it is taken
+//  3. a container of the base with the directories copied in, committed
+//  4. push
+func (f *Freezer) freeze(ctx context.Context, r Request, out *Frozen) error {
+	base, err := f.pristine(ctx, r.Image)
+	if err != nil {
+		return err
+	}
+	out.Base, out.BaseDigest = base.Ref, digestOf(base)
+	n, err := f.target(ctx, r, identity(base))
+	if err != nil {
+		return err
+	}
+	out.Reference = n.reference()
+	if !r.Local {
+		if done, err := f.taken(ctx, n, out); done || err != nil {
+			return err
+		}
+	}
+	start := time.Now()
+	if out.ID, err = f.commit(ctx, out.Reference, base, r); err != nil {
+		return err
+	}
+	out.CommitSeconds = seconds(start)
+	if img, err := f.Images.Find(ctx, out.Reference); err == nil {
+		out.Size = img.Size
+	}
+	if r.Local {
+		out.Outcome = OutcomeCommitted
+		return nil
+	}
+	return f.push(ctx, n, out)
+}
+
+// identity is what tells a base image from others: its digest, or its ID where it came from no registry.
+func identity(base engine.Image) string {
+	if d := digestOf(base); d != "" {
+		return d
+	}
+	return base.ID
+}
+
+// pristine is the image that img was made from if that is a frozen one, else img itself: committed from there, layers
+// do not pile up however often a frozen image is frozen again.
+func (f *Freezer) pristine(ctx context.Context, img engine.Image) (engine.Image, error) {
+	id := img.Labels[LabelBaseID]
+	if id == "" {
+		return img, nil
+	}
+	ref, digest := img.Labels[LabelBase], img.Labels[LabelBaseDigest]
+	base, err := f.Images.Find(ctx, id)
+	if errors.Is(err, engine.ErrNoImage) && digest != "" {
+		named, e := reference.ParseNormalizedNamed(ref)
+		if e != nil {
+			return base, fmt.Errorf("base image %q of %q: %w", ref, img.Ref, e)
+		}
+		base, err = f.Images.Image(ctx, named.Name()+"@"+digest, f.Login)
+	}
+	if err != nil {
+		return base, fmt.Errorf("base image %q of the frozen image %q: %w", ref, img.Ref, err)
+	}
+	base.Ref = ref
+	if digest != "" {
+		base.Digest = "@" + digest // as it was asked for then; found by ID it may have other names too
+	}
+	return base, nil
+}
+
+// target is what the request's name becomes.
+func (f *Freezer) target(ctx context.Context, r Request, base string) (name, error) {
+	n, err := parseName(r.Name, r.Module)
+	if err != nil {
+		return n, err
+	}
+	if n.tag == "" {
+		n.tag = versionTag(r.Module, base)
+	}
+	if n.host != "" {
+		return n, nil
+	}
+	if r.Local {
+		n.host = "docker.io" // which the engine leaves out: a local name
+		return n, nil
+	}
+	if f.Home == nil {
+		return n, fmt.Errorf("image name %q names no registry, and there is no ECR", r.Name)
+	}
+	if n.host, err = f.Home.Home(ctx); err != nil {
+		return n, fmt.Errorf("finding the account's own registry for %q: %w", r.Name, err)
+	}
+	return n, nil
+}
+
+// taken makes sure that there is a repository, and says whether the name in it is taken.
+func (f *Freezer) taken(ctx context.Context, n name, out *Frozen) (bool, error) {
+	if f.Home != nil && f.Home.Owns(n.host) {
+		made, err := f.Home.Ensure(ctx, n.host, n.repo)
+		if err != nil {
+			return false, err
+		}
+		if made {
+			f.log("made repository %s/%s", n.host, n.repo)
+		}
+	}
+	digest, err := f.Images.Resolve(ctx, n.reference(), f.Login)
+	switch {
+	case errors.Is(err, engine.ErrNoImage):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	out.Outcome, out.Digest = OutcomeExists, digest
+	f.log("%s exists and is left alone", n.reference())
+	return true, nil
+}
+
+// draftPrefix is what the names of containers in the making begin with.
+const draftPrefix = "ferry-freeze-"
+
+// commit makes the image ref and returns its ID.
+func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r Request) (string, error) {
+	labels := f.labels(r, base)
+	f.removeLeftovers(ctx)
+	d, err := f.Images.Draft(ctx, draftPrefix+strings.ToLower(rand.Text()[:12]), base, labels)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err := d.Remove(context.WithoutCancel(ctx)); err != nil {
+			f.log("removing the container that was committed: %v", err)
+		}
+	}()
+	for _, dir := range r.Dirs {
+		for _, v := range d.Volumes() {
+			if within(v, dir.Path) {
+				return "", fmt.Errorf("%q %w %q of image %q: no image can hold its files", dir.Path, engine.ErrVolume, v, base.Ref)
+			}
+		}
+	}
+	if err := carry.In(ctx, d, r.Dirs, true); err != nil {
+		return "", err
+	}
+	return d.Commit(ctx, ref, labels)
+}
+
+// push sends the image. What failed to reach its registry is removed: nobody would find it here.
+func (f *Freezer) push(ctx context.Context, n name, out *Frozen) error {
+	start := time.Now()
+	p, err := f.Images.Push(ctx, out.Reference, f.Login, f.Progress)
+	out.PushSeconds, out.Tries, out.Sent = seconds(start), p.Tries, p.Bytes
+	if err == nil {
+		out.Outcome, out.Digest = OutcomePushed, p.Digest
+		return nil
+	}
+	after := context.WithoutCancel(ctx)
+	if e := f.Images.RemoveImage(after, out.Reference); e != nil && !errors.Is(e, engine.ErrNoImage) {
+		f.log("removing the image that was not pushed: %v", e)
+	}
+	// Another job may have pushed the same name meanwhile, which a registry with immutable tags refuses.
+	if digest, e := f.Images.Resolve(ctx, n.reference(), f.Login); e == nil {
+		f.log("%s was pushed by somebody else meanwhile and is left alone", out.Reference)
+		out.Outcome, out.Digest = OutcomeExists, digest
+		return nil
+	}
+	return err
+}
+
+// within says that p is dir or lies below it, by path elements.
+func within(dir, p string) bool {
+	dir = strings.TrimSuffix(dir, "/")
+	return p == dir || strings.HasPrefix(p, dir+"/")
+}
+
+// leftoverAge is how old a container in the making must be to be taken for a killed ferry's: longer than any copy takes.
+const leftoverAge = 6 * time.Hour
+
+// removeLeftovers removes containers in the making that nobody works on any more. What fails is tried by the next.
+func (f *Freezer) removeLeftovers(ctx context.Context) {
+	if f.Containers == nil {
+		return
+	}
+	found, err := f.Containers.List(ctx, map[string]string{LabelVersion: ""})
+	if err != nil {
+		return
+	}
+	for _, c := range found {
+		if !strings.HasPrefix(strings.TrimPrefix(c.Name, "/"), draftPrefix) || c.Running || time.Since(c.Created) < leftoverAge {
+			continue
+		}
+		if h, err := f.Containers.Attach(ctx, c.ID); err == nil {
+			_ = h.Remove(ctx)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package commit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// Auto is the NAME that stands for a repository made from the module's name and LSID.
+const Auto = "auto"
+
+// A name is NAME taken apart.
+type name struct {
+	host string // "" for the account's own ECR
+	repo string
+	tag  string // "" where it follows from the module's version
+}
+
+// parseName takes NAME apart: a full reference begins with a host, which is known as everywhere by a dot or colon in it
+// or as localhost; anything else is a repository of the account's own ECR.
+func parseName(given string, m Module) (name, error) {
+	if given == "" {
+		return name{}, errors.New("an image needs a name")
+	}
+	if given == Auto {
+		repo, err := autoRepository(m)
+		return name{repo: repo}, err
+	}
+	host, _, ok := strings.Cut(given, "/")
+	if ok && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		ref, err := reference.ParseNormalizedNamed(given)
+		if err != nil {
+			return name{}, fmt.Errorf("image name %q: %w", given, err)
+		}
+		if _, ok := ref.(reference.Digested); ok {
+			return name{}, fmt.Errorf("image name %q: a digest cannot be asked for", given)
+		}
+		n := name{host: reference.Domain(ref), repo: reference.Path(ref)}
+		if t, ok := ref.(reference.Tagged); ok {
+			n.tag = t.Tag()
+		}
+		return n, nil
+	}
+	repo, tag, _ := strings.Cut(given, ":")
+	n := name{repo: repositoryName(repo), tag: tagName(tag)}
+	if n.repo == "" {
+		return name{}, fmt.Errorf("image name %q has nothing that a repository can be called", given)
+	}
+	return n, nil
+}
+
+// reference is the name an engine knows the image by.
+func (n name) reference() string { return n.host + "/" + n.repo + ":" + n.tag }
+
+// What ECR takes (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html): lower case letters
+// and digits in parts that are separated by one of . _ - or by /, 2 to 256 characters.
+const (
+	repositoryMin = 2
+	repositoryMax = 256
+	tagMax        = 128
+)
+
+var (
+	notInRepository = regexp.MustCompile(`[^a-z0-9._/-]+`)
+	separators      = regexp.MustCompile(`[._-]{2,}`)
+	notInTag        = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+)
+
+// repositoryName makes s one that ECR takes, "" where nothing of it is left. A longer name is cut, and a hash of the
+// whole keeps it apart from others.
+func repositoryName(s string) string {
+	var parts []string
+	for _, p := range strings.Split(notInRepository.ReplaceAllString(strings.ToLower(s), "-"), "/") {
+		p = separators.ReplaceAllStringFunc(p, func(run string) string { return run[:1] })
+		if p = strings.Trim(p, "._-"); p != "" {
+			parts = append(parts, p)
+		}
+	}
+	r := strings.Join(parts, "/")
+	if len(r) == 1 {
+		r = strings.Repeat(r, repositoryMin)
+	}
+	if len(r) > repositoryMax {
+		r = strings.TrimRight(r[:repositoryMax-13], "._-/") + "-" + short(s)
+	}
+	return r
+}
+
+// tagName makes s a tag, "" for "".
+func tagName(s string) string {
+	s = strings.TrimLeft(notInTag.ReplaceAllString(s, "-"), ".-")
+	if len(s) > tagMax {
+		s = s[:tagMax-13] + "-" + short(s)
+	}
+	return s
+}
+
+// short is 12 hexadecimal digits that stand for s.
+func short(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:6])
+}
+
+// An LSID is urn:lsid:AUTHORITY:NAMESPACE:OBJECT[:VERSION].
+const lsidParts = 6
+
+// splitLSID takes the version off an LSID; what is no LSID has none.
+func splitLSID(lsid string) (module, version string) {
+	p := strings.Split(lsid, ":")
+	if len(p) != lsidParts || !strings.EqualFold(p[0], "urn") || !strings.EqualFold(p[1], "lsid") {
+		return lsid, ""
+	}
+	return strings.Join(p[2:lsidParts-1], ":"), p[lsidParts-1]
+}
+
+// autoRepository is the repository for a module: all versions of one share it, and no two modules do.
+func autoRepository(m Module) (string, error) {
+	id, _ := splitLSID(m.LSID)
+	id = strings.TrimPrefix(id, "urn:lsid:")
+	title := repositoryName(strings.ReplaceAll(m.Name, "/", "-"))
+	id = repositoryName(strings.ReplaceAll(id, "/", "-"))
+	switch {
+	case title == "" && id == "":
+		return "", fmt.Errorf("the name %q needs a module's name or LSID", Auto)
+	case title == "":
+		return id, nil
+	case id == "":
+		return title, nil
+	}
+	return repositoryName(title + "/" + id), nil
+}
+
+// versionTag is the tag of an image of one module version on one base, so that a new base makes a new image although
+// tags cannot change. Without a version it is what everybody takes for one.
+func versionTag(m Module, base string) string {
+	_, version := splitLSID(m.LSID)
+	if version == "" {
+		return "latest"
+	}
+	return tagName(version) + "-" + strings.TrimPrefix(base, "sha256:")[:12]
+}

@@ -1,0 +1,72 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// A Choice is a frozen image that serves for a job.
+type Choice struct {
+	Image engine.Image
+	Dirs  []string // which need not be staged
+}
+
+// Prefer finds the frozen image for a job: NAME has one of this module version, and its base is the image asked for as
+// ref. false with the reason says that there is none, which is no failure; whatever the trouble, the job can run the
+// ordinary way.
+func (f *Freezer) Prefer(ctx context.Context, r Request, ref string) (c Choice, why string, ok bool) {
+	c, err := f.prefer(ctx, r, ref)
+	if err != nil {
+		return Choice{}, err.Error(), false
+	}
+	return c, "", true
+}
+
+func (f *Freezer) prefer(ctx context.Context, r Request, ref string) (Choice, error) {
+	digest, id, err := f.wanted(ctx, ref)
+	if err != nil {
+		return Choice{}, err
+	}
+	base := digest
+	if base == "" {
+		base = id
+	}
+	n, err := f.target(ctx, r, base)
+	if err != nil {
+		return Choice{}, err
+	}
+	img, err := f.Images.Image(ctx, n.reference(), f.Login)
+	if errors.Is(err, engine.ErrNoImage) {
+		return Choice{}, fmt.Errorf("there is no %s yet", n.reference())
+	}
+	if err != nil {
+		return Choice{}, err
+	}
+	l := img.Labels
+	switch {
+	case l[LabelBaseID] == "":
+		return Choice{}, fmt.Errorf("%s is no frozen image", n.reference())
+	case l[LabelLSID] != r.Module.LSID || r.Module.LSID == "" && l[LabelModule] != r.Module.Name:
+		return Choice{}, fmt.Errorf("%s is of another module version: %q, LSID %q", n.reference(), l[LabelModule], l[LabelLSID])
+	case !(digest != "" && l[LabelBaseDigest] == digest) && !(id != "" && l[LabelBaseID] == id):
+		return Choice{}, fmt.Errorf("%s has another base: %s %s", n.reference(), l[LabelBase], l[LabelBaseDigest])
+	}
+	return Choice{Image: img, Dirs: frozenDirs(img)}, nil
+}
+
+// wanted is what tells the image asked for from others: of one that is here its digest and ID, else its digest in its
+// registry, so that it need not be pulled.
+func (f *Freezer) wanted(ctx context.Context, ref string) (digest, id string, err error) {
+	img, err := f.Images.Find(ctx, ref)
+	if err == nil {
+		return digestOf(img), img.ID, nil
+	}
+	if !errors.Is(err, engine.ErrNoImage) {
+		return "", "", err
+	}
+	digest, err = f.Images.Resolve(ctx, ref, f.Login)
+	return digest, "", err
+}
