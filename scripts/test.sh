@@ -26,9 +26,9 @@ say "gofmt, go vet"
 unformatted=$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)
 [ -z "$unformatted" ] || die "these files need gofmt:
 $unformatted"
-go vet ./...
-for module in $MODULES; do
-	(cd "$module" && go vet ./... && go mod verify >/dev/null)
+# With the options that the programs are built with, so that nothing is compiled twice.
+for module in . $MODULES; do
+	(cd "$module" && CGO_ENABLED=0 go vet -trimpath ./...)
 done
 
 say "go test"
