@@ -35,10 +35,14 @@ func (d *download) do(ctx context.Context, t *task) error {
 func (d *download) url(key string) string { return "s3://" + d.bucket + "/" + key }
 
 // prepared are the options with an event hook that writes a line a file, as the AWS CLI does.
-func (d *download) prepared(t *task, dest string) ferrysync.Options {
+// byKey says that one object is asked for by its key, and may be missing.
+func (d *download) prepared(t *task, dest string, byKey bool) ferrysync.Options {
 	o := d.options
 	o.Filters = nil
 	o.Event = func(e ferrysync.Event) {
+		if errors.Is(e.Err, store.ErrNotExist) && byKey {
+			return // a warning, see missing
+		}
 		t.event(e)
 		switch {
 		case e.Op == ferrysync.OpRefuse || e.Op == ferrysync.OpFail:
@@ -66,7 +70,7 @@ func (d *download) tree(ctx context.Context, t *task, st store.Store, filters []
 		return err
 	}
 	defer dir.Close()
-	o := d.prepared(t, d.dest)
+	o := d.prepared(t, d.dest, false)
 	for _, f := range filters {
 		o.Filters = append(o.Filters, f)
 		// A name with a bracket is no pattern that matches itself, but the server writes it as if it were.
@@ -77,7 +81,9 @@ func (d *download) tree(ctx context.Context, t *task, st store.Store, filters []
 	stats, err := t.transfer.Down(ctx, st, d.key, dir, o)
 	t.count(stats)
 	if err == nil && stats.Files+stats.Skipped == 0 && !d.options.DryRun {
-		t.warn(fmt.Sprintf("%s holds nothing that was asked for%s", d.url(d.key), asked(filters)))
+		text := fmt.Sprintf("%s holds nothing that was asked for%s", d.url(d.key), asked(filters))
+		t.stdout("warning: " + text + "\n")
+		t.warn(text)
 	}
 	return err
 }
@@ -113,7 +119,7 @@ func (d *download) fetchNamed(ctx context.Context, t *task, st store.Store) erro
 		case strings.Contains(name, "["):
 			errs = append(errs, d.tree(ctx, t, st, []ferrysync.Filter{{Pattern: "*"}, {Include: true, Pattern: name}}))
 		default:
-			t.warn(fmt.Sprintf("%s is not in the store", d.url(strings.TrimPrefix(d.key+"/"+name, "/"))))
+			d.missing(t, strings.TrimPrefix(d.key+"/"+name, "/"))
 		}
 	}
 	return errors.Join(errs...)
@@ -127,10 +133,17 @@ func (d *download) copy(ctx context.Context, t *task, st store.Store) error {
 	}
 	err := d.one(ctx, t, st, d.key, dest)
 	if errors.Is(err, store.ErrNotExist) {
-		t.warn(fmt.Sprintf("%s is not in the store", d.url(d.key)))
+		d.missing(t, d.key)
 		return errMissing
 	}
 	return err
+}
+
+// missing says so in every log, that of the script's own too.
+func (d *download) missing(t *task, key string) {
+	text := fmt.Sprintf("%s is not in the store", d.url(key))
+	t.stdout("warning: " + text + "\n")
+	t.warn(text)
 }
 
 // errMissing fails a command whose file is not in the store, without failing the job: the module may not need it.
@@ -140,7 +153,7 @@ func (d *download) one(ctx context.Context, t *task, st store.Store, key, dest s
 	if err := t.root.MkdirAll(above(dest), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	stats, err := t.transfer.DownFile(ctx, st, key, t.root, dest, d.prepared(t, ""))
+	stats, err := t.transfer.DownFile(ctx, st, key, t.root, dest, d.prepared(t, "", true))
 	t.count(stats)
 	return err
 }
