@@ -40,7 +40,7 @@ echo "   $engine"
 
 step "Build ferry, the transfer image and an S3 server (some minutes the first time)"
 build_all "$TRANSFER_IMAGE"
-docker image inspect -f '{{index .RepoTags 0}} {{.Size}}' "$TRANSFER_IMAGE" | awk '{ printf "   transfer image %s, %.1f MB\n", $1, $2 / 1e6 }'
+docker image inspect -f '{{.Size}}' "$TRANSFER_IMAGE" | awk -v name="$TRANSFER_IMAGE" '{ printf "   transfer image %s, %.1f MB\n", name, $1 / 1e6 }'
 module_image=$(module_image)
 echo "   module image   $module_image"
 
