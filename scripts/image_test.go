@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/wrapper"
 )
 
 // imageMax is the most bytes that the transfer image may have: every node of a fleet pulls it.
@@ -70,13 +71,21 @@ func TestTransferImage(t *testing.T) {
 	}
 }
 
-// Every name that job definitions use leads to ferry, and each understands --help.
+// Every name that job definitions use leads to ferry, which misses its job's description.
 func TestTransferImageNames(t *testing.T) {
 	ref := testenv.TransferImage(t)
 	for _, name := range []string{"ferry", "copyFromS3ThenRun.sh", "runS3OnBatch.sh"} {
-		out := dockerCommand(t, "run", "--rm", "--network", "none", "--entrypoint", "/usr/local/bin/"+name, ref, "--help")
-		if !strings.Contains(out, "ferry") {
-			t.Errorf("%s --help says\n%s", name, out)
+		cmd := exec.Command("docker", "run", "--rm", "--network", "none", "--entrypoint", "/usr/local/bin/"+name, ref)
+		cmd.Env = testenv.Environ("DOCKER_HOST=" + testenv.Docker(t))
+		if name == "ferry" {
+			cmd.Args = append(cmd.Args, "run")
+		}
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		if code := cmd.ProcessState.ExitCode(); code != wrapper.CauseUsage.Code() || !strings.HasPrefix(string(out), "ferry: ") {
+			t.Errorf("%s without a job: exit code %d, %s", name, code, out)
 		}
 	}
 }
