@@ -52,14 +52,14 @@ cat <<END
    docker run --rm --network host \\
      -v $socket:/var/run/docker.sock -v $work/local:/local \\
      -e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \\
-     $TRANSFER_IMAGE $*
+     $TRANSFER_IMAGE --log-level debug $*
 
 END
 code=0
 docker run --rm --network host \
 	-v "$socket:/var/run/docker.sock" -v "$work/local:/local" \
 	-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
-	"$TRANSFER_IMAGE" --log-format console "$@" >"$work/ferry.log" 2>&1 || code=$?
+	"$TRANSFER_IMAGE" --log-format console --log-level debug "$@" >"$work/ferry.log" 2>&1 || code=$?
 indent <"$work/ferry.log"
 echo
 echo "   exit code $code"

@@ -95,6 +95,10 @@ func (t *transfer) planObject(p pair, seen *clashes, w *workers[fetch]) {
 		t.skip(p.obj.Key, p.path, p.obj.Size, why)
 		return
 	}
+	if err := t.o.Space.take(p.obj.Size); err != nil {
+		t.halt(err)
+		return
+	}
 	t.o.Progress.Files.Add(1)
 	t.o.Progress.Bytes.Add(p.obj.Size)
 	if t.o.DryRun {

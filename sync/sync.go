@@ -41,6 +41,8 @@ type Options struct {
 	Preserve        bool // keep permissions, times and empty directories in the object metadata
 	// Since makes Up send what is new or changed since the snapshot, and not list the destination.
 	Since *Snapshot
+	// Space, unless nil, is the room that Down may fill.
+	Space *Space
 	// Event is called for each file moved, skipped, deleted, refused or failed; it must be quick and safe for concurrent
 	// use. A failure that stops the whole transfer, such as a full disk, is what the transfer returns and no Event.
 	Event func(Event)

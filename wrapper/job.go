@@ -67,7 +67,10 @@ type Limits struct {
 }
 
 // Module names the module for the record and for a frozen image.
-type Module struct{ Name, LSID string }
+type Module struct {
+	Name string `json:"name,omitempty"`
+	LSID string `json:"lsid,omitempty"`
+}
 
 // Files names the outcome files; relative names are in the metadata dir.
 type Files struct{ Stdout, Stderr, ExitCode string }

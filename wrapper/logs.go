@@ -30,12 +30,6 @@ type logs struct{ transfer, out, err, stats *logFile }
 
 func (l logs) all() []*logFile { return []*logFile{l.transfer, l.out, l.err, l.stats} }
 
-func (l logs) close() {
-	for _, f := range l.all() {
-		f.sync()
-	}
-}
-
 // A logFile is a growing file that never fails its writer: a full disk must not stop the module or the transfer that
 // logs. It remembers the first error. Safe for concurrent use.
 type logFile struct {
@@ -54,10 +48,8 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (l *logFile) sync() error {
-	if l == nil {
-		return nil
-	}
+// failed is the first error.
+func (l *logFile) failed() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
@@ -75,6 +67,15 @@ func (a *attempt) openLogs() error {
 		*at = &logFile{f: f, name: in}
 	}
 	return nil
+}
+
+// checkLogs says which logs are not whole.
+func (a *attempt) checkLogs() {
+	for _, l := range a.logs.all() {
+		if err := l.failed(); err != nil {
+			a.warn("%s is not whole: %v", path.Base(l.name), err)
+		}
+	}
 }
 
 // restoreLogs puts back the logs that the module removed or replaced in its metadata dir: ferry still holds them open.

@@ -13,9 +13,9 @@ import (
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 
-// conclude makes the outcome out of what failed, if anything, and how the module ended, and writes the files that tell.
-func (a *attempt) conclude(failed error) Outcome {
-	out := a.judge(failed, a.ended())
+// settle makes an outcome the job's: in the record, in the exit code file and in stderr.txt.
+func (a *attempt) settle(out Outcome) {
+	a.rec.conclude(out)
 	if exit := a.ended(); exit != nil {
 		a.note(path.Join(a.MetadataDir, codeName), strconv.Itoa(exit.Code)+"\n")
 	}
@@ -25,7 +25,6 @@ func (a *attempt) conclude(failed error) Outcome {
 	if out.Cause != CauseNone {
 		a.tellUser(out)
 	}
-	return out
 }
 
 // tellUser appends the reason to the module's stderr.txt, the one file that every user of a server looks into.

@@ -62,6 +62,7 @@ type attempt struct {
 	exit      *engine.Exit // nil while the module has not ended
 	usage     usage
 	logs      logs
+	space     *ferrysync.Space               // for stage in
 	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
 	upload    sync.Mutex                     // held while the metadata dir goes up
 }
@@ -101,18 +102,20 @@ func (a *attempt) life(work context.Context) error {
 
 // finish is what always happens once a place for the job was made; it runs on save and never gives up half-way.
 func (a *attempt) finish(save context.Context, failed error) Outcome {
-	a.logs.close()
-	out := a.conclude(failed)
-	a.rec.conclude(out)
-	if err := a.stage("stage-out", func() error { return a.stageOut(save, out) }); err != nil {
-		out = a.withStageOut(out, err)
-		a.rec.conclude(out)
+	a.checkLogs()
+	out := a.judge(failed, a.ended())
+	a.settle(out)
+	if err := a.stage("stage-out", func() error { return a.stageOut(save) }); err != nil {
+		succeeded := out.Code == 0
+		if out = a.withStageOut(out, err); succeeded {
+			a.settle(out)
+		}
 	}
 	if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
 		a.warn("removing the container: %v", err)
 	}
 	a.rec.end()
-	if err := a.guard(func() error { return a.sendRecord(save, out) }); err != nil {
+	if err := a.guard(func() error { return a.sendRecord(save) }); err != nil {
 		a.Log.Error().Err(err).Msg("the record is not in the store")
 		if out.Code == 0 {
 			out = a.withStageOut(out, err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -468,5 +469,24 @@ func TestPlanTouchesNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(s.local); !errors.Is(err, os.ErrNotExist) {
 		t.Error("a dry run made the local prefix")
+	}
+}
+
+// Twice the free space is asked for, by a file with a hole.
+func TestNoSpaceForInputsIsSeenBeforeTheyAreFetched(t *testing.T) {
+	s := newSite(t)
+	s.exec("true")
+	s.put("in/huge", "")
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(s.store, &st); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(s.store, "in/huge"), int64(st.Bavail)*st.Bsize*2); err != nil {
+		t.Fatal(err)
+	}
+	out := s.run(s.job(testenv.ModuleImage(t), "input", "/in"))
+	r := s.ended(out, 74, wrapper.CauseDisk)
+	if in := r.Transfers["stage-in"]; in.Bytes > 1<<20 {
+		t.Errorf("%d bytes were fetched", in.Bytes)
 	}
 }

@@ -38,6 +38,9 @@ func (a *attempt) stageIn(ctx context.Context) error {
 	var total ferrysync.Stats
 	defer func() { a.rec.edit(func(r *Record) { r.Transfers["stage-in"] = total }) }()
 
+	if free, err := freeBytes(a.dir); err == nil {
+		a.space = ferrysync.NewSpace(free)
+	}
 	stats, err := a.down(ctx, Dir{Path: a.MetadataDir}, a.staleFilters())
 	total = sum(total, stats)
 	if err != nil {
@@ -160,7 +163,7 @@ func (a *attempt) down(ctx context.Context, d Dir, filters []ferrysync.Filter) (
 	}
 	defer root.Close()
 	prefix := a.key(d)
-	stats, err := a.Transfer.Down(ctx, a.store, prefix, root, ferrysync.Options{Preserve: true, Filters: filters, Event: a.event})
+	stats, err := a.Transfer.Down(ctx, a.store, prefix, root, ferrysync.Options{Preserve: true, Filters: filters, Event: a.event, Space: a.space})
 	if err != nil {
 		return stats, transferCause(ctx, CauseStageIn, fmt.Errorf("staging in %s: %w", d.Path, err))
 	}

@@ -41,7 +41,7 @@ func (a *attempt) outFilters(d Dir) []ferrysync.Filter {
 }
 
 // stageOut sends what is new or changed. All directories are tried, whatever becomes of one.
-func (a *attempt) stageOut(ctx context.Context, out Outcome) error {
+func (a *attempt) stageOut(ctx context.Context) error {
 	a.restoreLogs()
 	if a.snaps[a.MetadataDir] == nil {
 		return nil // nothing was staged in whole; sendRecord sends what there is to say
@@ -95,7 +95,7 @@ func (a *attempt) up(ctx context.Context, d Dir) (ferrysync.Stats, error) {
 }
 
 // sendRecord sends the files that say how the job ended, last of all, now that they are final.
-func (a *attempt) sendRecord(ctx context.Context, out Outcome) error {
+func (a *attempt) sendRecord(ctx context.Context) error {
 	if err := a.saveRecord(); err != nil {
 		return diskCause(CauseStageOut, "", fmt.Errorf("writing %s: %w", recordName, err))
 	}

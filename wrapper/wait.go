@@ -49,7 +49,7 @@ func (a *attempt) wait(work context.Context) error {
 	beside, stop := context.WithCancel(context.WithoutCancel(work))
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = a.guard(func() error { a.watchUsage(beside); return nil }) })
-	wg.Go(func() { _ = a.guard(func() error { a.report(beside, work); return nil }) })
+	wg.Go(func() { _ = a.guard(func() error { a.report(beside); return nil }) })
 	defer wg.Wait()
 	defer stop()
 
@@ -62,7 +62,9 @@ func (a *attempt) wait(work context.Context) error {
 	}
 	why := interrupted(limit, limit.Err())
 	a.Log.Warn().Err(why).Msg("stopping the module")
-	if err := a.container.Stop(context.WithoutCancel(work), min(stopTime, a.Grace/2)); err != nil {
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(work), 2*stopTime) // an engine may hang
+	defer cancel()
+	if err := a.container.Stop(stopping, min(stopTime, a.Grace/2)); err != nil {
 		a.warn("stopping the module: %v", err)
 	}
 	select {
@@ -103,7 +105,7 @@ func (a *attempt) watchUsage(ctx context.Context) {
 }
 
 // report writes a line of statistics and sends the metadata dir up, so that those who wait see how far the module is.
-func (a *attempt) report(ctx, work context.Context) {
+func (a *attempt) report(ctx context.Context) {
 	tick := time.NewTicker(reportPeriod)
 	defer tick.Stop()
 	for {

@@ -22,10 +22,10 @@ func TestParseHost(t *testing.T) {
 		"123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com": "123456789012 us-gov-west-1",
 		"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn":      "123456789012 cn-north-1",
 		"123456789012.dkr-ecr.eu-west-1.on.aws":                 "123456789012 eu-west-1",
-		"public.ecr.aws":                                         "",
+		"public.ecr.aws":                                        "",
 		"123456789012.dkr.ecr.us-east-1.amazonaws.com.evil.org": "",
-		"evil.org":                                               "",
-		"12345678901.dkr.ecr.us-east-1.amazonaws.com":           "",
+		"evil.org": "",
+		"12345678901.dkr.ecr.us-east-1.amazonaws.com": "",
 	} {
 		account, region, ok := parseHost(host)
 		if got := strings.TrimSpace(account + " " + region); got != want || ok != (want != "") {

@@ -35,6 +35,7 @@ func (e *Engine) Draft(ctx context.Context, name string, img engine.Image, label
 	config := ownConfig(in)
 	made := *config
 	made.Image, made.Labels = img.ID, labels
+	made.WorkingDir = "/" // the engine would make an image's own where it is missing, in the layer
 	if len(made.Entrypoint) == 0 && len(made.Cmd) == 0 {
 		made.Entrypoint = strslice.StrSlice{"/none"} // the engine makes no container without a command
 	}
