@@ -87,7 +87,7 @@ func newApp(w world) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return err },
 		Flags:          logFlags(),
-		Commands:       []*cli.Command{runCommand(w), jobdefCommand(w), doctorCommand(w), completionCommand(w), versionCommand(w)},
+		Commands:       []*cli.Command{runCommand(w), syncCommand(newOpener()), jobdefCommand(w), doctorCommand(w), completionCommand(w), versionCommand(w)},
 		Description:    exitCodesHelp(),
 	}
 	app.Action = func(c *cli.Context) error {
