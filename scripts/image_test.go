@@ -79,6 +79,7 @@ func TestTransferImageNames(t *testing.T) {
 		"ferry": "usage: ferry run", "copyFromS3ThenRun.sh": "--remote is missing", "runS3OnBatch.sh": "needs TASKLIB",
 	} {
 		cmd := exec.CommandContext(t.Context(), "docker", "run", "--rm", "--network", "none", "--entrypoint", "/usr/local/bin/"+name, ref, "run", "--help")
+		cmd.Env = testenv.Environ("DOCKER_HOST=" + testenv.Docker(t))
 		out, _ := cmd.CombinedOutput()
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%s says\n%s", name, out)
