@@ -71,21 +71,18 @@ func TestTransferImage(t *testing.T) {
 	}
 }
 
-// Every name that job definitions use leads to ferry, which misses its job's description.
+// Every name that job definitions use leads to ferry. By the older ones it takes its job from variables and arguments of
+// a GenePattern server, and no flags.
 func TestTransferImageNames(t *testing.T) {
 	ref := testenv.TransferImage(t)
-	for _, name := range []string{"ferry", "copyFromS3ThenRun.sh", "runS3OnBatch.sh"} {
-		cmd := exec.Command("docker", "run", "--rm", "--network", "none", "--entrypoint", "/usr/local/bin/"+name, ref)
+	for name, want := range map[string]string{
+		"ferry": "usage: ferry run", "copyFromS3ThenRun.sh": "--remote is missing", "runS3OnBatch.sh": "needs TASKLIB",
+	} {
+		cmd := exec.CommandContext(t.Context(), "docker", "run", "--rm", "--network", "none", "--entrypoint", "/usr/local/bin/"+name, ref, "run", "--help")
 		cmd.Env = testenv.Environ("DOCKER_HOST=" + testenv.Docker(t))
-		if name == "ferry" {
-			cmd.Args = append(cmd.Args, "run")
-		}
-		out, err := cmd.CombinedOutput()
-		if cmd.ProcessState == nil {
-			t.Fatal(err)
-		}
-		if code := cmd.ProcessState.ExitCode(); code != wrapper.CauseUsage.Code() || !strings.HasPrefix(string(out), "ferry: ") {
-			t.Errorf("%s without a job: exit code %d, %s", name, code, out)
+		out, _ := cmd.CombinedOutput()
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s says\n%s", name, out)
 		}
 	}
 }
