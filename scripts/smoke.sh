@@ -36,6 +36,7 @@ unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL_S3
 bucket=ferry-smoke-$(date +%s)-$$
 remote=s3://$bucket/gp
 curl -fsS --retry 5 --retry-connrefused --max-time 30 --aws-sigv4 "aws:amz:$AWS_REGION:s3" \
+	-H "x-amz-content-sha256: $(printf '' | sha256sum | cut -d ' ' -f 1)" \
 	--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -X PUT "$endpoint/$bucket" >/dev/null ||
 	die "no bucket could be made at $endpoint"
 say "bucket $bucket at $endpoint"
