@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // shells are looked for in this order: modules are written for bash, and many images have only sh. The folders are those
@@ -13,7 +15,7 @@ var shells = []string{"/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin
 
 // pull makes the image present, and the module container of it.
 func (a *attempt) pull(ctx context.Context) error {
-	img, err := a.Engine.Image(ctx, a.Image, a.Login)
+	img, err := a.moduleImage(ctx)
 	if err != nil {
 		return engineCause(ctx, CauseImage, err)
 	}
@@ -23,6 +25,14 @@ func (a *attempt) pull(ctx context.Context) error {
 		return Fail(CauseRefused, "use an image with a USER, or give --user", "image %q runs as root, which --forbid-root refuses", a.Image)
 	}
 	return a.create(ctx)
+}
+
+// moduleImage is the frozen image that was chosen, else the one asked for.
+func (a *attempt) moduleImage(ctx context.Context) (engine.Image, error) {
+	if a.choice != nil {
+		return a.choice.Image, nil
+	}
+	return a.Engine.Image(ctx, a.Image, a.Login)
 }
 
 // createTime bounds the making of a container, which takes a tenth of a second, on a node that is busy.

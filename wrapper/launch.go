@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 
@@ -43,6 +44,9 @@ func (a *attempt) launch(ctx context.Context) error {
 	if err := a.writeContainerUsed(); err != nil {
 		return diskCause(CauseInternal, "", err)
 	}
+	if err := a.place.fill(ctx); err != nil {
+		return err
+	}
 	err = a.container.Start(ctx, io.MultiWriter(a.logs.out, lossy{a.Stdout}), io.MultiWriter(a.logs.err, lossy{a.Stderr}))
 	return engineCause(ctx, CauseLaunch, err)
 }
@@ -53,7 +57,7 @@ func (a *attempt) execOnNode() bool {
 }
 
 func (a *attempt) labels() map[string]string {
-	l := map[string]string{LabelJob: a.ID, LabelAttempt: strconv.Itoa(a.Attempt), LabelOwner: a.host}
+	l := map[string]string{LabelJob: a.ID, LabelAttempt: strconv.Itoa(a.Attempt), LabelOwner: a.host, commit.LabelContainer: a.origin()}
 	if a.Keep {
 		l[LabelKeep] = "true"
 	}
@@ -69,7 +73,7 @@ func (a *attempt) spec() engine.Spec {
 		Env:     a.Env,
 		Workdir: a.Workdir,
 		User:    a.runAs(),
-		Mounts:  a.mounts(),
+		Mounts:  a.place.mounts(),
 		Labels:  a.labels(),
 		Network: a.Network,
 		CapAdd:  a.CapAdd,
@@ -103,10 +107,10 @@ func (a *attempt) runAs() string {
 	return a.moduleUser()
 }
 
-// mounts are what the module sees, outer directories first so that inner ones are laid over them.
-func (a *attempt) mounts() []engine.Mount {
+// rootMounts are what the module sees, outer directories first so that inner ones are laid over them.
+func (a *attempt) rootMounts() []engine.Mount {
 	var all []engine.Mount
-	for _, d := range a.mountDirs() {
+	for _, d := range a.seenDirs() {
 		all = append(all, engine.Mount{Source: path.Join(a.host, inRoot(d)), Target: d, ReadOnly: a.ReadOnlyInputs && !a.writable(d)})
 	}
 	for _, m := range a.Mounts {

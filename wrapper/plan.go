@@ -12,6 +12,7 @@ import (
 // where ferry itself is in a container, for the mounts.
 func Plan(ctx context.Context, job Job, deps Deps) Outcome {
 	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version)}
+	a.place = a.newPlace()
 	if err := a.guard(func() error { return a.plan(ctx) }); err != nil {
 		return outcomeOf(err)
 	}
@@ -33,7 +34,7 @@ func (a *attempt) plan(ctx context.Context) (err error) {
 	fmt.Fprintf(w, "root       %s (on the host: %s)\n", a.dir, a.host)
 	fmt.Fprintf(w, "image      %s\n", a.Image)
 	fmt.Fprintf(w, "stage in   %s -> %s\n", a.url(a.key(Dir{Path: a.MetadataDir})), a.MetadataDir)
-	for _, d := range a.inputs() {
+	for _, d := range a.toStage() {
 		fmt.Fprintf(w, "stage in   %s -> %s\n", a.url(a.key(d)), d.Path)
 	}
 	if a.SyncScript != "" {
@@ -58,7 +59,7 @@ func (a *attempt) plan(ctx context.Context) (err error) {
 }
 
 func (a *attempt) planMounts(w io.Writer) {
-	for _, m := range a.mounts() {
+	for _, m := range a.place.mounts() {
 		mode := "rw"
 		if m.ReadOnly {
 			mode = "ro"

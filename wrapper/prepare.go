@@ -117,16 +117,36 @@ func (a *attempt) findHost(ctx context.Context) (string, error) {
 		return "", &Error{Cause: CauseEngine, Hint: "is the mounted socket that of the engine ferry runs in?", Err: err}
 	}
 	a.self = self
+	e, ok := a.Engine.(interface{ Local() bool })
+	remote := ok && !e.Local()
 	if a.Stage == StageCopy {
-		return a.LocalPrefix, nil
+		return a.copyPrefix(remote)
 	}
-	if e, ok := a.Engine.(interface{ Local() bool }); ok && !e.Local() {
+	if remote {
 		return "", Fail(CauseUsage, "use --stage copy", "a remote engine cannot mount this node's directories")
 	}
 	if self == nil {
 		return a.LocalPrefix, nil
 	}
 	return HostPath(*self, a.LocalPrefix)
+}
+
+// copyPrefix stands for the local prefix where no container mounts it. On a remote engine, which other nodes with the same
+// prefix may use too, it has this node's name in it: containers of theirs are not this node's to remove.
+func (a *attempt) copyPrefix(remote bool) (string, error) {
+	if !remote {
+		return a.LocalPrefix, nil
+	}
+	for _, m := range a.Mounts {
+		if m.Host != "" {
+			return "", Fail(CauseUsage, "", "--mount %s:%s: a remote engine cannot mount this node's directories", m.Host, m.Path)
+		}
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", Fail(CauseInternal, "", "this node's name: %w", err)
+	}
+	return path.Join("/", name, a.LocalPrefix), nil
 }
 
 // HostPath is what the engine's host calls p of ferry's own container.

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/genepattern/ferry/commit"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper/engine"
 )
@@ -26,6 +27,8 @@ type Record struct {
 	Error     string                     `json:"error,omitempty"`
 	Hint      string                     `json:"hint,omitempty"`
 	Image     RecordImage                `json:"image"`
+	Frozen    *RecordFrozen              `json:"frozen_image,omitempty"` // where one was to be preferred
+	Freeze    *commit.Frozen             `json:"freeze,omitempty"`       // where the job was to be frozen
 	Engine    engine.Info                `json:"engine"`
 	Command   []string                   `json:"command,omitempty"`
 	Container string                     `json:"container,omitempty"`

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/genepattern/ferry/commit"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper/engine"
@@ -28,6 +29,7 @@ type Deps struct {
 	Open     Opener
 	Stager   Stager       // nil for none
 	Login    engine.Login // nil for anonymous pulls
+	Freezer  Freezer      // nil where the engine makes no images
 	Log      zerolog.Logger
 	Stdout   io.Writer // gets the module's output, and the plan of a dry run
 	Stderr   io.Writer
@@ -65,6 +67,11 @@ type attempt struct {
 	space     *ferrysync.Space               // for stage in
 	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
 	upload    sync.Mutex                     // held while the metadata dir goes up
+
+	place     place
+	collected map[string]bool // directories of which the root has the module's last word
+	choice    *commit.Choice  // the frozen image that runs, nil for none
+	unpacked  []string        // directories that came out of it
 }
 
 // Run takes the job through its life:
@@ -74,23 +81,28 @@ type attempt struct {
 //  3. launch the module container
 //  4. wait for its end: walltime, signals, statistics, metadata dir every 30 s
 //  5. stage out what is new or changed: logs and exit code first, then results
-//  6. clean: the container and this attempt's directories
-//  7. record: run.json, exit_code.txt, the code to exit with
+//  6. freeze, where asked: commit what the module needs and push it
+//  7. clean: the container and this attempt's directories
+//  8. record: run.json, exit_code.txt, the code to exit with
 //
 // work is cancelled to stop the job. save lives longer: it is cancelled when there is no time left to stage out either.
 // Every path ends in the record, panics included.
 func Run(work, save context.Context, job Job, deps Deps) Outcome {
-	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version), snaps: map[string]*ferrysync.Snapshot{}}
+	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version), snaps: map[string]*ferrysync.Snapshot{}, collected: map[string]bool{}}
+	a.place = a.newPlace()
 	err := a.guard(func() error { return a.prepare(work) })
 	if err != nil {
 		return a.refuse(save, err)
 	}
 	err = a.guard(func() error { return a.life(work) })
-	return a.finish(save, err)
+	return a.finish(work, save, err)
 }
 
 // life is what can be interrupted.
 func (a *attempt) life(work context.Context) error {
+	if err := a.chooseFrozen(work); err != nil {
+		return err
+	}
 	if err := a.fetch(work); err != nil {
 		return err
 	}
@@ -101,7 +113,8 @@ func (a *attempt) life(work context.Context) error {
 }
 
 // finish is what always happens once a place for the job was made; it runs on save and never gives up half-way.
-func (a *attempt) finish(save context.Context, failed error) Outcome {
+func (a *attempt) finish(work, save context.Context, failed error) Outcome {
+	_ = a.guard(func() error { a.collectOutcome(save); return nil })
 	a.checkLogs()
 	out := a.judge(failed, a.ended())
 	a.settle(out)
@@ -111,6 +124,7 @@ func (a *attempt) finish(save context.Context, failed error) Outcome {
 			a.settle(out)
 		}
 	}
+	_ = a.guard(func() error { a.freeze(work, out); return nil })
 	if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
 		a.warn("removing the container: %v", err)
 	}

@@ -68,8 +68,8 @@ func (a *attempt) stageIn(ctx context.Context) error {
 			}
 		})
 	}
-	staged := newProgress(a.inputs())
-	for _, d := range a.inputs() {
+	staged := newProgress(a.toStage())
+	for _, d := range a.toStage() {
 		each(func() (ferrysync.Stats, error) {
 			s, err := a.down(ctx, d, a.outFilters(d))
 			if err == nil {

@@ -74,6 +74,9 @@ func (a *attempt) up(ctx context.Context, d Dir) (ferrysync.Stats, error) {
 		a.upload.Lock()
 		defer a.upload.Unlock()
 	}
+	if err := a.collect(ctx, d.Path); err != nil {
+		return ferrysync.Stats{}, err
+	}
 	root, err := a.root.OpenRoot(inRoot(d.Path))
 	if err != nil {
 		return ferrysync.Stats{}, fmt.Errorf("staging out %s: %w", d.Path, err)

@@ -61,3 +61,20 @@ func Out(ctx context.Context, c engine.Copier, dir string, x tartree.Extractor) 
 	}
 	return nil
 }
+
+// OutFile brings one file of a container into x's root, under its own name. fs.ErrNotExist where it is not there.
+func OutFile(ctx context.Context, c engine.Copier, file string, x tartree.Extractor) error {
+	kind, err := c.Lstat(ctx, file)
+	if err != nil {
+		return err
+	}
+	if !kind.IsRegular() {
+		return fmt.Errorf("%q is no file: %w", file, tartree.ErrRefused)
+	}
+	r, err := c.CopyOut(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return x.Extract(ctx, r)
+}

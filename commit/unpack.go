@@ -1,0 +1,39 @@
+package commit
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/internal/tartree"
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// Unpacked is a directory of an image, and where on this node it is to be.
+type Unpacked struct {
+	Path string
+	Root *os.Root
+}
+
+// Unpack brings directories of an image to this node, through a container that never runs.
+func (f *Freezer) Unpack(ctx context.Context, image engine.Image, dirs []Unpacked) error {
+	d, err := f.Images.Draft(ctx, draftPrefix+strings.ToLower(rand.Text()[:12]), image, map[string]string{LabelVersion: f.Version})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := d.Remove(context.WithoutCancel(ctx)); err != nil {
+			f.log("removing the container that was unpacked: %v", err)
+		}
+	}()
+	for _, u := range dirs {
+		x := tartree.Extractor{Root: u.Root, Owners: os.Geteuid() == 0, Warn: f.log}
+		if err := carry.Out(ctx, d, u.Path, x); err != nil {
+			return fmt.Errorf("unpacking %q of image %q: %w", u.Path, image.Ref, err)
+		}
+	}
+	return nil
+}
