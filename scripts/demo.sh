@@ -70,6 +70,7 @@ docker run --rm --network host \
 	-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
 	"$TRANSFER_IMAGE" --log-format console --log-level debug "$@" >"$work/ferry.log" 2>&1 || code=$?
 indent <"$work/ferry.log"
+[ "$code" -ne 125 ] || die "the engine could not run $TRANSFER_IMAGE"
 echo
 echo "   exit code $code"
 left=$(ls -A "$work/local")
@@ -79,6 +80,7 @@ step "Fetch the results from S3"
 move "$REMOTE$JOB_DIR" results
 
 step "run.json"
+[ -f "$work/results/.gp_metadata/run.json" ] || die "ferry left no record in S3"
 bin/runsummary "$work/results/.gp_metadata/run.json" | indent
 printf '\n   exit_code.txt: '
 cat "$work/results/.gp_metadata/exit_code.txt"

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // imageMax is the most bytes that the transfer image may have: every node of a fleet pulls it.

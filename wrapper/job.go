@@ -37,10 +37,13 @@ type Job struct {
 
 	Stage  string // StageMount or StageCopy
 	Freeze string
-	Frozen string        // FrozenNever or FrozenPrefer
-	Grace  time.Duration // time kept for staging out after a signal
-	Keep   bool
-	DryRun bool
+	Frozen string // FrozenNever or FrozenPrefer
+	// RegistryUser and the password in RegistryPasswordFile are for the registry of Freeze, or where that names none, of
+	// Image; for cmd, which makes Deps.Login of them.
+	RegistryUser, RegistryPasswordFile string
+	Grace                              time.Duration // time kept for staging out after a signal
+	Keep                               bool
+	DryRun                             bool
 
 	Module     Module
 	SyncScript string // name of a script in the metadata dir that stages in, "" for none; see Stager

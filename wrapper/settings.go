@@ -71,6 +71,8 @@ var Options = []Option{
 	{"stage", "mount|copy", false, StageMount, "bind mounts, or copies into the container (for a remote engine)", oneOf(func(j *Job) *string { return &j.Stage }, StageMount, StageCopy)},
 	{"freeze", "NAME", false, "", "after success, commit the container and push it as NAME", text(func(j *Job) *string { return &j.Freeze })},
 	{"frozen", "never|prefer", false, FrozenNever, "run a frozen image where there is one", oneOf(func(j *Job) *string { return &j.Frozen }, FrozenNever, FrozenPrefer)},
+	{"registry-user", "USER", false, "", "user for the registry of --freeze, or else of --image", text(func(j *Job) *string { return &j.RegistryUser })},
+	{"registry-password-file", "FILE", false, "", "file of ferry's own with that user's password", text(func(j *Job) *string { return &j.RegistryPasswordFile })},
 	{"grace", "TIME", false, "25s", "time kept for staging out after a signal", duration(func(j *Job) *time.Duration { return &j.Grace })},
 	{"keep", "", false, "false", "leave local files and container", flag(func(j *Job) *bool { return &j.Keep })},
 	{"dry-run", "", false, "false", "print the plan, the mounts and the command, and do nothing", flag(func(j *Job) *bool { return &j.DryRun })},

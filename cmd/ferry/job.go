@@ -176,6 +176,14 @@ func runJob(c *cli.Context, w world) error {
 	}
 	server.Complete(&job)
 	deps = w.fit(job, deps)
+	login, home, err := newLogins(w, registryLogin{user: job.RegistryUser, passwordFile: job.RegistryPasswordFile, name: job.Freeze, image: job.Image}, log)
+	if err != nil {
+		return exit(w, wrapper.RefuseJob(c.Context, given, err, deps))
+	}
+	deps.Login = login
+	if f := newFreezer(w, deps.Engine, login, home, log); f != nil {
+		deps.Freezer = f
+	}
 	if job.DryRun {
 		return exit(w, wrapper.Plan(c.Context, job, deps))
 	}

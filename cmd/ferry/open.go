@@ -14,10 +14,12 @@ import (
 	"github.com/genepattern/ferry/wrapper"
 )
 
-// newOpener opens stores by their URLs. The AWS configuration is the machine's, as every SDK finds it, and is read once:
-// credentials are cached and renewed in one place, however many transfers there are.
+// awsConfig is the machine's AWS configuration, as every SDK finds it. It is read once: credentials are cached and renewed
+// in one place, however many use them.
+var awsConfig = sync.OnceValues(func() (aws.Config, error) { return config.LoadDefaultConfig(context.Background()) })
+
+// newOpener opens stores by their URLs.
 func newOpener() wrapper.Opener {
-	load := sync.OnceValues(func() (aws.Config, error) { return config.LoadDefaultConfig(context.Background()) })
 	return func(_ context.Context, url string) (store.Store, string, error) {
 		at, err := store.Parse(url)
 		if err != nil {
@@ -30,7 +32,7 @@ func newOpener() wrapper.Opener {
 			}
 			return st, "", nil
 		}
-		conf, err := load()
+		conf, err := awsConfig()
 		if err != nil {
 			return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "see ~/.aws/config and the AWS_ variables", Err: err}
 		}

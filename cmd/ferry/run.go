@@ -90,6 +90,7 @@ func newApp(w world) *cli.App {
 		Commands: []*cli.Command{
 			runCommand(w),
 			syncCommand(newOpener()),
+			commitCommand(w),
 			jobdefCommand(w),
 			doctorCommand(w),
 			completionCommand(w),

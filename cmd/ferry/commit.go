@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+
+	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/wrapper/engine/docker"
+)
+
+func commitCommand(w world) *cli.Command {
+	return &cli.Command{
+		Name:      "commit",
+		Usage:     "freeze a container as an image and push it",
+		ArgsUsage: "CONTAINER --to NAME",
+		Description: "The image is the container's base image with the module's directories copied in, or where ferry did not make the\n" +
+			"container with all that was added or changed in it, and has the base image's own configuration. NAME is a\n" +
+			"repository of the account's own ECR, auto, or a full reference; one that exists is left alone. See docs/freeze.md.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "to", Usage: "`NAME` of the image", EnvVars: []string{"FERRY_TO"}},
+			&cli.StringSliceFlag{Name: "dir", Usage: "copy this `DIR` of the container and nothing else (repeatable)"},
+			&cli.BoolFlag{Name: "no-push", Usage: "commit, and ask no registry"},
+			&cli.StringFlag{Name: "module-name", Usage: "the module's `NAME`", EnvVars: []string{"FERRY_MODULE_NAME", "GP_MODULE_NAME"}},
+			&cli.StringFlag{Name: "module-lsid", Usage: "the module's `LSID`", EnvVars: []string{"FERRY_MODULE_LSID", "GP_MODULE_LSID"}},
+			&cli.StringFlag{Name: "registry-user", Usage: "`USER` for the registry of NAME", EnvVars: []string{"FERRY_REGISTRY_USER"}},
+			&cli.StringFlag{Name: "registry-password-file", Usage: "`FILE` with the password", EnvVars: []string{"FERRY_REGISTRY_PASSWORD_FILE"}},
+			&cli.BoolFlag{Name: "json", Usage: "print what was made as JSON"},
+		},
+		Action: func(c *cli.Context) error { return commitContainer(c, w) },
+	}
+}
+
+func commitContainer(c *cli.Context, w world) error {
+	container, err := commitArgs(c)
+	if err != nil {
+		return err
+	}
+	log, err := newLog(c, w)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	deps, err := newDeps(w, log)
+	if err != nil {
+		return err
+	}
+	login, home, err := newLogins(w, registryLogin{
+		user: c.String("registry-user"), passwordFile: c.String("registry-password-file"), name: c.String("to"),
+	}, log)
+	if err != nil {
+		return err
+	}
+	f := newFreezer(w, deps.Engine, login, home, log)
+	out, err := f.Container(ctx, container, commit.Request{
+		Name: c.String("to"), Local: c.Bool("no-push"),
+		Module: commit.Module{Name: c.String("module-name"), LSID: c.String("module-lsid")},
+	}, c.StringSlice("dir"))
+	if c.Bool("json") {
+		enc := json.NewEncoder(w.stdout)
+		enc.SetIndent("", "  ")
+		err = errors.Join(err, enc.Encode(out))
+	} else if err == nil {
+		printFrozen(w.stdout, out)
+	}
+	return freezeCause(ctx, err)
+}
+
+// commitArgs finds the container among the arguments. Flags may stand behind it, where the library does not look.
+func commitArgs(c *cli.Context) (string, error) {
+	args := c.Args().Slice()
+	if len(args) == 0 {
+		return "", wrapper.Fail(wrapper.CauseUsage, "ferry commit CONTAINER --to NAME", "which container is to be committed?")
+	}
+	for rest := args[1:]; len(rest) > 0; {
+		name, value, has := strings.Cut(strings.TrimLeft(rest[0], "-"), "=")
+		known := strings.HasPrefix(rest[0], "-")
+		rest = rest[1:]
+		if _, isBool := boolFlag(c, name); known && isBool && !has {
+			value, has = "true", true
+		}
+		if known && !has && len(rest) > 0 {
+			value, has, rest = rest[0], true, rest[1:]
+		}
+		if !known || !has || c.Set(name, value) != nil {
+			return "", wrapper.Fail(wrapper.CauseUsage, "ferry commit --help lists the flags", "commit: %q is not understood", name)
+		}
+	}
+	if c.String("to") == "" {
+		return "", wrapper.Fail(wrapper.CauseUsage, "such as --to auto, or --to registry.example.org/lab/module:1", "--to is missing (or FERRY_TO)")
+	}
+	return args[0], nil
+}
+
+func boolFlag(c *cli.Context, name string) (*cli.BoolFlag, bool) {
+	for _, f := range c.Command.Flags {
+		if b, ok := f.(*cli.BoolFlag); ok && b.Name == name {
+			return b, true
+		}
+	}
+	return nil, false
+}
+
+// newFreezer is a freezer on a container engine.
+func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home, log zerolog.Logger) *commit.Freezer {
+	d, ok := eng.(*docker.Engine)
+	if !ok {
+		return nil
+	}
+	report := &commit.Reporter{W: w.stderr, Terminal: terminal(w.stderr)}
+	if !report.Terminal {
+		report.W = logLines{log}
+	}
+	return &commit.Freezer{Images: d, Containers: d, Home: home, Login: login, Version: version, Progress: report.Step,
+		Log: func(format string, args ...any) { log.Info().Msgf(format, args...) }}
+}
+
+// logLines writes lines to the log.
+type logLines struct{ log zerolog.Logger }
+
+func (l logLines) Write(p []byte) (int, error) {
+	l.log.Info().Msg(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+func printFrozen(w io.Writer, f commit.Frozen) {
+	switch f.Outcome {
+	case commit.OutcomeExists:
+		fmt.Fprintf(w, "%s exists and was left alone\n", f.Reference)
+	case commit.OutcomeCommitted:
+		fmt.Fprintf(w, "%s\n", f.Reference)
+	default:
+		fmt.Fprintf(w, "%s@%s\n", f.Reference, f.Digest)
+	}
+}
+
+// freezeCause gives the error of a freeze its cause and, where the reader can act, a hint.
+func freezeCause(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &wrapper.Error{Cause: wrapper.CauseInterrupted, Err: err}
+	case errors.Is(err, engine.ErrUnavailable):
+		return &wrapper.Error{Cause: wrapper.CauseEngine, Err: err}
+	case errors.Is(err, engine.ErrNoContainer):
+		return &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "docker ps -a lists the containers; a job keeps its own with --keep", Err: err}
+	case errors.Is(err, engine.ErrDenied):
+		return &wrapper.Error{Cause: wrapper.CauseImage, Hint: "give --registry-user and --registry-password-file, or log in with `docker login`", Err: err}
+	}
+	return &wrapper.Error{Cause: wrapper.CauseImage, Err: err}
+}
