@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 . scripts/joblib.sh
+top=$PWD
 
 input=${1:-testdata/demo/input/two_classes.gct}
 [ -f "$input" ] || die "no such file: \"$input\""
@@ -24,6 +25,12 @@ trap 'exit 130' INT TERM
 step() { printf '\n== %s\n' "$*"; }
 indent() { sed 's/^/   /'; }
 
+# move runs ferry sync in the work directory, so that it prints short paths.
+move() {
+	(cd "$work" && "$top/bin/ferry" sync "$@") >"$work/move.log" 2>&1 || die "ferry sync $*: $(cat "$work/move.log")"
+	indent <"$work/move.log"
+}
+
 REMOTE=s3://ferry-demo/gp
 TRANSFER_IMAGE=${IMAGE:-ferry:dev}
 
@@ -33,7 +40,7 @@ echo "   $engine"
 
 step "Build ferry, the transfer image and an S3 server (some minutes the first time)"
 build_all "$TRANSFER_IMAGE"
-docker image inspect -f '{{index .RepoTags 0}} {{.Size}}' "$TRANSFER_IMAGE" | awk '{ printf "   transfer image %s, %.1f MB\n", $1, $2 / 1e6 }'
+docker image inspect -f '{{.Size}}' "$TRANSFER_IMAGE" | awk -v name="$TRANSFER_IMAGE" '{ printf "   transfer image %s, %.1f MB\n", name, $1 / 1e6 }'
 module_image=$(module_image)
 echo "   module image   $module_image"
 
@@ -41,7 +48,7 @@ step "Put the job into S3"
 start_s3 "$work" ferry-demo
 echo "   S3 server at $AWS_ENDPOINT_URL"
 lay_out_job "$work/job" "$input" 50
-bin/ferry sync "$work/job" "$REMOTE" | sed "s|$work/||" | indent
+move job "$REMOTE"
 
 step "Run the job: ferry, in the transfer image, starts the module's container beside its own"
 mkdir "$work/local"
@@ -52,7 +59,9 @@ cat <<END
    docker run --rm --network host \\
      -v $socket:/var/run/docker.sock -v $work/local:/local \\
      -e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \\
-     $TRANSFER_IMAGE --log-level debug $*
+     $TRANSFER_IMAGE --log-level debug run \\
+     --remote $REMOTE --image $module_image --job-id 1 --user-id demo \\
+     --workdir $JOB_DIR --module-dir $TASKLIB --input $UPLOADS
 
 END
 code=0
@@ -61,15 +70,17 @@ docker run --rm --network host \
 	-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
 	"$TRANSFER_IMAGE" --log-format console --log-level debug "$@" >"$work/ferry.log" 2>&1 || code=$?
 indent <"$work/ferry.log"
+[ "$code" -ne 125 ] || die "the engine could not run $TRANSFER_IMAGE"
 echo
 echo "   exit code $code"
 left=$(ls -A "$work/local")
 echo "   left on this machine: ${left:-nothing}"
 
 step "Fetch the results from S3"
-bin/ferry sync "$REMOTE$JOB_DIR" "$work/results" | sed "s|$work/||" | indent
+move "$REMOTE$JOB_DIR" results
 
 step "run.json"
+[ -f "$work/results/.gp_metadata/run.json" ] || die "ferry left no record in S3"
 bin/runsummary "$work/results/.gp_metadata/run.json" | indent
 printf '\n   exit_code.txt: '
 cat "$work/results/.gp_metadata/exit_code.txt"

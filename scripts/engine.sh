@@ -100,13 +100,13 @@ start() {
 stop_pid() {
 	pid=$(cat "$pidfile" 2>/dev/null) || return 0
 	if alive; then
-		as_root kill "$pid"
+		as_root sh -c 'kill "$1"' sh "$pid"
 		i=0
 		while alive && [ $i -lt $((WAIT * 5)) ]; do
 			sleep 0.2
 			i=$((i + 1))
 		done
-		if alive; then as_root kill -KILL "$pid"; fi
+		if alive; then as_root sh -c 'kill -KILL "$1"' sh "$pid"; fi
 	fi
 	as_root rm -f "$pidfile"
 }

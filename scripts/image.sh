@@ -25,6 +25,7 @@ done
 # The commit's time, not the clock's: the same commit makes the same image.
 created=$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null) || created=1970-01-01T00:00:00Z
 revision=$(git rev-parse HEAD 2>/dev/null) || revision=unknown
+before=$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null) || before=
 log=$context.log
 trap 'rm -rf "$context" "$log"' EXIT
 docker build --file Dockerfile --tag "$name" \
@@ -35,3 +36,8 @@ docker build --file Dockerfile --tag "$name" \
 	cat "$log" >&2
 	exit 1
 }
+
+# The image that had the name before is of no use to anybody, unless it has another name too.
+if [ -n "$before" ] && [ "$(docker image inspect --format '{{len .RepoTags}}' "$before" 2>/dev/null)" = 0 ]; then
+	docker image rm "$before" >/dev/null 2>&1 || : # a container still uses it
+fi

@@ -70,13 +70,18 @@ func TestTransferImage(t *testing.T) {
 	}
 }
 
-// Every name that job definitions use leads to ferry, and each understands --help.
+// Every name that job definitions use leads to ferry. By the older ones it takes its job from variables and arguments of
+// a GenePattern server, and no flags.
 func TestTransferImageNames(t *testing.T) {
 	ref := testenv.TransferImage(t)
-	for _, name := range []string{"ferry", "copyFromS3ThenRun.sh", "runS3OnBatch.sh"} {
-		out := dockerCommand(t, "run", "--rm", "--network", "none", "--entrypoint", "/usr/local/bin/"+name, ref, "--help")
-		if !strings.Contains(out, "ferry") {
-			t.Errorf("%s --help says\n%s", name, out)
+	for name, want := range map[string]string{
+		"ferry": "usage: ferry run", "copyFromS3ThenRun.sh": "--remote is missing", "runS3OnBatch.sh": "needs TASKLIB",
+	} {
+		cmd := exec.CommandContext(t.Context(), "docker", "run", "--rm", "--network", "none", "--entrypoint", "/usr/local/bin/"+name, ref, "run", "--help")
+		cmd.Env = testenv.Environ("DOCKER_HOST=" + testenv.Docker(t))
+		out, _ := cmd.CombinedOutput()
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s says\n%s", name, out)
 		}
 	}
 }

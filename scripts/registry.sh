@@ -2,12 +2,14 @@
 # Installs the registry that tests start for themselves. Debian's package starts one of its own on port 5000, which nobody
 # asked for: a policy that lasts as long as the installation keeps services from starting.
 set -eu
-[ "${1:-}" = install ] || { echo "usage: $0 install" >&2; exit 64; }
+. "$(dirname "$0")/lib.sh"
+[ "${1:-}" = install ] || die "usage: registry.sh install"
 if command -v docker-registry >/dev/null; then exit 0; fi
+is_debian || die "no docker-registry, and this is no Debian or Ubuntu to install it on"
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
-	trap 'rm -f "$policy"' EXIT
-	printf '#!/bin/sh\nexit 101\n' >"$policy"
-	chmod 755 "$policy"
+	trap 'as_root rm -f "$policy"' EXIT
+	trap 'exit 130' INT TERM
+	as_root sh -c 'printf "#!/bin/sh\nexit 101\n" >"$1" && chmod 755 "$1"' sh "$policy"
 fi
-apt-get install -y --no-install-recommends docker-registry
+packages docker-registry

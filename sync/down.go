@@ -34,7 +34,7 @@ type fetch struct {
 func (t *transfer) planDown(prefix string, w *workers[fetch]) (gone []string) {
 	defer t.o.Progress.Complete.Store(true)
 	var seen clashes
-	pairs := merge(t.ctx, t.st.List(t.ctx, prefix), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
+	pairs := merge(t.ctx, t.st.List(t.ctx, prefix+narrow(t.o.Filters)), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()

@@ -234,7 +234,7 @@ func TestThrottled(t *testing.T) {
 		content[fmt.Sprint("f", i)] = fmt.Sprint(i)
 	}
 	p, st := faulty(t, content)
-	p.Add(testenv.Rule{Kind: "GetObject", Every: 5, Fault: testenv.Fault{Status: 503, Code: "SlowDown"}})
+	p.Add(testenv.Rule{Kind: "GetObject", Every: 5, Times: 20, Fault: testenv.Fault{Status: 503, Code: "SlowDown"}})
 	got, s, err := down(t, st)
 	if err != nil || s.Retries == 0 || s.Files != 100 {
 		t.Errorf("%+v, %v", s, err)

@@ -95,3 +95,35 @@ func inSet(set string, c rune) bool {
 	}
 	return found != negated
 }
+
+// narrow is what every path begins with that the filters let through, as far as they tell: after an exclude of "*", which
+// the sync scripts of servers begin with to ask for single files, only what a later include matches can pass. A listing
+// then need not go through all that lies beside such a file.
+func narrow(filters []Filter) string {
+	from := -1
+	for i, f := range filters {
+		if !f.Include && f.Pattern == "*" {
+			from = i
+		}
+	}
+	if from < 0 {
+		return ""
+	}
+	common, first := "", true
+	for _, f := range filters[from+1:] {
+		if !f.Include {
+			continue
+		}
+		literal := f.Pattern
+		if i := strings.IndexAny(literal, "*?["); i >= 0 {
+			literal = literal[:i]
+		}
+		if first {
+			common, first = literal, false
+		}
+		for !strings.HasPrefix(literal, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	return common
+}

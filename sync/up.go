@@ -39,7 +39,7 @@ type send struct {
 
 // planUp decides about every file and queues those to send. It returns the keys to delete, without the prefix.
 func (t *transfer) planUp(prefix string, w *workers[send]) (gone []string) {
-	pairs := merge(t.ctx, t.st.List(t.ctx, prefix), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
+	pairs := merge(t.ctx, t.st.List(t.ctx, prefix+narrow(t.o.Filters)), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()

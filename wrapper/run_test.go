@@ -104,7 +104,7 @@ func (s *site) deps() wrapper.Deps {
 			st, err := dir.New(url)
 			return st, "", err
 		},
-		Log: zerolog.New(&s.log), Stdout: &s.stdout, Stderr: &s.stderr, Version: "test",
+		Log: zerolog.New(zerolog.SyncWriter(&s.log)), Stdout: &s.stdout, Stderr: &s.stderr, Version: "test",
 	}
 }
 

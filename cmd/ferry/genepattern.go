@@ -12,8 +12,12 @@ import (
 )
 
 // byName makes the command that a legacy name stands for explicit. Its arguments are kept in w for the older form, and
-// mean nothing in the newer one: job definitions pass them from habit.
+// mean nothing in the newer one: job definitions pass them from habit. A job definition's command replaces the image's
+// command but not its entrypoint, so the name may also stand first among ferry's arguments.
 func byName(args []string, w *world) []string {
+	if len(args) > 1 && genepattern.FormOf(args[0]) == genepattern.FormNone && genepattern.FormOf(args[1]) != genepattern.FormNone {
+		args = args[1:]
+	}
 	switch genepattern.FormOf(args[0]) {
 	case genepattern.FormPositional:
 		w.legacy = append([]string{}, args[1:]...)

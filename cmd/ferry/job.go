@@ -187,7 +187,7 @@ func runJob(c *cli.Context, w world) error {
 	if job.DryRun {
 		return exit(w, wrapper.Plan(c.Context, job, deps))
 	}
-	stop := newStopper(c.Context, job.Grace, log)
+	stop := newStopper(c.Context, job.Grace, job.Walltime, log)
 	defer stop.close()
 	if c.Bool("watch-spot") {
 		go watchSpot(stop.work, log, stop.notices)

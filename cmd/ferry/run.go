@@ -87,8 +87,16 @@ func newApp(w world) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return err },
 		Flags:          logFlags(),
-		Commands:       []*cli.Command{runCommand(w), doctorCommand(w), commitCommand(w), completionCommand(w), versionCommand(w)},
-		Description:    exitCodesHelp(),
+		Commands: []*cli.Command{
+			runCommand(w),
+			syncCommand(newOpener()),
+			commitCommand(w),
+			jobdefCommand(w),
+			doctorCommand(w),
+			completionCommand(w),
+			versionCommand(w),
+		},
+		Description: exitCodesHelp(),
 	}
 	app.Action = func(c *cli.Context) error {
 		if c.Args().Present() {

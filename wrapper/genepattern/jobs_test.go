@@ -183,3 +183,18 @@ func TestURLFails(t *testing.T) {
 		t.Errorf("metadata is %q", m)
 	}
 }
+
+// Library dirs are at their path, from their place in the store.
+func TestLibraries(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, testenv.ModuleImage(t, testenv.Sh))
+	s.vars["MOD_LIBS"], s.vars["MOD_LIBS_S3"] = "/usr/local/lib/R/site-library", "/Rlibraries/R27/rlibs"
+	s.write("/Rlibraries/R27/rlibs/pkg/DESCRIPTION", "Package: pkg\n")
+	s.exec("cat /usr/local/lib/R/site-library/pkg/DESCRIPTION")
+	s.syncScript()
+	out, m := s.run()
+	s.ended(out, 0, wrapper.CauseNone)
+	if m["stdout.txt"] != "Package: pkg\n" {
+		t.Errorf("metadata is %q", m)
+	}
+}

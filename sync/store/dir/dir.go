@@ -77,7 +77,7 @@ func (s *Store) open(create bool) (*tree.Tree, error) {
 	}
 	r, err := os.OpenRoot(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("opening %s: %w", strconv.Quote(s.URL("")), store.ErrNoBucket)
+		return nil, missing(s.URL(""))
 	}
 	if err != nil {
 		return nil, s.wrap("opening", "", err)
@@ -85,6 +85,12 @@ func (s *Store) open(create bool) (*tree.Tree, error) {
 	s.tree = tree.New(r)
 	return s.tree, nil
 }
+
+// missing is store.ErrNoBucket in this store's words.
+type missing string
+
+func (m missing) Error() string        { return "there is no directory " + strconv.Quote(string(m)) }
+func (m missing) Is(target error) bool { return target == store.ErrNoBucket }
 
 // URL of a key.
 func (s *Store) URL(key string) string {

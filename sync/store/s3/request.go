@@ -2,10 +2,13 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,10 +49,13 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 			count.Retries.Add(1)
 		}
 		err = s.attempt(ctx, r, consume)
-		if released := release(err); err == nil {
+		throttled := err != nil && throttles.IsErrorThrottle(err) == aws.TrueTernary
+		if throttled && !s.firstThrottle() {
+			_ = release(nil)
+		} else if released := release(err); err == nil {
 			return released
 		}
-		if throttles.IsErrorThrottle(err) == aws.TrueTernary {
+		if throttled {
 			count.Throttled.Add(1)
 		}
 		if wait := s.pause(ctx, attempt, err); wait != nil {
@@ -61,9 +67,26 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 // throttles are the answers that ask for fewer requests.
 var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
 
+// throttleRound is how long answers that ask for fewer requests count as one. With many requests on their way they come
+// in bursts, and the adaptive retryer, which cuts its rate by a third for each, would all but stop for one burst. It
+// measures its rate in rounds of the same length; in its first two it knows none, and would begin at one request in two
+// seconds. Till then, and between, a request that was told to wait waits by itself, and the engine sends fewer at once.
+const throttleRound = 500 * time.Millisecond
+
+// firstThrottle says whether an answer of that kind is the first of its round.
+func (s *Store) firstThrottle() bool {
+	now := time.Now().UnixNano()
+	last := s.throttled.Load()
+	if last == 0 {
+		s.throttled.CompareAndSwap(0, now+int64(throttleRound))
+		return false
+	}
+	return now-last > int64(throttleRound) && s.throttled.CompareAndSwap(last, now)
+}
+
 // pause waits before another attempt. It returns err where there shall be none.
 func (s *Store) pause(ctx context.Context, attempt int, err error) error {
-	if attempt >= s.retryer.MaxAttempts() || !s.retryer.IsErrorRetryable(err) || ctx.Err() != nil {
+	if attempt >= s.attempts(err) || !s.retryer.IsErrorRetryable(err) || ctx.Err() != nil {
 		return err
 	}
 	delay, derr := s.retryer.RetryDelay(attempt, err)
@@ -78,6 +101,17 @@ func (s *Store) pause(ctx context.Context, attempt int, err error) error {
 	case <-ctx.Done():
 		return err
 	}
+}
+
+// attempts is how many there are at most. A port where nobody listens, or a name that does not resolve, is rather a mistake
+// than a moment's trouble.
+func (s *Store) attempts(err error) int {
+	n := s.retryer.MaxAttempts()
+	var dns *net.DNSError
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound {
+		n = min(n, 3)
+	}
+	return n
 }
 
 func (r *request) named() string {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,18 +40,19 @@ type Options struct {
 
 // Store is a bucket. It is safe for concurrent use.
 type Store struct {
-	bucket   string
-	client   *awss3.Client // for multipart uploads; all else goes over wire
-	wire     http.RoundTripper
-	retryer  aws.RetryerV2
-	creds    aws.CredentialsProvider // nil for anonymous access
-	signer   signer
-	base     *url.URL // of the bucket: its path, escaped, is what keys are appended to
-	basePath string
-	upload   checksum.Algorithm // of uploads, None where the endpoint is custom
-	unsigned bool               // payloads are not hashed for the signature
-	partSize int64
-	problem  error // what made the configuration unusable; every method returns it
+	bucket    string
+	client    *awss3.Client // for multipart uploads; all else goes over wire
+	wire      http.RoundTripper
+	retryer   aws.RetryerV2
+	creds     aws.CredentialsProvider // nil for anonymous access
+	signer    signer
+	base      *url.URL // of the bucket: its path, escaped, is what keys are appended to
+	basePath  string
+	upload    checksum.Algorithm // of uploads, None where the endpoint is custom
+	unsigned  bool               // payloads are not hashed for the signature
+	partSize  int64
+	throttled atomic.Int64 // time of the last answer that asked for fewer requests and was passed on, in nanoseconds
+	problem   error        // what made the configuration unusable; every method returns it
 }
 
 var _ store.Store = (*Store)(nil)

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// syncCommand makes `ferry sync`. It reads its arguments by itself, because the library stops at the first path and
+// loses the order of --exclude and --include.
+func syncCommand(open wrapper.Opener) *cli.Command {
+	return &cli.Command{
+		Name:      "sync",
+		Usage:     "make a directory and a place in a store alike, as `aws s3 sync` does",
+		ArgsUsage: "SRC DST",
+		Description: "SRC or DST is s3://BUCKET/PREFIX or file:///DIRECTORY, the other a local directory. Options may stand\n" +
+			"anywhere. Of the --exclude and --include that match a path, the last one counts; * matches slashes too.",
+		Flags:           syncFlags(),
+		SkipFlagParsing: true,
+		Action: func(c *cli.Context) error {
+			a, err := parseSync(c.Args().Slice())
+			if err != nil {
+				return &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "ferry sync --help", Err: err}
+			}
+			if a.help {
+				return cli.ShowCommandHelp(c, "sync")
+			}
+			return runSync(c.Context, a, open, c.App.Writer, c.App.ErrWriter)
+		},
+	}
+}
+
+// runSync does what the arguments ask for.
+func runSync(ctx context.Context, a syncArgs, open wrapper.Opener, stdout, stderr io.Writer) error {
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	remote, local, down := a.direction()
+	st, prefix, err := open(ctx, remote)
+	if err != nil {
+		return err
+	}
+	if c, ok := st.(io.Closer); ok {
+		defer c.Close()
+	}
+	root, err := a.openLocal(local, down)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+
+	r := newSyncReport(a, st, local, down, stdout, stderr)
+	a.options.Event, a.options.Progress = r.event, &r.progress
+	e := ferrysync.New(ferrysync.Config{MaxTransfers: a.transfers})
+	var s ferrysync.Stats
+	if down {
+		s, err = e.Down(ctx, st, prefix, root, a.options)
+	} else {
+		s, err = e.Up(ctx, root, st, prefix, a.options)
+	}
+	r.close(s, err)
+	return syncError(ctx, s, err, down)
+}
+
+// direction tells the store from the local directory. Of two local directories the source is the store.
+func (a syncArgs) direction() (remote, local string, down bool) {
+	if strings.Contains(a.dst, "://") {
+		return a.dst, a.src, false
+	}
+	if !strings.Contains(a.src, "://") {
+		abs, err := filepath.Abs(a.src)
+		if err != nil {
+			abs = a.src
+		}
+		return abs, a.dst, true
+	}
+	return a.src, a.dst, true
+}
+
+// openLocal opens the local directory, which a download makes.
+func (a syncArgs) openLocal(local string, down bool) (*os.Root, error) {
+	if down && !a.options.DryRun {
+		if err := os.MkdirAll(local, 0o777); errors.Is(err, syscall.ENOTDIR) {
+			return nil, syncFailure(true, fmt.Errorf("%q is or leads through a file where a directory must be", local))
+		} else if err != nil {
+			return nil, syncFailure(true, fmt.Errorf("making directory %q: %w", local, pathless(err)))
+		}
+	}
+	root, err := os.OpenRoot(local)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && down: // of a dry run: everything is missing in an empty directory
+		return emptyRoot()
+	case errors.Is(err, os.ErrNotExist):
+		return nil, wrapper.Fail(wrapper.CauseUsage, "", "there is no directory %q", local)
+	case err != nil:
+		return nil, syncFailure(down, fmt.Errorf("opening directory %q: %w", local, pathless(err)))
+	}
+	return root, nil
+}
+
+// emptyRoot is an empty directory that is gone already, but for its handle.
+func emptyRoot() (*os.Root, error) {
+	dir, err := os.MkdirTemp("", "ferry-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(dir)
+	return os.OpenRoot(dir)
+}
+
+// pathless is err without the path that the message names already.
+func pathless(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// interruptible is cancelled by the first signal to stop; a second one ends the process at once.
+func interruptible(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case sig := <-signals:
+			signal.Stop(signals)
+			cancel(wrapper.Fail(wrapper.CauseInterrupted, "run it again to go on", "interrupted (%v)", sig))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); cancel(nil) }
+}
+
+func syncFailure(down bool, err error) *wrapper.Error {
+	cause := wrapper.CauseStageOut
+	if down {
+		cause = wrapper.CauseStageIn
+	}
+	return &wrapper.Error{Cause: cause, Err: err}
+}
+
+// syncError gives the outcome its cause. Files that failed or were refused have had their lines.
+func syncError(ctx context.Context, s ferrysync.Stats, err error, down bool) error {
+	var interrupted *wrapper.Error
+	e := syncFailure(down, err)
+	switch {
+	case err == nil && s.Refused == 0:
+		return nil
+	case ctx.Err() != nil && errors.As(err, &interrupted):
+		return interrupted
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		e.Cause = wrapper.CauseDisk
+	case errors.Is(err, store.ErrCredentials):
+		e.Hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role"
+	case s.Failed == 0 && s.Refused > 0 && (err == nil || errors.Is(err, ferrysync.ErrRefused)):
+		e.Cause = wrapper.CauseRefused
+		e.Err = fmt.Errorf("%s refused", plural(s.Refused, "path was", "paths were"))
+	case s.Failed > 0 && ferrysync.IsPerFile(err):
+		e.Err = fmt.Errorf("%s failed", plural(s.Failed, "transfer", "transfers"))
+	}
+	return e
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

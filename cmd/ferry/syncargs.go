@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+)
+
+// syncArgs are the arguments of `ferry sync`.
+type syncArgs struct {
+	src, dst   string
+	options    ferrysync.Options
+	transfers  int
+	onlyErrors bool
+	quiet      bool
+	noProgress bool
+	help       bool
+}
+
+// A syncOption is one of the options. A switch has set alone, others have value.
+type syncOption struct {
+	name, usage, arg string
+	set              func(*syncArgs)
+	value            func(*syncArgs, string) error
+}
+
+func syncOptions() []syncOption {
+	filter := func(include bool) func(*syncArgs, string) error {
+		return func(a *syncArgs, v string) error {
+			a.options.Filters = append(a.options.Filters, ferrysync.Filter{Include: include, Pattern: v})
+			return nil
+		}
+	}
+	return []syncOption{
+		{name: "exclude", arg: "PATTERN", usage: "leave out what matches (repeatable)", value: filter(false)},
+		{name: "include", arg: "PATTERN", usage: "but not what matches this (repeatable)", value: filter(true)},
+		{name: "delete", usage: "delete at the destination what the source does not have", set: func(a *syncArgs) { a.options.Delete = true }},
+		{name: "dryrun", usage: "say what would be done, and why", set: func(a *syncArgs) { a.options.DryRun = true }},
+		{name: "exact-timestamps", usage: "download also what is newer at the source but of the same size", set: func(a *syncArgs) { a.options.ExactTimestamps = true }},
+		{name: "size-only", usage: "compare nothing but sizes", set: func(a *syncArgs) { a.options.SizeOnly = true }},
+		{name: "follow-symlinks", usage: "send what symlinks within SRC lead to (default)", set: func(a *syncArgs) { a.options.NoFollow = false }},
+		{name: "no-follow-symlinks", usage: "pass over symlinks", set: func(a *syncArgs) { a.options.NoFollow = true }},
+		{name: "preserve", usage: "keep permissions, times and empty directories in the objects' metadata", set: func(a *syncArgs) { a.options.Preserve = true }},
+		{name: "only-show-errors", usage: "print errors and warnings only", set: func(a *syncArgs) { a.onlyErrors = true }},
+		{name: "quiet", usage: "print nothing", set: func(a *syncArgs) { a.quiet = true }},
+		{name: "no-progress", usage: "no progress bar", set: func(a *syncArgs) { a.noProgress = true }},
+		{name: "transfers", arg: "N", usage: "at most N transfers at once (default: as many as pay)", value: func(a *syncArgs, v string) (err error) {
+			if a.transfers, err = strconv.Atoi(v); err != nil || a.transfers < 1 || a.transfers > 1024 {
+				return fmt.Errorf("--transfers: %q is not a number from 1 to 1024", v)
+			}
+			return nil
+		}},
+	}
+}
+
+// syncFlags are the options as the CLI library shows them.
+func syncFlags() []cli.Flag {
+	var flags []cli.Flag
+	for _, o := range syncOptions() {
+		if o.set != nil {
+			flags = append(flags, &cli.BoolFlag{Name: o.name, Usage: o.usage})
+			continue
+		}
+		flags = append(flags, &cli.StringFlag{Name: o.name, Usage: "`" + o.arg + "`: " + o.usage})
+	}
+	return flags
+}
+
+// parseSync reads the arguments. As in the AWS CLI options may stand before, between and after the paths, a value after
+// a space or an equals sign; "--" makes what follows paths.
+func parseSync(args []string) (a syncArgs, err error) {
+	options := map[string]syncOption{}
+	for _, o := range syncOptions() {
+		options["--"+o.name] = o
+	}
+	var paths []string
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		if arg == "--" {
+			paths = append(paths, args...)
+			break
+		}
+		if arg == "--help" || arg == "-h" {
+			a.help = true
+			return a, nil
+		}
+		if !strings.HasPrefix(arg, "-") || arg == "-" {
+			paths = append(paths, arg)
+			continue
+		}
+		name, value, given := strings.Cut(arg, "=")
+		o, ok := options[name]
+		switch {
+		case !ok:
+			return a, fmt.Errorf("no such option: %q", name)
+		case o.set != nil && given:
+			return a, fmt.Errorf("%s takes no value", name)
+		case o.set != nil:
+			o.set(&a)
+			continue
+		case !given && len(args) == 0:
+			return a, fmt.Errorf("%s needs a value", name)
+		case !given:
+			value, args = args[0], args[1:]
+		}
+		if err := o.value(&a, value); err != nil {
+			return a, err
+		}
+	}
+	return a, a.take(paths)
+}
+
+// take checks the paths.
+func (a *syncArgs) take(paths []string) error {
+	if len(paths) != 2 {
+		return fmt.Errorf("want two paths, SRC and DST, got %d", len(paths))
+	}
+	a.src, a.dst = paths[0], paths[1]
+	for _, p := range paths {
+		if p == "" {
+			return fmt.Errorf("a path is empty")
+		}
+	}
+	if strings.Contains(a.src, "://") && strings.Contains(a.dst, "://") {
+		return fmt.Errorf("one of SRC and DST must be a local directory, not %q and %q", a.src, a.dst)
+	}
+	return nil
+}

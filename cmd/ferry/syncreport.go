@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// A syncReport tells people what happens: the AWS CLI's line for each file on stdout, failures and warnings on stderr,
+// and there too a bar on a terminal, or else a line now and then, and a summary.
+type syncReport struct {
+	args     syncArgs
+	st       store.Store
+	local    string
+	down     bool
+	begun    time.Time
+	progress ferrysync.Progress
+
+	mu     sync.Mutex
+	stdout *bufio.Writer
+	stderr io.Writer
+
+	bars *mpb.Progress
+	bar  *mpb.Bar
+	done chan struct{}
+	wg   sync.WaitGroup
+}
+
+const (
+	redraw  = 150 * time.Millisecond
+	lineGap = 10 * time.Second // between lines where there is no terminal
+)
+
+func newSyncReport(a syncArgs, st store.Store, local string, down bool, stdout, stderr io.Writer) *syncReport {
+	r := &syncReport{args: a, st: st, local: relative(local), down: down, begun: time.Now(), stdout: bufio.NewWriter(stdout), stderr: stderr, done: make(chan struct{})}
+	if a.options.DryRun || a.onlyErrors || a.quiet {
+		return r
+	}
+	gap := lineGap
+	if terminal(stderr) && !a.noProgress {
+		gap = redraw
+		r.startBar()
+		if terminal(stdout) { // lines appear above the bar
+			r.stdout = bufio.NewWriter(r.bars)
+		}
+	}
+	r.wg.Go(func() { r.tick(gap) })
+	return r
+}
+
+// relative is a path as the AWS CLI prints it.
+func relative(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, abs); err == nil {
+		return rel
+	}
+	return path
+}
+
+func (r *syncReport) startBar() {
+	r.bars = mpb.New(mpb.WithOutput(r.stderr), mpb.WithWidth(40), mpb.WithRefreshRate(redraw))
+	files := decor.Any(func(decor.Statistics) string {
+		return fmt.Sprintf("%d/%d files ", r.progress.DoneFiles.Load(), r.progress.Files.Load())
+	})
+	r.bar = r.bars.AddBar(0,
+		mpb.PrependDecorators(files),
+		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f "), decor.Any(func(decor.Statistics) string {
+			return r.rate() + r.left()
+		})),
+		mpb.BarRemoveOnComplete())
+}
+
+func (r *syncReport) rate() string {
+	return fmt.Sprintf("%.1f MiB/s", float64(r.progress.DoneBytes.Load())/(1<<20)/max(time.Since(r.begun).Seconds(), 0.001))
+}
+
+// left is the time that what is planned will still take, going on as so far. Small files take time by their number, large
+// ones by their size; what is further behind counts.
+func (r *syncReport) left() string {
+	part := func(done, all int64) float64 { return float64(done) / float64(max(all, 1)) }
+	p := min(part(r.progress.DoneFiles.Load(), r.progress.Files.Load()), part(r.progress.DoneBytes.Load(), r.progress.Bytes.Load()))
+	if p <= 0 || p >= 1 || !r.progress.Complete.Load() {
+		return ""
+	}
+	took := time.Since(r.begun).Seconds()
+	return ", " + time.Duration((took/p-took)*float64(time.Second)).Round(time.Second).String() + " left"
+}
+
+// tick moves the bar, or prints a line.
+func (r *syncReport) tick(gap time.Duration) {
+	t := time.NewTicker(gap)
+	defer t.Stop()
+	for {
+		select {
+		case <-r.done:
+			return
+		case <-t.C:
+		}
+		p := &r.progress
+		if r.bar != nil {
+			r.bar.SetTotal(max(p.Bytes.Load(), 1), false)
+			r.bar.SetCurrent(p.DoneBytes.Load())
+			r.flush()
+			continue
+		}
+		r.say("%d of %d files, %s of %s, %s%s", p.DoneFiles.Load(), p.Files.Load(), size(p.DoneBytes.Load()), size(p.Bytes.Load()), r.rate(), r.left())
+		r.flush()
+	}
+}
+
+// event prints a file's line.
+func (r *syncReport) event(e ferrysync.Event) {
+	if r.args.quiet {
+		return
+	}
+	file := filepath.Join(r.local, e.Path)
+	if r.local == "." {
+		file = e.Path
+	}
+	from, to := file, r.st.URL(e.Key)
+	doing := "upload"
+	if r.down {
+		from, to, doing = to, file, "download"
+	}
+	switch e.Op {
+	case ferrysync.OpFail:
+		r.say("%s failed: %s to %s %v", doing, printable(from), printable(to), e.Err)
+		return
+	case ferrysync.OpRefuse:
+		r.say("warning: %v", e.Err)
+		return
+	}
+	if r.args.onlyErrors {
+		return
+	}
+	var line string
+	switch {
+	case e.Op == ferrysync.OpDelete && r.down:
+		line = "delete: " + printable(file)
+	case e.Op == ferrysync.OpDelete:
+		line = "delete: " + printable(to)
+	case e.Op == ferrysync.OpSkip && !r.args.options.DryRun:
+		return
+	case e.Op == ferrysync.OpSkip:
+		line = "skip: " + printable(file)
+	default:
+		line = doing + ": " + printable(from) + " to " + printable(to)
+	}
+	if r.args.options.DryRun {
+		line = "(dryrun) " + line + " (" + e.Why + ")"
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stdout.WriteString(line)
+	r.stdout.WriteByte('\n')
+}
+
+// printable keeps a name on its line, and control sequences off the terminal.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return s
+	}
+	var b strings.Builder
+	for _, c := range s {
+		if c < ' ' || c == 0x7f {
+			fmt.Fprintf(&b, "\\x%02x", c)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+// say prints a line on stderr, above the bar where there is one.
+func (r *syncReport) say(format string, a ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stdout.Flush()
+	w := r.stderr
+	if r.bars != nil {
+		w = r.bars
+	}
+	fmt.Fprintf(w, format+"\n", a...)
+}
+
+func (r *syncReport) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stdout.Flush()
+}
+
+// close ends the report with a summary, unless nothing came of it.
+func (r *syncReport) close(s ferrysync.Stats, err error) {
+	close(r.done)
+	r.wg.Wait()
+	r.flush()
+	if r.bar != nil {
+		r.bar.Abort(true)
+		r.bars.Wait()
+		r.bars = nil
+	}
+	if r.args.onlyErrors || r.args.quiet || r.args.options.DryRun || err != nil && s.Files+s.Skipped == 0 {
+		return
+	}
+	took := time.Since(r.begun)
+	verb := "uploaded"
+	if r.down {
+		verb = "downloaded"
+	}
+	line := fmt.Sprintf("%s %s, %s, in %s (%s/s)", verb, plural(s.Files, "file", "files"), size(s.Bytes), took.Round(10*time.Millisecond), size(int64(float64(s.Bytes)/max(took.Seconds(), 0.001))))
+	for _, extra := range []struct {
+		n    int64
+		what string
+	}{{s.Skipped, "unchanged"}, {s.Deleted, "deleted"}, {s.Refused, "refused"}, {s.Failed, "failed"}, {s.Requests, "requests"}, {s.Retries, "retries"}} {
+		if extra.n > 0 {
+			line += fmt.Sprintf(", %d %s", extra.n, extra.what)
+		}
+	}
+	r.say("%s", line)
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	const units = "KMGTP"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, i := float64(n)/1024, 0
+	for v >= 1024 && i < len(units)-1 {
+		v, i = v/1024, i+1
+	}
+	return fmt.Sprintf("%.1f %ciB", v, units[i])
+}

@@ -1,0 +1,68 @@
+package scripts
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/genepattern/ferry/internal/testenv"
+)
+
+// runDemo runs `make demo` with its work below a directory of the test's, and returns what it printed and its exit code.
+func runDemo(t *testing.T, input string) (string, int) {
+	t.Helper()
+	testenv.ModuleImage(t) // for what it requires
+	t.Cleanup(func() { exec.Command("docker", "image", "rm", "ferry-test/demo:1").Run() })
+	tmp := t.TempDir()
+	cmd := exec.Command(filepath.Join(testenv.Root(), "scripts", "demo.sh"))
+	if input != "" {
+		cmd.Args = append(cmd.Args, input)
+	}
+	cmd.Env = testenv.Environ("DOCKER_HOST="+testenv.Docker(t), "TMPDIR="+tmp, "IMAGE=ferry-test/demo:1")
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func wants(t *testing.T, out string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(out, p) {
+			t.Errorf("no %q in what it printed:\n%s", p, out)
+		}
+	}
+}
+
+func TestDemo(t *testing.T) {
+	out, code := runDemo(t, "")
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	wants(t, out, "== Done: exit code 0", "left on this machine: nothing", "two_classes.markers.tsv", "(the module ended by itself)")
+}
+
+// A module that fails is staged out as one that does not: its user sees why.
+func TestDemoBadInput(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "it's bad $HOME.gct")
+	if err := os.WriteFile(bad, []byte("junk\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, code := runDemo(t, bad)
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	wants(t, out, "== Done: exit code 1", "left on this machine: nothing", "it's bad $HOME.gct: line 1 should be")
+}
+
+func TestDemoNoInput(t *testing.T) {
+	if out, code := runDemo(t, "/nonexistent.gct"); code != 1 || strings.Count(out, "\n") != 1 {
+		t.Errorf("exit code %d, %q", code, out)
+	}
+}
