@@ -49,6 +49,9 @@ func TestJob(t *testing.T) {
 	if !strings.Contains(m["s3_downloads.log"], "download: s3://"+s.s3.Bucket+"/beta"+train+" to "+s.vars["GP_LOCAL_PREFIX"]+train+"\n") {
 		t.Errorf("s3_downloads.log is %q", m["s3_downloads.log"])
 	}
+	if n := strings.Count(m["transfer.log"], tasklib+"/manifest\""); n != 1 {
+		t.Errorf("the tasklib, which the script names too, was fetched %d times", n)
+	}
 	if !strings.Contains(m["http_downloads.log"], "200 OK") || strings.Contains(m["http_downloads.log"], "b=2") {
 		t.Errorf("http_downloads.log is %q", m["http_downloads.log"])
 	}
