@@ -170,7 +170,7 @@ func TestRefused(t *testing.T) {
 		"chmod --reference=/etc/passwd /x": "not supported",
 		"echo -e a":                        `"-e"`,
 		"echo " + long:                     "more than",
-		"X=" + long[:60000] + "\n" + strings.Repeat("echo $X\n", 200): "more than",
+		"X=" + long[:60000] + "\n" + strings.Repeat("echo $X\n", 1000): "more than",
 	} {
 		full := "#!/usr/bin/env bash\necho first > /local/jobs/101/first\n" + script + "\n"
 		b := newBench(t, full)
