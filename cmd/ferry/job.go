@@ -213,6 +213,7 @@ func newDeps(w world, log zerolog.Logger) (wrapper.Deps, error) {
 	if env("DOCKER_TLS_VERIFY") != "" {
 		conf.CertPath = env("DOCKER_CERT_PATH")
 	}
+	conf.SSH = sshConfig(env)
 	eng, err := docker.New(conf)
 	if err != nil {
 		return wrapper.Deps{}, &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "is DOCKER_HOST right?", Err: err}
