@@ -2,12 +2,24 @@ package wrapper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// removalTime bounds what removing a container may take, with an engine that restarts meanwhile; removalLast does so once
+// there is no time left for anything else. removalPause is between two tries.
+const (
+	removalTime  = 20 * time.Second
+	removalLast  = 3 * time.Second
+	removalPause = 500 * time.Millisecond
 )
 
 // removeContainer removes the module container, with time of its own where save has none left.
@@ -15,9 +27,23 @@ func (a *attempt) removeContainer(save context.Context) error {
 	if a.container == nil || a.Keep {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), removalTime)
+	limit := removalTime
+	if save.Err() != nil {
+		limit = removalLast
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), limit)
 	defer cancel()
-	return a.container.Remove(ctx)
+	for {
+		err := a.container.Remove(ctx)
+		if !errors.Is(err, engine.ErrUnavailable) || save.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removalPause):
+		}
+	}
 }
 
 // removeRoot removes this attempt's tree and gives up the job's lock. With Keep the tree stays, without the private

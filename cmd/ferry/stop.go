@@ -25,6 +25,9 @@ type stopper struct {
 	done       chan struct{}
 }
 
+// lastReserve is the part of the grace time that is kept for the record, and for removing the container.
+const lastReserve = 5 * time.Second
+
 func newStopper(parent context.Context, grace time.Duration, log zerolog.Logger) *stopper {
 	s := &stopper{signals: make(chan os.Signal, 2), notices: make(chan notice, 1), done: make(chan struct{})}
 	s.work, s.cancelWork = context.WithCancelCause(parent)
@@ -51,7 +54,7 @@ func (s *stopper) watch(parent context.Context, grace time.Duration, log zerolog
 	select {
 	case sig := <-s.signals:
 		s.cancelSave(fmt.Errorf("told twice to stop (%v)", sig))
-	case <-time.After(grace):
+	case <-time.After(grace - min(lastReserve, grace/4)):
 		s.cancelSave(errors.New("the grace time is over"))
 	case <-s.done:
 	}
