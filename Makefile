@@ -6,10 +6,10 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo test check bench bench-run clean
+.PHONY: help build image demo test check bench bench-run bench-genepattern smoke clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/ferry, a static binary
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o bin/ferry ./cmd/ferry
@@ -25,10 +25,16 @@ test: ## run all checks and tests, setting up what they need; PKG=./sync/... for
 
 check: test ## the same: exactly what CI runs
 
-bench: bench-run ## run the benchmarks
+bench: bench-run bench-genepattern ## run the benchmarks
 
 bench-run: ## ferry run against a plain docker run of the same job
 	@scripts/bench-run.sh
+
+bench-genepattern: ## a GenePattern server's job in the transfer image against a plain docker run
+	@scripts/bench-genepattern.sh
+
+smoke: ## the smoke test against an AWS emulator; ENDPOINT=http://127.0.0.1:4566
+	@scripts/smoke.sh '$(ENDPOINT)'
 
 clean: ## remove what was built here
 	rm -rf bin

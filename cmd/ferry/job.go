@@ -187,7 +187,7 @@ func runJob(c *cli.Context, w world) error {
 	if job.DryRun {
 		return exit(w, wrapper.Plan(c.Context, job, deps))
 	}
-	stop := newStopper(c.Context, job.Grace, log)
+	stop := newStopper(c.Context, job.Grace, job.Walltime, log)
 	defer stop.close()
 	if c.Bool("watch-spot") {
 		go watchSpot(stop.work, log, stop.notices)
@@ -213,6 +213,7 @@ func newDeps(w world, log zerolog.Logger) (wrapper.Deps, error) {
 	if env("DOCKER_TLS_VERIFY") != "" {
 		conf.CertPath = env("DOCKER_CERT_PATH")
 	}
+	conf.SSH = sshConfig(env)
 	eng, err := docker.New(conf)
 	if err != nil {
 		return wrapper.Deps{}, &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "is DOCKER_HOST right?", Err: err}

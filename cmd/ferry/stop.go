@@ -28,20 +28,30 @@ type stopper struct {
 // lastReserve is the part of the grace time that is kept for the record, and for removing the container.
 const lastReserve = 5 * time.Second
 
-func newStopper(parent context.Context, grace time.Duration, log zerolog.Logger) *stopper {
+// batchSlack is how much earlier than the walltime a TERM may come and still be AWS Batch's own limit: Batch counts from
+// the container's start, which is before this process's.
+const batchSlack = 5 * time.Second
+
+// newStopper listens for signals. walltime is the job's: a GenePattern server gives Batch the same limit for the whole
+// attempt that it gives the module, so Batch's TERM comes first, and what it means is the run limit.
+func newStopper(parent context.Context, grace, walltime time.Duration, log zerolog.Logger) *stopper {
 	s := &stopper{signals: make(chan os.Signal, 2), notices: make(chan notice, 1), done: make(chan struct{})}
 	s.work, s.cancelWork = context.WithCancelCause(parent)
 	s.save, s.cancelSave = context.WithCancelCause(context.WithoutCancel(parent))
 	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT)
-	go s.watch(parent, grace, log)
+	go s.watch(parent, grace, time.Now().Add(walltime-batchSlack), log)
 	return s
 }
 
-func (s *stopper) watch(parent context.Context, grace time.Duration, log zerolog.Logger) {
+func (s *stopper) watch(parent context.Context, grace time.Duration, limit time.Time, log zerolog.Logger) {
 	select {
 	case sig := <-s.signals:
 		log.Warn().Stringer("signal", sig).Dur("grace", grace).Msg("stopping")
-		s.cancelWork(wrapper.Fail(wrapper.CauseInterrupted, "", "told to stop (%v) before the module ended", sig))
+		why := wrapper.Fail(wrapper.CauseInterrupted, "", "told to stop (%v) before the module ended", sig)
+		if sig == syscall.SIGTERM && !time.Now().Before(limit) {
+			why = wrapper.Fail(wrapper.CauseWalltime, "give a longer walltime", "told to stop (%v) at the end of the walltime", sig)
+		}
+		s.cancelWork(why)
 	case n := <-s.notices:
 		grace = max(grace, time.Until(n.at)-spotReserve)
 		log.Warn().Time("at", n.at).Dur("grace", grace).Msg("the spot instance is reclaimed; stopping")

@@ -128,7 +128,12 @@ func (e *ECR) guard(w http.ResponseWriter, req *http.Request) bool {
 }
 
 func (e *ECR) tagged(repo, tag string) bool {
-	resp, err := e.client.Get(e.backend + "/v2/" + repo + "/manifests/" + tag)
+	req, err := http.NewRequest("HEAD", e.backend+"/v2/"+repo+"/manifests/"+tag, nil)
+	if err != nil {
+		return false
+	}
+	req.Header["Accept"] = manifestTypes
+	resp, err := e.client.Do(req)
 	if err != nil {
 		return false
 	}

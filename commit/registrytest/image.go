@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,6 +99,9 @@ func (r *Registry) Tags(t testing.TB, repo string) []string {
 	return list.Tags
 }
 
+// manifestTypes are the manifests that tests read. A registry turns them into older ones for who names none.
+var manifestTypes = []string{"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"}
+
 func (r *Registry) get(t testing.TB, path string) ([]byte, http.Header) {
 	t.Helper()
 	resp := r.ask(t, path)
@@ -118,9 +122,7 @@ func (r *Registry) ask(t testing.TB, path string) *http.Response {
 	if r.Password != "" {
 		req.SetBasicAuth(r.User, r.Password)
 	}
-	for _, kind := range []string{"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"} {
-		req.Header.Add("Accept", kind)
-	}
+	req.Header["Accept"] = manifestTypes
 	resp, err := r.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -155,5 +157,45 @@ func unpack(t testing.TB, blob []byte) map[string]File {
 			t.Fatal(err)
 		}
 		files[strings.Trim(h.Name, "/")] = File{h, body}
+	}
+}
+
+// Tag puts an image under a tag past the front, as somebody else would.
+func (r *Registry) Tag(t testing.TB, repo, tag string) {
+	t.Helper()
+	empty := []byte("{}")
+	digest := fmt.Sprintf("sha256:%x", sha256.Sum256(empty))
+	r.put(t, "POST", "/v2/"+repo+"/blobs/uploads/?digest="+digest, "application/octet-stream", empty)
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":`+
+		`{"mediaType":"application/vnd.docker.container.image.v1+json","size":2,"digest":%q},"layers":[]}`, digest)
+	r.put(t, "PUT", "/v2/"+repo+"/manifests/"+tag, "application/vnd.docker.distribution.manifest.v2+json", []byte(manifest))
+}
+
+func (r *Registry) put(t testing.TB, method, path, kind string, body []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, r.backend+path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", kind)
+	if r.Password != "" {
+		req.SetBasicAuth(r.User, r.Password)
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, _ := io.ReadAll(resp.Body)
+	switch {
+	case resp.StatusCode == http.StatusAccepted: // an upload in two steps
+		at, err := resp.Location()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, digest, _ := strings.Cut(path, "digest=")
+		r.put(t, "PUT", at.Path+"?"+at.RawQuery+"&digest="+digest, kind, body)
+	case resp.StatusCode != http.StatusCreated:
+		t.Fatalf("%s %s: %s %s", method, path, resp.Status, answer)
 	}
 }

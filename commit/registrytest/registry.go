@@ -42,6 +42,7 @@ type Registry struct {
 	backend string // the registry itself, behind the front
 	client  *http.Client
 	mu      sync.Mutex
+	before  func(*http.Request)
 	fault   func(http.ResponseWriter, *http.Request) bool
 	seen    []string
 }
@@ -166,10 +167,20 @@ func (r *Registry) Fail(f func(http.ResponseWriter, *http.Request) bool) {
 
 func (r *Registry) meet(w http.ResponseWriter, req *http.Request) bool {
 	r.mu.Lock()
-	f := r.fault
+	f, before := r.fault, r.before
 	r.seen = append(r.seen, req.Method+" "+req.URL.Path)
 	r.mu.Unlock()
+	if before != nil {
+		before(req)
+	}
 	return f != nil && f(w, req)
+}
+
+// Before has f see each request before it is answered. f runs for several requests at once.
+func (r *Registry) Before(f func(*http.Request)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = f
 }
 
 // Seen are the requests so far, as "METHOD /path".

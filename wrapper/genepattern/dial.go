@@ -46,16 +46,18 @@ func allowed(a netip.Addr) bool {
 	return !a.IsUnspecified() && !slices.ContainsFunc(forbidden, in)
 }
 
+// dialer makes the connections of wgets, to allowed addresses only.
+var dialer = &net.Dialer{Timeout: 60 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil || !allowed(ap.Addr()) {
+		return fmt.Errorf("%s: %w", address, errForbidden)
+	}
+	return nil
+}}
+
 // newClient makes the client of one script's wgets. The address is checked when the connection is made, after names are
 // resolved, and again for every redirect. It uses no proxy, keeps no cookies and sends no credentials of ferry's.
 func newClient() *http.Client {
-	dialer := &net.Dialer{Timeout: 60 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		ap, err := netip.ParseAddrPort(address)
-		if err != nil || !allowed(ap.Addr()) {
-			return fmt.Errorf("%s: %w", address, errForbidden)
-		}
-		return nil
-	}}
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext:         dialer.DialContext,

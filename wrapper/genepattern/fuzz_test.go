@@ -2,6 +2,7 @@ package genepattern
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -69,7 +70,7 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &runner{site: b.site, root: b.site.Root, transfer: b.site.Transfer, opened: map[string]store.Store{}, client: &http.Client{Transport: noNetwork{}}}
+		r := &runner{site: b.site, root: b.site.Root, transfer: b.site.Transfer, opened: map[string]store.Store{}, client: &http.Client{Transport: noNetwork{}}, dial: noDial}
 		r.run(context.Background(), nodes)
 		entries, err := os.ReadDir(filepath.Dir(b.dir))
 		if err != nil || len(entries) != 2 {
@@ -85,5 +86,7 @@ func FuzzRun(f *testing.F) {
 }
 
 type noNetwork struct{}
+
+func noDial(context.Context, string, string) (net.Conn, error) { return nil, errForbidden }
 
 func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, errForbidden }

@@ -49,6 +49,9 @@ func TestJob(t *testing.T) {
 	if !strings.Contains(m["s3_downloads.log"], "download: s3://"+s.s3.Bucket+"/beta"+train+" to "+s.vars["GP_LOCAL_PREFIX"]+train+"\n") {
 		t.Errorf("s3_downloads.log is %q", m["s3_downloads.log"])
 	}
+	if n := strings.Count(m["transfer.log"], tasklib+"/manifest\""); n != 1 {
+		t.Errorf("the tasklib, which the script names too, was fetched %d times", n)
+	}
 	if !strings.Contains(m["http_downloads.log"], "200 OK") || strings.Contains(m["http_downloads.log"], "b=2") {
 		t.Errorf("http_downloads.log is %q", m["http_downloads.log"])
 	}
@@ -180,6 +183,21 @@ func TestURLFails(t *testing.T) {
 	out, m := s.run()
 	s.ended(out, 0, wrapper.CauseNone)
 	if m["stdout.txt"] != "" || strings.Count(m["http_downloads.log"], "failed\n") != 2 || !strings.Contains(s.log.String(), "gone.cls") {
+		t.Errorf("metadata is %q", m)
+	}
+}
+
+// Library dirs are at their path, from their place in the store.
+func TestLibraries(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, testenv.ModuleImage(t, testenv.Sh))
+	s.vars["MOD_LIBS"], s.vars["MOD_LIBS_S3"] = "/usr/local/lib/R/site-library", "/Rlibraries/R27/rlibs"
+	s.write("/Rlibraries/R27/rlibs/pkg/DESCRIPTION", "Package: pkg\n")
+	s.exec("cat /usr/local/lib/R/site-library/pkg/DESCRIPTION")
+	s.syncScript()
+	out, m := s.run()
+	s.ended(out, 0, wrapper.CauseNone)
+	if m["stdout.txt"] != "Package: pkg\n" {
 		t.Errorf("metadata is %q", m)
 	}
 }

@@ -154,7 +154,7 @@ func TestRefused(t *testing.T) {
 		"wget http://h/":                   "-O is missing",
 		"wget -O x http://h/":              "not absolute",
 		"wget -O /x file:///etc/passwd":    "file URL",
-		"wget -O /x ftp://h/x":             "ftp URL",
+		"wget -O /x gopher://h/x":          "gopher URL",
 		"wget -i list -O /x":               `"-i"`,
 		"wget --post-file=/etc/x -O /x h":  "--post-file",
 		"wget -T never -O /x http://h/":    "number of seconds",

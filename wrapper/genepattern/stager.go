@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path"
@@ -45,7 +46,7 @@ func (Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, err
 		ctx, cancel = context.WithTimeoutCause(ctx, s.Job.Walltime, errWalltime)
 		defer cancel()
 	}
-	r := &runner{site: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient()}
+	r := &runner{site: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient(), dial: dialer.DialContext}
 	defer r.client.CloseIdleConnections()
 	r.run(ctx, nodes)
 	switch {
@@ -86,6 +87,7 @@ type runner struct {
 	root     *os.Root
 	transfer *ferrysync.Engine
 	client   *http.Client
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 
 	stores sync.Mutex
 	opened map[string]store.Store // by bucket

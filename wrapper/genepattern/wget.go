@@ -120,10 +120,10 @@ func (w *wget) locate(c *compiler, dest string, rest []string) error {
 	if err != nil {
 		return fmt.Errorf("%q is no URL", shortURL(raw))
 	}
-	if !slices.Contains([]string{"http", "https"}, u.Scheme) {
-		return fmt.Errorf("%q: a %s URL cannot be fetched, only http and https", shortURL(raw), u.Scheme)
+	if !slices.Contains([]string{"http", "https", "ftp"}, u.Scheme) {
+		return fmt.Errorf("%q: a %s URL cannot be fetched, only http, https and ftp", shortURL(raw), u.Scheme)
 	}
-	if u.Host == "" {
+	if u.Hostname() == "" {
 		return fmt.Errorf("%q names no host", shortURL(raw))
 	}
 	w.url = u
@@ -178,6 +178,9 @@ func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
 	// One timer stands for connecting, waiting for the answer, and each wait for more of it.
 	idle := time.AfterFunc(w.timeout, func() { cancel(fmt.Errorf("no answer for %v", w.timeout)) })
 	defer idle.Stop()
+	if w.url.Scheme == "ftp" {
+		return w.fetchFTP(ctx, t, idle)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url.String(), nil)
 	if err != nil {
 		return false, err
@@ -195,11 +198,16 @@ func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
 		busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
 		return busy, fmt.Errorf("the server answers %s", resp.Status)
 	}
-	n, err := w.save(t.root, &watched{resp.Body, idle, w.timeout})
+	return true, because(ctx, w.keep(t, &watched{resp.Body, idle, w.timeout}))
+}
+
+// keep saves the answer and says so.
+func (w *wget) keep(t *task, body io.Reader) error {
+	n, err := w.save(t.root, body)
 	if err == nil && !w.quiet {
 		t.stderr(fmt.Sprintf("%s: %d bytes saved to %s\n", display(w.url), n, t.shown(w.dest)))
 	}
-	return true, because(ctx, err)
+	return err
 }
 
 // because is err without the URL that net/http puts before it, or the cause why ctx ended.

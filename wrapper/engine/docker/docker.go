@@ -20,14 +20,16 @@ var _ engine.Engine = (*Engine)(nil)
 
 // Engine is a Docker engine. Safe for concurrent use.
 type Engine struct {
-	cli  *client.Client
-	host string
+	cli    *client.Client
+	host   string
+	tunnel *tunnel // nil but for ssh://
 }
 
 // Config says where the engine is, in the terms of the docker command's environment.
 type Config struct {
 	Host     string // DOCKER_HOST; "" is the local socket
 	CertPath string // DOCKER_CERT_PATH: a folder with ca.pem, cert.pem, key.pem; "" is no TLS
+	SSH      SSH    // for an address that begins with ssh://
 }
 
 // New makes an Engine; it does not connect.
@@ -40,15 +42,30 @@ func New(c Config) (*Engine, error) {
 		in := func(name string) string { return filepath.Join(c.CertPath, name) }
 		opts = append(opts, client.WithTLSClientConfig(in("ca.pem"), in("cert.pem"), in("key.pem")))
 	}
-	cli, err := client.NewClientWithOpts(append(opts, client.WithHost(c.Host))...)
-	if err != nil {
+	e := &Engine{host: c.Host}
+	var err error
+	if strings.HasPrefix(c.Host, "ssh://") {
+		if e.tunnel, err = newTunnel(c.Host, c.SSH); err != nil {
+			return nil, fmt.Errorf("docker engine at %q: %w", c.Host, err)
+		}
+		opts = append(opts, client.WithHost("tcp://engine:0"), client.WithDialContext(e.tunnel.dial))
+	} else {
+		opts = append(opts, client.WithHost(c.Host))
+	}
+	if e.cli, err = client.NewClientWithOpts(opts...); err != nil {
 		return nil, fmt.Errorf("docker engine at %q: %w", c.Host, err)
 	}
-	return &Engine{cli: cli, host: c.Host}, nil
+	return e, nil
 }
 
 // Close gives up idle connections.
-func (e *Engine) Close() error { return e.cli.Close() }
+func (e *Engine) Close() error {
+	err := e.cli.Close()
+	if e.tunnel != nil {
+		e.tunnel.close()
+	}
+	return err
+}
 
 // Local says that the engine is this machine's, so that it can mount this machine's directories.
 func (e *Engine) Local() bool { return strings.HasPrefix(e.host, "unix://") }

@@ -22,10 +22,10 @@ import (
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 
-// pushTries and pushPause bound what a registry's hiccup may cost: pauses of about 1, 2, 4 and 8 seconds, besides the
-// five tries that the engine itself gives each layer.
+// pushTries and pushPause bound what a registry's hiccup may cost: pauses of about 1 and 2 seconds, besides the five tries
+// in a minute that the engine itself gives each layer.
 const (
-	pushTries = 5
+	pushTries = 3
 	pushPause = time.Second
 )
 

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// A TERM is an interruption, but at the end of the walltime it is the batch system's own limit.
+func TestTerm(t *testing.T) {
+	for walltime, want := range map[time.Duration]wrapper.Cause{time.Hour: wrapper.CauseInterrupted, time.Second: wrapper.CauseWalltime} {
+		s := newStopper(t.Context(), time.Minute, walltime, zerolog.Nop())
+		if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-s.work.Done():
+		case <-time.After(time.Minute):
+			t.Fatal("the signal was not heeded")
+		}
+		if got := wrapper.CauseOf(context.Cause(s.work)); got != want {
+			t.Errorf("walltime %v: cause %q, want %q", walltime, got, want)
+		}
+		if s.save.Err() != nil {
+			t.Error("there is no time to save anything")
+		}
+		s.close()
+	}
+}

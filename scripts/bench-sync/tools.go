@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// A target is a server as a tool is to reach it.
+type target struct {
+	endpoint string
+	ca       string // PEM file, for TLS
+}
+
+const (
+	accessKey = "ferrytest"
+	secretKey = "ferrytestsecret"
+	bucket    = "bench"
+)
+
+// A tool is ferry or a peer.
+type tool struct {
+	name string
+	path string
+	// sync is the arguments that make dst like src; one of them begins with s3://.
+	sync func(t target, src, dst string) []string
+	// dry is the same without doing it; nil where the tool is not in that row.
+	dry func(t target, src, dst string) []string
+}
+
+func findTools(s settings) ([]tool, error) {
+	ferry, err := filepath.Abs(s.ferry)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(ferry); err != nil {
+		return nil, fmt.Errorf("no ferry to measure: %w", err)
+	}
+	known := []tool{
+		{name: "ferry", path: ferry,
+			sync: func(_ target, src, dst string) []string { return []string{"sync", "--only-show-errors", src, dst} },
+			dry:  func(_ target, src, dst string) []string { return []string{"sync", "--dryrun", "--quiet", src, dst} }},
+		{name: "s5cmd",
+			sync: func(t target, src, dst string) []string {
+				if src[:3] != "s3:" {
+					src += "/"
+				} else {
+					src += "/*"
+				}
+				return []string{"--log", "error", "--endpoint-url", t.endpoint, "--no-verify-ssl", "sync", src, dst + "/"}
+			}},
+		{name: "rclone", sync: rclone, dry: func(t target, src, dst string) []string {
+			return append(rclone(t, src, dst), "--dry-run", "--log-level", "ERROR", "--use-server-modtime")
+		}},
+		{name: "aws",
+			sync: func(_ target, src, dst string) []string {
+				return []string{"s3", "sync", "--only-show-errors", src, dst}
+			},
+			dry: func(_ target, src, dst string) []string {
+				return []string{"s3", "sync", "--dryrun", "--only-show-errors", src, dst}
+			}},
+	}
+	var found []tool
+	for _, t := range known {
+		if !slices.Contains(s.tools, t.name) {
+			continue
+		}
+		if t.path == "" {
+			if t.path, err = exec.LookPath(t.name); err != nil {
+				home, _ := os.UserHomeDir()
+				t.path = filepath.Join(home, "go", "bin", t.name)
+				if _, err := os.Stat(t.path); err != nil {
+					fmt.Fprintf(os.Stderr, "%s is not here, and not measured\n", t.name)
+					continue
+				}
+			}
+		}
+		found = append(found, t)
+	}
+	return found, nil
+}
+
+func rclone(t target, src, dst string) []string {
+	remote := ":s3,provider=Other,env_auth=true,region=us-east-1,endpoint='" + t.endpoint + "':"
+	for _, p := range []*string{&src, &dst} {
+		if len(*p) > 5 && (*p)[:5] == "s3://" {
+			*p = remote + (*p)[5:]
+		}
+	}
+	args := []string{"--config", "/dev/null", "-q", "sync", src, dst}
+	if t.ca != "" {
+		args = append(args, "--ca-cert", t.ca)
+	}
+	return args
+}
+
+// A cost is what a run took.
+type cost struct {
+	wall, cpu time.Duration
+	mem       int64 // KiB
+}
+
+// measure runs a command. It is bounded to an hour.
+func measure(path string, args []string, t target) (cost, error) {
+	cmd := exec.Command(path, args...)
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "AWS_ENDPOINT_URL=" + t.endpoint, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
+		// The server does not understand every form of upload checksum that the AWS CLI sends by default.
+		"AWS_REQUEST_CHECKSUM_CALCULATION=when_required",
+	}
+	for _, keep := range []string{"CPUPROFILE", "PYENV_VERSION", "PYENV_ROOT"} {
+		if v := os.Getenv(keep); v != "" {
+			cmd.Env = append(cmd.Env, keep+"="+v)
+		}
+	}
+	if t.ca != "" {
+		cmd.Env = append(cmd.Env, "AWS_CA_BUNDLE="+t.ca)
+	}
+	var out limited
+	cmd.Stdout, cmd.Stderr = &out, &out
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		return cost{}, err
+	}
+	timer := time.AfterFunc(time.Hour, func() { cmd.Process.Kill() })
+	err := cmd.Wait()
+	timer.Stop()
+	c := cost{wall: time.Since(begun)}
+	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		c.cpu = time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		c.mem = u.Maxrss
+	}
+	if err != nil {
+		return c, fmt.Errorf("%s %q: %w\n%s", path, args, err, out.b)
+	}
+	return c, nil
+}
+
+// limited keeps the beginning of an output.
+type limited struct{ b []byte }
+
+func (l *limited) Write(p []byte) (int, error) {
+	l.b = append(l.b, p[:min(len(p), 4096-min(len(l.b), 4096))]...)
+	return len(p), nil
+}

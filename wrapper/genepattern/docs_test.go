@@ -1,0 +1,35 @@
+package genepattern
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// Every variable that is read is in the documentation, and so is every command of the sync script.
+func TestDocumented(t *testing.T) {
+	data, err := os.ReadFile("../../docs/genepattern.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := append([]string{}, special...)
+	for _, p := range plain {
+		names = append(names, p.names...)
+	}
+	for _, s := range switches {
+		names = append(names, s.name)
+	}
+	for name := range commands {
+		names = append(names, name)
+	}
+	for _, n := range names {
+		if !strings.Contains(string(data), "`"+n+"`") && !strings.Contains(string(data), "`"+n+" ") {
+			t.Errorf("docs/genepattern.md does not mention %q", n)
+		}
+	}
+	for n := range variables(testJob()) {
+		if !strings.Contains(string(data), "`"+n+"`") {
+			t.Errorf("docs/genepattern.md does not mention %q", n)
+		}
+	}
+}
