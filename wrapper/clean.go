@@ -2,25 +2,69 @@ package wrapper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"time"
+
+	"github.com/genepattern/ferry/wrapper/engine"
+)
+
+// removalTime bounds what removing a container may take, with an engine that restarts meanwhile; removalLast does so once
+// there is no time left for anything else. removalPause is between two tries.
+const (
+	removalTime  = 20 * time.Second
+	removalLast  = 3 * time.Second
+	removalPause = 500 * time.Millisecond
 )
 
 // containerNeeded says that something of the module is in its container only.
 func (a *attempt) containerNeeded() bool { return a.Keep || a.Stage == StageCopy || a.Freeze != "" }
+
+// startRemoval removes the container: beside the stage out where nothing in it is needed any more, as the engine takes a
+// tenth of a second for it, which is most of what is left to do; else when the function that it returns is called. That
+// one returns once the container is gone.
+func (a *attempt) startRemoval(save context.Context) (finish func()) {
+	remove := func() {
+		if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
+			a.warn("removing the container: %v", err)
+		}
+	}
+	if a.containerNeeded() {
+		return remove
+	}
+	var wg sync.WaitGroup
+	wg.Go(remove)
+	return wg.Wait
+}
 
 // removeContainer removes the module container, with time of its own where save has none left.
 func (a *attempt) removeContainer(save context.Context) error {
 	if a.container == nil || a.Keep {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), removalTime)
+	limit := removalTime
+	if save.Err() != nil {
+		limit = removalLast
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), limit)
 	defer cancel()
-	return a.container.Remove(ctx)
+	for {
+		err := a.container.Remove(ctx)
+		if !errors.Is(err, engine.ErrUnavailable) || save.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removalPause):
+		}
+	}
 }
 
 // removeRoot removes this attempt's tree and gives up the job's lock. With Keep the tree stays, without the private

@@ -103,6 +103,9 @@ func (a *attempt) restoreLogs() {
 
 // event writes a line of the transfer log.
 func (a *attempt) event(e ferrysync.Event) {
+	if e.Op == ferrysync.OpSkip {
+		return // the metadata dir is looked at every half minute
+	}
 	line := fmt.Sprintf("%s %-8s %12d %q", time.Now().UTC().Format(time.RFC3339), e.Op, e.Size, e.Key)
 	if e.Err != nil {
 		line += " " + e.Err.Error()

@@ -15,6 +15,7 @@ import (
 
 // settle makes an outcome the job's: in the record, in the exit code file and in stderr.txt.
 func (a *attempt) settle(out Outcome) {
+	a.settled = true
 	a.rec.conclude(out)
 	if exit := a.ended(); exit != nil {
 		a.note(path.Join(a.MetadataDir, codeName), strconv.Itoa(exit.Code)+"\n")
@@ -52,7 +53,7 @@ func (a *attempt) note(p, text string) {
 }
 
 // judge decides what the job's outcome is.
-func (a *attempt) judge(failed error, exit *engine.Exit) Outcome {
+func (a *attempt) judge(failed error, exit *engine.Exit, diskFull bool) Outcome {
 	if exit != nil {
 		a.recordExit(exit)
 	}
@@ -66,7 +67,14 @@ func (a *attempt) judge(failed error, exit *engine.Exit) Outcome {
 	if !own {
 		code = exit.Code
 	}
-	if !exit.OOMKilled {
+	switch {
+	case exit.Lost && !own:
+		return outcomeOf(Fail(CauseEngine, "try again",
+			"the engine went away while the module ran, and says since that it ended with %d", exit.Code))
+	case !exit.OOMKilled && code != 0 && diskFull:
+		return Outcome{Code: code, Cause: CauseDisk, Err: Fail(CauseDisk, "give the node more space, or the job another --local-prefix",
+			"the module ended with %d, and left no space in %s", code, a.LocalPrefix)}
+	case !exit.OOMKilled:
 		return Outcome{Code: code}
 	}
 	if code == 0 && own {

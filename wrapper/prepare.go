@@ -31,7 +31,7 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 	if err := os.MkdirAll(a.LocalPrefix, 0o755); err != nil {
 		return diskCause(CauseUsage, "choose another --local-prefix", fmt.Errorf("making the local prefix: %w", err))
 	}
-	if a.lock, err = lockJob(a.LocalPrefix, a.ID); err != nil {
+	if a.lock, err = lockJob(ctx, a.LocalPrefix, a.ID); err != nil {
 		return err
 	}
 	name := fmt.Sprintf("%s.%d", a.ID, a.Attempt)
@@ -94,6 +94,9 @@ func (a *attempt) makeRoot() error {
 	}
 	a.root = root
 	if err := root.Mkdir(ownDir, 0o700); err != nil {
+		return diskCause(CauseInternal, "", err)
+	}
+	if err := a.makeBallast(); err != nil {
 		return diskCause(CauseInternal, "", err)
 	}
 	for _, d := range a.mountDirs() {

@@ -202,7 +202,7 @@ func TestSuccess(t *testing.T) {
 		}
 	}
 	slices.Sort(stages) // some run beside each other
-	if got := strings.Join(stages, " "); got != "clean launch module pull stage-in stage-out" {
+	if got := strings.Join(stages, " "); got != "clean launch module prepare pull stage-in stage-out" {
 		t.Errorf("stages: %s", got)
 	}
 	if in := r.Transfers["stage-in"]; in.Files != 3 || r.Image.ID == "" || len(r.Mounts) != 4 || r.Exit == nil || r.Container == "" {
