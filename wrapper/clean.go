@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// containerNeeded says that something of the module is in its container only.
+func (a *attempt) containerNeeded() bool { return a.Keep || a.Stage == StageCopy || a.Freeze != "" }
+
 // removeContainer removes the module container, with time of its own where save has none left.
 func (a *attempt) removeContainer(save context.Context) error {
 	if a.container == nil || a.Keep {

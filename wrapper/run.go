@@ -66,6 +66,7 @@ type attempt struct {
 	logs      logs
 	space     *ferrysync.Space               // for stage in
 	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
+	saving    sync.Mutex                     // held while run.json is replaced: stages run beside each other
 	upload    sync.Mutex                     // held while the metadata dir goes up
 
 	place     place
@@ -118,6 +119,17 @@ func (a *attempt) finish(work, save context.Context, failed error) Outcome {
 	a.checkLogs()
 	out := a.judge(failed, a.ended())
 	a.settle(out)
+	remove := func() {
+		if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
+			a.warn("removing the container: %v", err)
+		}
+	}
+	removed := func() {}
+	if !a.containerNeeded() { // the engine takes a tenth of a second for it, which is most of what is left to do
+		var wg sync.WaitGroup
+		wg.Go(remove)
+		remove, removed = func() {}, wg.Wait
+	}
 	if err := a.stage("stage-out", func() error { return a.stageOut(save) }); err != nil {
 		succeeded := out.Code == 0
 		if out = a.withStageOut(out, err); succeeded {
@@ -125,9 +137,8 @@ func (a *attempt) finish(work, save context.Context, failed error) Outcome {
 		}
 	}
 	_ = a.guard(func() error { a.freeze(work, out); return nil })
-	if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
-		a.warn("removing the container: %v", err)
-	}
+	remove()
+	removed()
 	a.rec.end()
 	if err := a.guard(func() error { return a.sendRecord(save) }); err != nil {
 		a.Log.Error().Err(err).Msg("the record is not in the store")
