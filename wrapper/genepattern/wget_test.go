@@ -14,7 +14,6 @@ import (
 	"github.com/genepattern/ferry/wrapper"
 )
 
-// A bench is a root with a script in it, and what running the script says.
 func TestWget(t *testing.T) {
 	tries := map[string]int{}
 	var mu sync.Mutex
