@@ -176,7 +176,9 @@ func (a *attempt) saveRecord() error {
 	if a.root == nil {
 		return nil
 	}
-	return a.writeFile(path.Join(a.MetadataDir, "run.json"), a.rec.json())
+	a.saving.Lock() // stages that run at the same time begin and end on their own
+	defer a.saving.Unlock()
+	return a.writeFile(path.Join(a.MetadataDir, recordName), a.rec.json())
 }
 
 // ownDir is a folder of the attempt's root that no module sees, for files on their way into the metadata dir.

@@ -66,6 +66,7 @@ type attempt struct {
 	space     *ferrysync.Space               // for stage in
 	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
 	upload    sync.Mutex                     // held while the metadata dir goes up
+	saving    sync.Mutex                     // held while the record is written
 	settled   bool                           // the outcome is final, and the exit code may go up
 	told      bool                           // the store has the outcome
 	missing   *missing                       // what stage out could not save
