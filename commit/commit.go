@@ -28,6 +28,17 @@ type Images interface {
 	RemoveImage(ctx context.Context, ref string) error
 }
 
+// A Builder is an Images that takes a layer as a stream, which is as quick as committing a container and saves copying
+// into one. Not every engine of a kind can, depending on how it keeps images.
+type Builder interface {
+	// Builds says whether this one can.
+	Builds(ctx context.Context) bool
+	// Build makes an image of base, one layer more, and base's configuration with the labels added.
+	Build(ctx context.Context, ref string, base engine.Image, labels map[string]string, layer engine.Layer) (string, error)
+	// Adopt makes an image of a container made from base as it is, with base's configuration and the labels added.
+	Adopt(ctx context.Context, ref, container string, base engine.Image, labels map[string]string) (string, error)
+}
+
 // A Containers is what Freezer needs of an engine besides, to freeze a container that somebody made and to clean up
 // after a ferry that was killed.
 type Containers interface {
@@ -69,6 +80,9 @@ type Request struct {
 	Job    string
 	Dirs   []carry.Dir // what is copied in
 	Local  bool        // commit only: no registry is asked anything
+
+	adopt  string // a container that is to be the image as it is
+	stream bool   // Dirs come from a container, and are not to be read twice
 }
 
 // Outcomes of Frozen.

@@ -43,14 +43,15 @@ func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []st
 	if len(dirs) == 0 {
 		dirs = o.Dirs
 	}
-	if r.Dirs, err = f.contents(ctx, c, d, dirs); err != nil {
+	r.stream = true
+	if r.Dirs, r.adopt, err = f.contents(ctx, c, d, dirs); err != nil {
 		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
 	}
 	return f.Freeze(ctx, r)
 }
 
-// contents is what of a container goes into its image.
-func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]carry.Dir, error) {
+// contents is what of a container goes into its image, and the container itself where that is all that changed in it.
+func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]carry.Dir, string, error) {
 	var all []carry.Dir
 	named := len(dirs) > 0
 	for _, p := range outermost(slices.Concat(dirs, frozenDirs(d.Image))) {
@@ -59,19 +60,24 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 			continue // a frozen directory that the container deleted
 		}
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if !kind.IsDir() {
-			return nil, fmt.Errorf("%q is no directory of the container", p)
+			return nil, "", fmt.Errorf("%q is no directory of the container", p)
 		}
 		all = append(all, carry.FromContainer(c, p, nil))
 	}
 	if named {
-		return all, nil
+		return all, "", nil
 	}
 	changes, err := f.Containers.Changes(ctx, d.ID)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	pristine := d.Image.Labels[LabelBaseID] == ""
+	passing := slices.ContainsFunc(changes, func(c engine.Change) bool { return isPassing(c.Path) })
+	if pristine && !passing && !d.Running && f.builder(ctx) != nil {
+		return nil, d.ID, nil
 	}
 	paths := f.added(changes, slices.Concat(d.Mounts, frozenDirs(d.Image)))
 	if len(paths) > 0 {
@@ -84,11 +90,15 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 			return nil
 		}})
 	}
-	return all, nil
+	return all, "", nil
 }
 
 // passing are directories whose content means nothing outside of a run.
 var passing = []string{"/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys"}
+
+func isPassing(p string) bool {
+	return slices.ContainsFunc(passing, func(d string) bool { return within(d, p) })
+}
 
 // added are the paths that hold what was added or changed: whole directories that are new, and single files.
 func (f *Freezer) added(changes []engine.Change, without []string) []string {

@@ -150,6 +150,10 @@ const draftPrefix = "ferry-freeze-"
 // commit makes the image ref and returns its ID.
 func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r Request) (string, error) {
 	labels := f.labels(r, base)
+	builder := f.builder(ctx)
+	if builder != nil && r.adopt != "" {
+		return builder.Adopt(ctx, ref, r.adopt, base, labels)
+	}
 	f.removeLeftovers(ctx)
 	d, err := f.Images.Draft(ctx, draftPrefix+strings.ToLower(rand.Text()[:12]), base, labels)
 	if err != nil {
@@ -167,10 +171,27 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 			}
 		}
 	}
+	if builder != nil && !r.stream {
+		layer, err := carry.Layer(ctx, d, r.Dirs)
+		if err == nil {
+			return builder.Build(ctx, ref, base, labels, layer)
+		}
+		if !errors.Is(err, carry.ErrLink) {
+			return "", err
+		}
+	}
 	if err := carry.In(ctx, d, r.Dirs, true); err != nil {
 		return "", err
 	}
 	return d.Commit(ctx, ref, labels)
+}
+
+// builder is the engine's Builder, nil where it has none.
+func (f *Freezer) builder(ctx context.Context) Builder {
+	if b, ok := f.Images.(Builder); ok && b.Builds(ctx) {
+		return b
+	}
+	return nil
 }
 
 // push sends the image. What failed to reach its registry is removed: nobody would find it here.

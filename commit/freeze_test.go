@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,13 +14,33 @@ import (
 	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
+// plainImages is an engine that cannot take a layer as a stream, as with containerd's image store.
+type plainImages struct{ commit.Images }
+
+// eachWay runs a test with an engine that takes a layer as a stream, and with one that does not.
+func eachWay(t *testing.T, test func(*testing.T, *docker.Engine, *commit.Freezer)) {
+	t.Run("stream", func(t *testing.T) {
+		t.Parallel()
+		e := newEngine(t)
+		test(t, e, freezer(t, e, nil))
+	})
+	t.Run("copy", func(t *testing.T) {
+		t.Parallel()
+		e := newEngine(t)
+		f := freezer(t, e, nil)
+		f.Images = plainImages{e}
+		test(t, e, f)
+	})
+}
+
 // TestFreeze freezes, reads the image back from its registry, and looks for what must be in it and what must not.
-func TestFreeze(t *testing.T) {
-	t.Parallel()
-	e, r := newEngine(t), registrytest.Start(t, registrytest.Options{})
-	f := freezer(t, e, nil)
+func TestFreeze(t *testing.T) { eachWay(t, testFreeze) }
+
+func testFreeze(t *testing.T, e *docker.Engine, f *commit.Freezer) {
+	r := registrytest.Start(t, registrytest.Options{})
 	base := image(t, e, testenv.ModuleImage(t, testenv.Entrypoint))
 	ref := r.Host + "/lab/mod:1"
 	forget(t, e, ref)
@@ -78,10 +99,10 @@ func checkConfig(t *testing.T, img registrytest.Image, base engine.Image) {
 }
 
 // TestFrozenAgain runs freeze on a frozen image: no layer more, and with the same files the very same layer.
-func TestFrozenAgain(t *testing.T) {
-	t.Parallel()
-	e, r := newEngine(t), registrytest.Start(t, registrytest.Options{})
-	f := freezer(t, e, nil)
+func TestFrozenAgain(t *testing.T) { eachWay(t, testFrozenAgain) }
+
+func testFrozenAgain(t *testing.T, e *docker.Engine, f *commit.Freezer) {
+	r := registrytest.Start(t, registrytest.Options{})
 	img := image(t, e, testenv.ModuleImage(t, testenv.Entrypoint))
 	base := img
 	var layers []registrytest.Layer
@@ -199,5 +220,29 @@ func TestLocal(t *testing.T) {
 	}
 	if got := dockerCmd(t, "run", "--rm", "--network", "none", name, "/gp/tasklib/run.sh"); got != "frozen" {
 		t.Errorf("the frozen image says %q", got)
+	}
+}
+
+// TestContainerAsItIs commits a container in which everything that changed belongs into the image: what was deleted is
+// gone there too, and its variables are not in the configuration.
+func TestContainerAsItIs(t *testing.T) {
+	t.Parallel()
+	e, r := newEngine(t), registrytest.Start(t, registrytest.Options{})
+	ref := r.Host + "/lab/asitis:1"
+	forget(t, e, ref)
+	id := dockerCmd(t, "create", "--network", "none", "-e", "TOKEN=hush", "--entrypoint", "/bin/sh", testenv.ModuleImage(t, testenv.Entrypoint), "-c", "rm /etc/group; echo x >/opt")
+	defer dockerCmd(t, "rm", "-f", id)
+	dockerCmd(t, "start", "-a", id)
+	out, err := freezer(t, e, nil).Container(t.Context(), id, commit.Request{Name: ref}, nil)
+	if err != nil || out.Outcome != commit.OutcomePushed {
+		t.Fatalf("Container: %+v, %v", out, err)
+	}
+	img := r.Image(t, "lab/asitis", "1")
+	files := img.Layers[len(img.Layers)-1].Files
+	if _, ok := files["etc/.wh.group"]; !ok || string(files["opt"].Body) != "x\n" || len(img.Layers) != 2 {
+		t.Errorf("%d layers, the last with %v", len(img.Layers), files)
+	}
+	if bytes.Contains(img.Raw, []byte("hush")) || !slices.Equal(img.Config.Entrypoint, []string{"/bin/false"}) {
+		t.Errorf("configuration: %s", img.Raw)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/genepattern/ferry/wrapper/engine"
@@ -21,6 +22,26 @@ const (
 	removalLast  = 3 * time.Second
 	removalPause = 500 * time.Millisecond
 )
+
+// containerNeeded says that something of the module is in its container only.
+func (a *attempt) containerNeeded() bool { return a.Keep || a.Stage == StageCopy || a.Freeze != "" }
+
+// startRemoval removes the container: beside the stage out where nothing in it is needed any more, as the engine takes a
+// tenth of a second for it, which is most of what is left to do; else when the function that it returns is called. That
+// one returns once the container is gone.
+func (a *attempt) startRemoval(save context.Context) (finish func()) {
+	remove := func() {
+		if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
+			a.warn("removing the container: %v", err)
+		}
+	}
+	if a.containerNeeded() {
+		return remove
+	}
+	var wg sync.WaitGroup
+	wg.Go(remove)
+	return wg.Wait
+}
 
 // removeContainer removes the module container, with time of its own where save has none left.
 func (a *attempt) removeContainer(save context.Context) error {

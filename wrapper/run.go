@@ -65,8 +65,8 @@ type attempt struct {
 	logs      logs
 	space     *ferrysync.Space               // for stage in
 	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
+	saving    sync.Mutex                     // held while run.json is replaced: stages run beside each other
 	upload    sync.Mutex                     // held while the metadata dir goes up
-	saving    sync.Mutex                     // held while the record is written
 	settled   bool                           // the outcome is final, and the exit code may go up
 	told      bool                           // the store has the outcome
 	missing   *missing                       // what stage out could not save
@@ -129,6 +129,7 @@ func (a *attempt) finish(work, save context.Context, failed error) Outcome {
 	} else {
 		a.settle(out)
 	}
+	removed := a.startRemoval(save)
 	if err := a.stage("stage-out", func() error { return a.stageOut(save) }); err != nil {
 		succeeded := out.Code == 0
 		if out = a.withStageOut(out, err); succeeded {
@@ -144,9 +145,7 @@ func (a *attempt) finish(work, save context.Context, failed error) Outcome {
 		a.settle(out)
 	}
 	_ = a.guard(func() error { a.freeze(work, out); return nil })
-	if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
-		a.warn("removing the container: %v", err)
-	}
+	removed()
 	a.rec.end()
 	limit := recordTime
 	if sent != nil {

@@ -32,6 +32,7 @@ type Writer struct {
 
 	tw    *tar.Writer
 	buf   []byte
+	dry   bool             // nothing is read; see Measure
 	links map[inode]string // first name in the stream of each file that has several
 }
 
@@ -106,6 +107,12 @@ func (w *Writer) entry(root *os.Root, name, as string, d fs.DirEntry) error {
 
 // file writes a regular file. It does not follow a link that took its place meanwhile, nor wait for a pipe that did.
 func (w *Writer) file(root *os.Root, name string, st fs.FileInfo, h *tar.Header) error {
+	if w.Steady {
+		h.ModTime, h.Format = h.ModTime.Truncate(time.Second), tar.FormatUnknown // as an engine's own layers have it
+	}
+	if w.dry {
+		return w.blank(h)
+	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", name, err)
@@ -205,6 +212,9 @@ func Stream(f func(*Writer) error) io.ReadCloser {
 func (w *Writer) Parent(as string) error {
 	return w.Header(&tar.Header{Typeflag: tar.TypeDir, Name: as + "/", Mode: 0o755, ModTime: steadyTime, Format: tar.FormatPAX})
 }
+
+// Raw writes a directory as it is, Steady or not.
+func (w *Writer) Raw(h *tar.Header) error { return w.tw.WriteHeader(h) }
 
 // Header writes what begins an entry.
 func (w *Writer) Header(h *tar.Header) error {

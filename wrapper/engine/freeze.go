@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"io"
 )
 
 // ErrVolume is a path of which no image can hold the content, because the image it lies in declares it as a volume.
@@ -59,4 +60,10 @@ type Pushed struct {
 	Digest string // the manifest's, "sha256:…"
 	Bytes  int64  // what was sent of layers, before compression
 	Tries  int
+}
+
+// A Layer is what an image gets besides its base: a tar stream, of which the size must be known before.
+type Layer struct {
+	Size  int64 // bytes
+	Write func(io.Writer) error
 }

@@ -143,7 +143,7 @@ func TestBadJobs(t *testing.T) {
 		"relative bind":   {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":data" }, wrapper.CauseUsage, `GP_JOB_DOCKER_BIND_MOUNTS: "data"`},
 		"dots in bind":    {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":/opt/../etc" }, wrapper.CauseUsage, `GP_JOB_DOCKER_BIND_MOUNTS: "/opt/../etc"`},
 		"relative dir":    {func(s *server) { s.vars["GP_MODULE_DIR"] = "taskLib" }, wrapper.CauseUsage, `GP_MODULE_DIR: "taskLib"`},
-		"bind is a file":  {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":" + train }, wrapper.CauseStageIn, "all aml [train] (1).gct"},
+		"bind is a file":  {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":" + train }, wrapper.CauseStageIn, "all aml [train] (1).gct is to be a file"},
 		"root":            {func(s *server) { s.vars["GP_CONTAINER_CANT_RUN_AS_ROOT"] = "TRUE" }, wrapper.CauseRefused, "runs as root"},
 		"no tasklib":      {func(s *server) { os.RemoveAll(s.files + tasklib) }, wrapper.CauseStageIn, tasklib},
 		"no exec.sh":      {func(s *server) { os.Remove(s.files + meta + "/exec.sh") }, wrapper.CauseLaunch, "exec.sh"},

@@ -150,6 +150,9 @@ func (d *download) missing(t *task, key string) {
 var errMissing = errors.New("no such object")
 
 func (d *download) one(ctx context.Context, t *task, st store.Store, key, dest string) error {
+	if st, err := t.root.Lstat(dest); err == nil && st.IsDir() {
+		return fmt.Errorf("%s is to be a file, but the job has a directory there; is it listed among the binds?", t.shown(dest))
+	}
 	if err := t.root.MkdirAll(above(dest), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

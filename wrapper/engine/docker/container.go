@@ -30,6 +30,7 @@ type Container struct {
 	command string // what it runs, where that is an absolute path of a container made here
 
 	mu     sync.Mutex
+	found  bool          // command was seen to be there
 	copied chan struct{} // closed once all output is written; nil before Start
 	ended  chan struct{} // closed once the engine said that it ended, or went away; nil before Start
 	waited error         // why the engine could not say it; read after ended
@@ -80,7 +81,10 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 // runnable looks whether the command is there: the init process starts whatever it is asked to run, and a command that
 // does not exist would look like a module that ended with 127.
 func (c *Container) runnable(ctx context.Context) error {
-	if c.command == "" {
+	c.mu.Lock()
+	known := c.command == "" || c.found
+	c.mu.Unlock()
+	if known {
 		return nil
 	}
 	_, err := c.eng.cli.ContainerStatPath(ctx, c.id, c.command)

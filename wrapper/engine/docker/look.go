@@ -50,6 +50,11 @@ func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, e
 			return nil, c.eng.explain(fmt.Sprintf("looking for %q in the container", p), err)
 		}
 		has[p] = !stat.Mode.IsDir()
+		if has[p] && p == c.command {
+			c.mu.Lock()
+			c.found = true
+			c.mu.Unlock()
+		}
 	}
 	return has, nil
 }
