@@ -176,7 +176,7 @@ func (a *attempt) saveRecord() error {
 	if a.root == nil {
 		return nil
 	}
-	a.saving.Lock()
+	a.saving.Lock() // stages that run at the same time begin and end on their own
 	defer a.saving.Unlock()
 	return a.writeFile(path.Join(a.MetadataDir, recordName), a.rec.json())
 }
