@@ -51,12 +51,12 @@ func endpointRows() []row {
 			s.inputs(40)
 			s.runJob()
 		}},
-		{group: group, name: "credentials expire during stage-in, and cannot be renewed", code: 65, cause: "stage-in", run: func(s *site) {
+		{group: group, name: "credentials expire during stage-in, and cannot be renewed", code: 65, cause: "stage-in", slow: true, run: func(s *site) {
 			s.expiring(6, false)
 			s.expect()
 			s.runJob()
 		}},
-		{group: group, name: "credentials expire during stage-out, and cannot be renewed", code: 73, cause: "stage-out", run: func(s *site) {
+		{group: group, name: "credentials expire during stage-out, and cannot be renewed", code: 73, cause: "stage-out", slow: true, run: func(s *site) {
 			s.expiring(0, false)
 			s.runJob()
 		}},
