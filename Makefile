@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo test check bench bench-run bench-genepattern smoke clean
+.PHONY: help build image demo test check chaos bench bench-run bench-genepattern bench-sync smoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -23,15 +23,21 @@ demo: ## run a real module from S3 to S3; INPUT=file.gct for your own data
 test: ## run all checks and tests, setting up what they need; PKG=./sync/... for some
 	@scripts/test.sh $(PKG)
 
+chaos: ## run the whole matrix of faults and write docs/failures.md; ROWS='words' for some
+	@scripts/chaos.sh $(if $(ROWS),'$(ROWS)')
+
 check: test ## the same: exactly what CI runs
 
-bench: bench-run bench-genepattern ## run the benchmarks
+bench: bench-run bench-genepattern bench-sync ## run the benchmarks
 
 bench-run: ## ferry run against a plain docker run of the same job
 	@scripts/bench-run.sh
 
 bench-genepattern: ## a GenePattern server's job in the transfer image against a plain docker run
 	@scripts/bench-genepattern.sh
+
+bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; ARGS=... for its options
+	@scripts/bench-sync.sh $(ARGS)
 
 smoke: ## the smoke test against an AWS emulator; ENDPOINT=http://127.0.0.1:4566
 	@scripts/smoke.sh '$(ENDPOINT)'

@@ -95,7 +95,7 @@ func tasklib(t *testing.T) []carry.Dir {
 	}
 	write("gp/tasklib/run.sh", "#!/bin/sh\necho frozen\n", 0o755)
 	write("gp/tasklib/a b/code.R", "x <- 1\n", 0o640)
-	write("gp/tasklib/work/result.txt", "PRIVATE result", 0o644)
+	write("gp/tasklib/out/result.txt", "PRIVATE result", 0o644)
 	if err := os.Symlink("run.sh", filepath.Join(dir, "gp/tasklib/main")); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func tasklib(t *testing.T) []carry.Dir {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { root.Close() })
-	skip := func(name string) bool { return name == "gp/tasklib/work" }
+	skip := func(name string) bool { return name == "gp/tasklib/out" }
 	return []carry.Dir{carry.FromRoot(root, "gp/tasklib", "/gp/tasklib", skip, nil)}
 }
 

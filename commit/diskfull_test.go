@@ -39,9 +39,10 @@ func smallEngine(t *testing.T, size int) string {
 	if err := errors.Join(os.Mkdir(data, 0o700), syscall.Mount("tmpfs", data, "tmpfs", 0, fmt.Sprintf("size=%d", size))); err != nil {
 		t.Fatal(err)
 	}
+	bridge := ownBridge(t)
 	var log bytes.Buffer
 	cmd := exec.Command(program, "--data-root", data, "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
-		"-H", "unix://"+sock, "--bridge=none", "--iptables=false", "--ip-masq=false", "--storage-driver=overlay2")
+		"-H", "unix://"+sock, "--bridge="+bridge, "--iptables=false", "--ip-masq=false", "--storage-driver=overlay2")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -72,6 +73,29 @@ func smallEngine(t *testing.T, size int) string {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// ownBridge makes a bridge for an engine of a test's own: two engines cannot share docker0, and one with --bridge=none
+// removes it, though it is another's.
+func ownBridge(t *testing.T) string {
+	t.Helper()
+	name := fmt.Sprintf("fz%d", os.Getpid())
+	ip := func(args ...string) error {
+		out, err := exec.Command("ip", args...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("ip %q: %w: %s", args, err, out)
+		}
+		return nil
+	}
+	// Of the block for documentation, RFC 5737, which no network uses.
+	err := errors.Join(ip("link", "add", name, "type", "bridge"), ip("addr", "add", "192.0.2.1/24", "dev", name), ip("link", "set", name, "up"))
+	testenv.Require(t, err == nil, fmt.Sprintf("a network bridge (iproute2): %v", err))
+	t.Cleanup(func() {
+		if err := ip("link", "delete", name); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
 }
 
 // moveImage brings an image of the shared engine to another.

@@ -39,9 +39,12 @@ func checkTable(t *testing.T, path, heading, want string) {
 	if !ok {
 		t.Fatalf("%s has no table with the heading\n%s", path, heading)
 	}
-	end := strings.Index(rest+"\n\n", "\n\n") + 1
-	if end > len(rest) {
-		end = len(rest)
+	end := 0
+	for row := range strings.Lines(rest) {
+		if !strings.HasPrefix(row, "|") {
+			break
+		}
+		end += len(row)
 	}
 	if rest[:end] == want {
 		return

@@ -32,8 +32,17 @@ fi
 pidfile=$state/dockerd.pid
 log=$state/dockerd.log
 
+# answers says whether an engine answers. One that is slow is there all the same: a second one would take its socket.
 answers() {
-	command -v docker >/dev/null && DOCKER_HOST=$host timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+	command -v docker >/dev/null || return 1
+	tries=6
+	while [ $tries -gt 0 ]; do
+		status=0
+		DOCKER_HOST=$host timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || status=$?
+		[ $status -eq 124 ] || return $status
+		tries=$((tries - 1))
+	done
+	die "something listens at $host, but does not answer within a minute"
 }
 
 # alive says whether the process in the pidfile is still a dockerd.

@@ -52,6 +52,15 @@ for id in 101 102; do
 done
 # A module that fails: what it wrote comes back, and its code.
 server_exec "$server" 102 "sh -c 'echo partial >result.txt; echo sorry >&2; exit 3'"
+# The older form: exec.sh redirects nothing, and the metadata dir is in the working dir.
+mkdir -p "$server/opt/gp/jobs/103/.gp_metadata"
+cat >"$server/opt/gp/jobs/103/.gp_metadata/exec.sh" <<END
+#!/bin/bash
+cd /opt/gp/jobs/103
+sh $SERVER_TASKLIB/module.sh "$input"
+env | grep -c AWS_
+exit 4
+END
 "$ferry" sync "$server" "$remote" --only-show-errors
 
 # run_job ID prints the transfer image's exit code.
@@ -62,6 +71,21 @@ run_job() {
 		-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
 		-v "$socket:/var/run/docker.sock" -v "$work/local:/local" \
 		"$transfer_image" /usr/local/bin/copyFromS3ThenRun.sh >"$work/log.$1" 2>&1 || code=$?
+	echo "$code"
+}
+
+# run_old ID runs the job in a module image of the first generation, which has ferry in place of its own wrapper, as a job
+# definition with arguments does; it prints the exit code.
+run_old() {
+	mkdir -p "$work/image"
+	cp "$ferry" "$work/image/runS3OnBatch.sh"
+	printf 'FROM %s\nCOPY runS3OnBatch.sh /usr/local/bin/\nCMD ["/usr/local/bin/runS3OnBatch.sh"]\n' "$MODULE_IMAGE" >"$work/image/Dockerfile"
+	docker build -q -t ferry-smoke/module:old "$work/image" >"$work/log.$1" 2>&1 || die "$(cat "$work/log.$1")"
+	code=0
+	docker run --rm --network host -e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
+		ferry-smoke/module:old /usr/local/bin/runS3OnBatch.sh "$SERVER_TASKLIB" "$SERVER_UPLOADS" "$remote" "/opt/gp/jobs/$1" \
+		"/opt/gp/jobs/$1/.gp_metadata/exec.sh" >>"$work/log.$1" 2>&1 || code=$?
+	docker image rm ferry-smoke/module:old >/dev/null
 	echo "$code"
 }
 
@@ -79,6 +103,7 @@ content() { cat "$work/back/opt/gp/jobs/$1" 2>/dev/null || echo "(not there)"; }
 
 first=$(run_job 101)
 second=$(run_job 102)
+third=$(run_old 103)
 "$ferry" sync "$remote" "$work/back" --only-show-errors
 expect "exit code of ferry" "$first" 0
 expect "exit_code.txt" "$(content 101.meta/exit_code.txt)" '{ "exit_code": 0 }'
@@ -88,6 +113,9 @@ expect "exit code of ferry, module failing" "$second" 3
 expect "exit_code.txt, module failing" "$(content 102.meta/exit_code.txt)" '{ "exit_code": 3 }'
 expect "stderr.txt, module failing" "$(content 102.meta/stderr.txt)" sorry
 expect "result, module failing" "$(content 102/result.txt)" partial
+expect "exit code of ferry in the module image" "$third" 4
+expect "exit_code.txt, older form" "$(content 103/.gp_metadata/exit_code.txt)" '{ "exit_code": 4 }'
+expect "stdout.txt, older form, without ferry's variables" "$(content 103/.gp_metadata/stdout.txt | tr '\n' ' ')" 'GENE EXPRESSION 0 '
 expect "nothing left on the node" "$(find "$work/local" -mindepth 1 -maxdepth 1 ! -name .ferry | head -1)" ""
 if [ "$failures" -gt 0 ]; then
 	cat "$work"/log.* >&2

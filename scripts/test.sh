@@ -12,7 +12,7 @@ MODULES="tools/s3server"      # besides the main one
 
 if is_debian; then
 	# Module images are made of the first two; the race detector needs the C compiler.
-	packages busybox-static bash-static gcc libc6-dev
+	packages busybox-static bash-static gcc libc6-dev iproute2
 	scripts/registry.sh install
 fi
 engine=$(scripts/engine.sh start)

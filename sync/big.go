@@ -14,14 +14,16 @@ import (
 // A large object is read by one request from its beginning, whose answer brings metadata and checksum, too. While slots
 // are free, helpers take pieces off its end by range requests, until both meet. So there is no request more than pays,
 // one stream is all there is where many files move anyway, and no object is too large to be fast.
-const (
+// Tests make them smaller.
+var (
 	// bigSize is where helpers begin to pay, in bytes.
-	bigSize = 32 << 20
+	bigSize int64 = 32 << 20
 	// pieceSize is what a helper takes at once: long enough that its request costs nothing.
-	pieceSize = 16 << 20
-	// maxHelpers of one object.
-	maxHelpers = 15
+	pieceSize int64 = 16 << 20
 )
+
+// maxHelpers of one object.
+const maxHelpers = 15
 
 // A big is a large download on its way.
 type big struct {
@@ -137,7 +139,7 @@ func (b *big) take() piece {
 	if b.back-b.front < 2*pieceSize {
 		return piece{}
 	}
-	n := int64(pieceSize)
+	n := pieceSize
 	if rest := b.back % pieceSize; rest > 0 { // later pieces are aligned
 		n = rest
 	}

@@ -43,7 +43,7 @@ func key(name string) func(testenv.Request) bool {
 
 // Whatever happens to an answer on its way, the tree is right in the end or the file is not there and an error says so.
 func TestDownloadFaults(t *testing.T) {
-	content := map[string]string{"a": "alpha", "b": string(storetest.Bytes(200_000)), "c": string(storetest.Bytes(40 << 20))}
+	content := map[string]string{"a": "alpha", "b": string(storetest.Bytes(200_000)), "c": string(storetest.Bytes(5 << 20))}
 	for _, c := range []struct {
 		name  string
 		rule  testenv.Rule
@@ -92,7 +92,7 @@ func TestDownloadFaults(t *testing.T) {
 
 // The server keeps no checksum of what was put without one, so these objects are put with one, as on AWS.
 func TestFlippedBytes(t *testing.T) {
-	content := map[string]string{"a": "alpha", "b": string(storetest.Bytes(200_000)), "c": string(storetest.Bytes(40 << 20))}
+	content := map[string]string{"a": "alpha", "b": string(storetest.Bytes(200_000)), "c": string(storetest.Bytes(5 << 20))}
 	for _, name := range []string{"a", "b", "c"} {
 		for _, times := range []int{1, 0} {
 			t.Run(fmt.Sprintf("%s %d", name, times), func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestFlippedBytes(t *testing.T) {
 }
 
 func TestFlippedUpload(t *testing.T) {
-	for _, n := range []int64{10, 300_000, 11 << 20} {
+	for _, n := range []int64{10, 300_000, 6 << 20} {
 		_, srv := s3Store(t)
 		p := testenv.Proxy(t, srv.Endpoint)
 		p.Add(testenv.Rule{Match: func(r testenv.Request) bool { return r.Method == "PUT" }, Times: 1, Fault: testenv.Fault{FlipUpload: 3}})
@@ -142,7 +142,7 @@ func TestFlippedUpload(t *testing.T) {
 
 // An object that is replaced after it was listed is read as it is then, whole, never in a mixture.
 func TestReplacedWhileReading(t *testing.T) {
-	for _, size := range []int64{10, 100_000, 70 << 20} {
+	for _, size := range []int64{10, 100_000, 7 << 20} {
 		direct, srv := s3Store(t)
 		old, young := storetest.Bytes(size), slices.Repeat([]byte("y"), int(size)+5)
 		if _, err := direct.Put(t.Context(), "p/x", store.Body{Bytes: old}, store.PutOptions{}); err != nil {
@@ -206,7 +206,7 @@ func TestNothingDeletedAfterIncompleteListing(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
-	content := map[string]string{"big": string(storetest.Bytes(40 << 20))}
+	content := map[string]string{"big": string(storetest.Bytes(5 << 20))}
 	for i := range 200 {
 		content[fmt.Sprint("f", i)] = "x"
 	}

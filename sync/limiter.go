@@ -42,6 +42,8 @@ const (
 	perFile = 128 << 10
 	// window is how long one rate is measured.
 	window = 100 * time.Millisecond
+	// pays is how much more twice as many transfers must move. Where distance bounds them it is nearly twice as much.
+	pays = 1.25
 	// holdTime is how long a target that was found stays, before more is tried again.
 	holdTime = 2 * time.Second
 )
@@ -162,7 +164,7 @@ func (l *limiter) evaluate(now time.Time) {
 	full := l.full
 	l.begun, l.moved, l.files, l.full = now, 0, 0, l.running >= int(l.target)
 	switch {
-	case l.grew && rate < 1.1*l.rate: // it did not pay
+	case l.grew && rate < pays*l.rate:
 		l.set(l.prev)
 		l.grew, l.hold = false, now.Add(holdTime)
 	case full && now.After(l.hold):

@@ -21,7 +21,7 @@ type Snapshot struct {
 // are told apart by the other hash, so that a changed file is missed once in 2^64 at worst.
 type state struct{ path, rest uint64 }
 
-// Take records the state of the tree for a later Up with Since.
+// Take records the state of the tree for a later Up with Since. What the filters leave out counts as new then.
 func (e *Engine) Take(ctx context.Context, root *os.Root, o Options) (*Snapshot, error) {
 	t := tree.New(root)
 	defer t.Close()
@@ -29,6 +29,7 @@ func (e *Engine) Take(ctx context.Context, root *os.Root, o Options) (*Snapshot,
 	var errs []error
 	for f := range t.Walk(ctx, tree.WalkOptions{NoFollow: o.NoFollow}) {
 		switch {
+		case !included(o.Filters, f.Path):
 		case f.Err == nil:
 			s.files = append(s.files, s.stateOf(&f))
 		case !errors.Is(f.Err, tree.ErrRefused) && len(errs) < maxErrors:

@@ -36,3 +36,33 @@ func TestDownStopsWhereThereIsNoSpace(t *testing.T) {
 		}
 	}
 }
+
+// A file that the snapshot's filters left out counts as new, though it was there.
+func TestTakeLeavesOutWhatTheFiltersDo(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	for _, name := range []string{"seen", "left out"} {
+		if err := os.WriteFile(filepath.Join(src, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := dir.New(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	e := New(Config{})
+	snap, err := e.Take(t.Context(), root, Options{Filters: []Filter{{Pattern: "left*"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Up(t.Context(), root, st, "", Options{Since: snap}); err != nil {
+		t.Fatal(err)
+	}
+	if sent, _ := os.ReadDir(dst); len(sent) != 1 || sent[0].Name() != "left out" {
+		t.Errorf("sent: %v", sent)
+	}
+}

@@ -144,7 +144,7 @@ func sample() map[string]string {
 	for i := range 50 {
 		m[fmt.Sprintf("many/%d", i)] = fmt.Sprint(i)
 	}
-	m["huge"] = string(storetest.Bytes(11<<20 + 7))
+	m["huge"] = string(storetest.Bytes(6<<20 + 7))
 	return m
 }
 
@@ -296,7 +296,7 @@ func TestNoTemporaryFilesStay(t *testing.T) {
 			t.Errorf("%q stayed", name)
 		}
 	}
-	if b, err := os.ReadFile(dst + "/huge"); err != nil || !bytes.Equal(b, storetest.Bytes(11<<20+7)) {
+	if b, err := os.ReadFile(dst + "/huge"); err != nil || !bytes.Equal(b, storetest.Bytes(6<<20+7)) {
 		t.Errorf("the others must come all the same: %v", err)
 	}
 }

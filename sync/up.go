@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 
@@ -133,57 +132,51 @@ func (t *transfer) send(s send) (int64, error) {
 		_, err := t.st.Put(t.ctx, s.key, store.Body{}, opts)
 		return 0, err
 	}
-	f, err := t.open(s)
+	f, err := t.tree.OpenSource(s.path, s.file.Link)
 	if err != nil {
-		return 0, fmt.Errorf("reading %s: %w", strconv.Quote(s.path), tree.Cause(err))
+		return 0, fmt.Errorf("reading %s: %w", strconv.Quote(s.path), err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0, fmt.Errorf("reading %s: %w", strconv.Quote(s.path), tree.Cause(err))
-	}
 	if t.o.Preserve {
-		opts.Meta = store.FileMeta(info.Mode(), info.ModTime())
+		opts.Meta = store.FileMeta(f.Info.Mode, f.Info.ModTime)
 	}
-	if size := info.Size(); size > largeBuffer {
-		extra := t.e.lim.tryAcquire(extraParts)
-		defer func() {
-			for range extra {
-				t.e.lim.release(0)
-			}
-		}()
-		opts.Parallel = 1 + extra
-		_, err := t.st.Put(t.ctx, s.key, store.Body{At: f, Size: size}, opts)
-		return size, err
+	switch size := f.Info.Size; {
+	case size <= smallBuffer:
+		buf := smallBuffers.Get().(*[smallBuffer]byte)
+		defer smallBuffers.Put(buf)
+		return t.sendBytes(s, f, buf[:size], opts)
+	case size <= largeBuffer:
+		buf := largeBuffers.Get().(*[largeBuffer]byte)
+		defer largeBuffers.Put(buf)
+		return t.sendBytes(s, f, buf[:size], opts)
 	}
-	buf := largeBuffers.Get().(*[largeBuffer]byte)
-	defer largeBuffers.Put(buf)
-	b := buf[:info.Size()]
-	if _, err := io.ReadFull(f, b); err != nil { // it became shorter; a file that grows is sent as it was
-		return 0, fmt.Errorf("reading %s: %w", strconv.Quote(s.path), tree.Cause(err))
+	return t.sendLarge(s, f, opts)
+}
+
+// sendLarge puts a file that is read as it goes.
+func (t *transfer) sendLarge(s send, f *tree.Source, opts store.PutOptions) (int64, error) {
+	extra := t.e.lim.tryAcquire(extraParts)
+	defer func() {
+		for range extra {
+			t.e.lim.release(0)
+		}
+	}()
+	opts.Parallel = 1 + extra
+	_, err := t.st.Put(t.ctx, s.key, store.Body{At: f, Size: f.Info.Size}, opts)
+	return f.Info.Size, err
+}
+
+// sendBytes puts a file that fits into b.
+func (t *transfer) sendBytes(s send, f *tree.Source, b []byte, opts store.PutOptions) (int64, error) {
+	if _, err := f.ReadAt(b, 0); err != nil { // it became shorter; a file that grows is sent as it was
+		return 0, fmt.Errorf("reading %s: %w", strconv.Quote(s.path), err)
 	}
-	_, err = t.st.Put(t.ctx, s.key, store.Body{Bytes: b}, opts)
+	_, err := t.st.Put(t.ctx, s.key, store.Body{Bytes: b}, opts)
 	return int64(len(b)), err
 }
 
 // extraParts is how many parts of one large file may be on their way besides the first.
 const extraParts = 7
-
-func (t *transfer) open(s send) (*os.File, error) {
-	if s.file.Link {
-		return t.tree.Root().Open(s.path)
-	}
-	dir, name := tree.Split(s.path)
-	d, err := t.tree.Dir(dir, false)
-	if errors.Is(err, tree.ErrLink) { // a directory that was walked through a symlink within the tree
-		return t.tree.Root().Open(s.path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer d.Release()
-	return d.Open(name)
-}
 
 // deleteKeys removes objects that the tree does not have, unless anything went wrong before.
 func (t *transfer) deleteKeys(prefix string, paths []string) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/docker/go-units"
@@ -41,7 +42,7 @@ func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...
 	if remote != "" {
 		checks = append(checks, d.list, d.readWrite, d.clock)
 	}
-	checks = append(checks, d.orphans)
+	checks = append(checks, d.orphans, d.unsent)
 	var all []Check
 	for _, c := range append(checks, more...) {
 		ctx, cancel := context.WithTimeout(ctx, checkTime)
@@ -196,4 +197,16 @@ func (d *doctor) orphans(ctx context.Context) Check {
 		text += o.String()
 	}
 	return bad("orphans", fmt.Errorf("%s", text), "the next `ferry run` on this node removes them")
+}
+
+// unsent looks for records that never reached the store.
+func (d *doctor) unsent(context.Context) Check {
+	names, err := Unsent(d.LocalPrefix)
+	switch {
+	case err != nil:
+		return bad("records", err, "")
+	case len(names) == 0:
+		return good("records", "all were sent")
+	}
+	return bad("records", fmt.Errorf("not in the store: %s", strings.Join(names, ", ")), "they say how their jobs ended; remove them once read")
 }

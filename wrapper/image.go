@@ -2,7 +2,7 @@ package wrapper
 
 import (
 	"context"
-	"slices"
+
 	"strings"
 	"time"
 
@@ -71,23 +71,25 @@ func (a *attempt) needsShell() bool { return len(a.Command) == 0 || a.Launch != 
 
 // chooseShell makes the container anew where the image lacks the shell it was made with.
 func (a *attempt) chooseShell(ctx context.Context) error {
-	has, err := a.container.Has(ctx, shells)
-	if err != nil {
-		return engineCause(ctx, CauseEngine, err)
+	for _, s := range shells { // one by one: each look costs the engine as much as a mount
+		has, err := a.container.Has(ctx, []string{s})
+		if err != nil {
+			return engineCause(ctx, CauseEngine, err)
+		}
+		switch {
+		case !has[s]:
+			continue
+		case s == a.shell:
+			return nil
+		}
+		if err := a.container.Remove(ctx); err != nil {
+			return engineCause(ctx, CauseEngine, err)
+		}
+		a.shell = s
+		a.container, err = a.Engine.Create(ctx, a.spec())
+		return engineCause(ctx, CauseLaunch, err)
 	}
-	i := slices.IndexFunc(shells, func(s string) bool { return has[s] })
-	switch {
-	case i < 0:
-		return Fail(CauseLaunch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", a.Image)
-	case shells[i] == a.shell:
-		return nil
-	}
-	if err := a.container.Remove(ctx); err != nil {
-		return engineCause(ctx, CauseEngine, err)
-	}
-	a.shell = shells[i]
-	a.container, err = a.Engine.Create(ctx, a.spec())
-	return engineCause(ctx, CauseLaunch, err)
+	return Fail(CauseLaunch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", a.Image)
 }
 
 // moduleUser is who the module runs as, "" for root.

@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,16 +23,18 @@ type lock struct {
 
 // held is what stands in a lock file: what a later ferry must clean if this one is killed.
 type held struct {
-	Job  string `json:"job"`
-	Root string `json:"root"` // name of the attempt's root in the local prefix
+	Job      string `json:"job"`
+	Root     string `json:"root"`               // name of the attempt's root in the local prefix
+	Sweeping bool   `json:"sweeping,omitempty"` // the holder does not run the job: it removes what a dead one left
 }
 
 const (
 	lockDir    = ".ferry" // the folder of locks in the local prefix
 	lockSuffix = ".lock"
-	// lockWait is how long a job waits for its own lock: another ferry that cleans up after a dead attempt at the same
-	// job holds it for a moment.
-	lockWait  = 2 * time.Second
+	// lockWait is how long a job waits for its own lock: another ferry that looks for orphans holds it for a moment.
+	lockWait = 2 * time.Second
+	// sweepWait is how long it waits for one that removes what a dead attempt left, which may be many files.
+	sweepWait = 2 * time.Minute
 	lockPause = 50 * time.Millisecond
 	// lockTries bounds the race with a ferry that removes the file while we open it.
 	lockTries = 100
@@ -41,12 +44,23 @@ const (
 var errHeld = errors.New("held by another ferry")
 
 // lockJob takes the lock of a job; one that runs already is refused.
-func lockJob(prefix, id string) (*lock, error) {
+func lockJob(ctx context.Context, prefix, id string) (*lock, error) {
 	file := filepath.Join(prefix, lockDir, id+lockSuffix)
-	for deadline := time.Now().Add(lockWait); ; time.Sleep(lockPause) {
+	for begun := time.Now(); ; {
 		l, err := takeLock(file)
-		if errors.Is(err, errHeld) && time.Now().Before(deadline) {
-			continue
+		if errors.Is(err, errHeld) {
+			wait := lockWait
+			if data, err := os.ReadFile(file); err == nil && parseHeld(data, id).Sweeping {
+				wait = sweepWait
+			}
+			select {
+			case <-ctx.Done():
+				return nil, interrupted(ctx, ctx.Err())
+			case <-time.After(lockPause):
+			}
+			if time.Since(begun) < wait {
+				continue
+			}
 		}
 		if errors.Is(err, errHeld) {
 			return nil, Fail(CauseRefused, "give this one another --job-id", "job %q is %w", id, errRunning)
@@ -89,10 +103,21 @@ func takeLock(file string) (*lock, error) {
 const heldMax = 1 << 16
 
 // read is what the last holder wrote; the zero value where that is nothing usable.
-func (l *lock) read() (h held) {
+func (l *lock) read() held {
 	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, heldMax))
-	if err != nil || json.Unmarshal(data, &h) != nil || h.Root != filepath.Base(h.Root) || strings.HasPrefix(h.Root, ".") {
+	if err != nil {
 		return held{}
+	}
+	return parseHeld(data, strings.TrimSuffix(filepath.Base(l.path), lockSuffix))
+}
+
+// parseHeld believes nothing but the root of an attempt at the job whose lock it is: others may be able to write here.
+func parseHeld(data []byte, job string) (h held) {
+	if json.Unmarshal(data, &h) != nil {
+		return held{}
+	}
+	if h.Root != filepath.Base(h.Root) || !strings.HasPrefix(h.Root, job+".") {
+		h.Root = ""
 	}
 	return h
 }
@@ -109,6 +134,13 @@ func (l *lock) write(h held) error {
 		return fmt.Errorf("writing %q: %w", l.path, err)
 	}
 	return nil
+}
+
+// abandon gives the lock up and leaves its file, which says what is to be cleaned.
+func (l *lock) abandon() {
+	if l != nil {
+		_ = l.f.Close()
+	}
 }
 
 // release removes the lock, and the folder of locks where it was the last.

@@ -98,6 +98,9 @@ func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, cont
 	var all []Orphan
 	job := strings.TrimSuffix(lockName, lockSuffix)
 	for _, c := range containers {
+		if _, err := eng.Attach(ctx, c.ID); errors.Is(err, engine.ErrNoContainer) {
+			continue // its owner ended properly since the listing
+		}
 		o := Orphan{Job: job, Container: c.ID, Running: c.Running}
 		if name := path.Base(c.Labels[LabelOwner]); name != h.Root && strings.HasPrefix(name, job+".") {
 			o.Dir = existing(filepath.Join(prefix, name))
@@ -116,6 +119,10 @@ func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, cont
 			l.release()
 		}
 		return all, nil
+	}
+	if len(all) > 0 {
+		h.Job, h.Sweeping = job, true
+		_ = l.write(h) // or a ferry with this job waits less than it should
 	}
 	if err := removeOrphans(ctx, eng, all); err != nil {
 		_ = l.f.Close()

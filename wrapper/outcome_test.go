@@ -73,20 +73,20 @@ func TestHostPath(t *testing.T) {
 
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
-	l, err := lockJob(dir, "1")
+	l, err := lockJob(t.Context(), dir, "1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockJob(dir, "1"); CauseOf(err) != CauseRefused {
+	if _, err := lockJob(t.Context(), dir, "1"); CauseOf(err) != CauseRefused {
 		t.Errorf("a second ferry with the same job: %v", err)
 	}
-	other, err := lockJob(dir, "2")
+	other, err := lockJob(t.Context(), dir, "2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.release()
 	other.release()
-	if again, err := lockJob(dir, "1"); err != nil {
+	if again, err := lockJob(t.Context(), dir, "1"); err != nil {
 		t.Error(err)
 	} else {
 		again.release()

@@ -2,6 +2,7 @@ package wrapper
 
 import (
 	"encoding/json"
+	"fmt"
 	"sync"
 	"syscall"
 	"time"
@@ -38,6 +39,7 @@ type Record struct {
 	Stages    []*RecordStage             `json:"stages"`
 	Transfers map[string]ferrysync.Stats `json:"transfers"` // by stage
 	Exit      *RecordExit                `json:"module_exit,omitempty"`
+	NotStored []string                   `json:"not_stored,omitempty"` // what the module left that is not in the store, by path
 	Warnings  []string                   `json:"warnings,omitempty"`
 }
 
@@ -85,9 +87,13 @@ type RecordExit struct {
 
 // record is a Record that several goroutines write.
 type record struct {
-	mu sync.Mutex
-	r  Record
+	mu     sync.Mutex
+	r      Record
+	warned map[string]bool
 }
+
+// maxWarnings bounds the warnings of a record: a module may plant any number of files that are refused.
+const maxWarnings = 1000
 
 // newRecord begins with the worst: what is never concluded was a bug.
 func newRecord(j Job, version string) *record {
@@ -123,8 +129,41 @@ func (r *record) finish(s *RecordStage, err error) time.Duration {
 	return took
 }
 
-func (r *record) warn(text string) {
-	r.edit(func(x *Record) { x.Warnings = append(x.Warnings, text) })
+// warn keeps a warning, and says whether it is one more: the metadata dir goes up again and again, and what is wrong
+// with it is to be told once.
+func (r *record) warn(text string) (isNew bool) {
+	r.edit(func(x *Record) {
+		if isNew = !r.warned[text] && len(x.Warnings) <= maxWarnings; !isNew {
+			return
+		}
+		if len(x.Warnings) == maxWarnings {
+			text = "and more warnings, which are in transfer.log"
+		}
+		if r.warned == nil {
+			r.warned = map[string]bool{}
+		}
+		r.warned[text] = true
+		x.Warnings = append(x.Warnings, text)
+	})
+	return isNew
+}
+
+// briefNames is how many names of files the record in the log has.
+const briefNames = 20
+
+// brief is the record for a line of the log: what was lost, and not what was where.
+func (r *record) brief() []byte {
+	r.mu.Lock()
+	x := r.r
+	r.mu.Unlock()
+	if n := len(x.NotStored); n > briefNames {
+		x.NotStored = append(x.NotStored[:briefNames:briefNames], fmt.Sprintf("and %d more", n-briefNames))
+	}
+	if n := len(x.Warnings); n > briefNames {
+		x.Warnings = append(x.Warnings[:briefNames:briefNames], fmt.Sprintf("and %d more", n-briefNames))
+	}
+	x.Mounts, x.Command = nil, nil
+	return (&record{r: x}).json()
 }
 
 func (r *record) conclude(o Outcome) {

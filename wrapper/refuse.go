@@ -33,7 +33,7 @@ func RefuseJob(ctx context.Context, s Settings, err error, deps Deps) Outcome {
 	a.rec = newRecord(a.Job, deps.Version)
 	var e error
 	if a.store, a.prefix, e = a.Open(ctx, a.Remote); e == nil {
-		a.tell(ctx, out)
+		_ = a.tell(ctx, out) // the process's error says the same
 	}
 	return out
 }
@@ -42,7 +42,11 @@ func RefuseJob(ctx context.Context, s Settings, err error, deps Deps) Outcome {
 func (a *attempt) refuse(ctx context.Context, err error) Outcome {
 	out := outcomeOf(err)
 	if a.store != nil && !errors.Is(err, errRunning) {
-		_ = a.guard(func() error { a.tell(ctx, out); return nil })
+		if e := a.guard(func() error { return a.tell(ctx, out) }); e != nil {
+			a.keepRecord(e)
+		} else {
+			a.dropRecords()
+		}
 	}
 	if e := a.guard(a.removeRoot); e != nil {
 		a.Log.Warn().Err(e).Msg("local files are left")
@@ -51,8 +55,8 @@ func (a *attempt) refuse(ctx context.Context, err error) Outcome {
 }
 
 // tell puts the outcome files of a job without a place on this node straight into the store.
-func (a *attempt) tell(ctx context.Context, out Outcome) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refuseTime)
+func (a *attempt) tell(save context.Context, out Outcome) error {
+	ctx, cancel := lastly(save, refuseTime)
 	defer cancel()
 	a.rec.conclude(out)
 	a.rec.end()
@@ -66,10 +70,10 @@ func (a *attempt) tell(ctx context.Context, out Outcome) {
 	} {
 		key := path.Join(a.prefix, inRoot(f.path))
 		if _, err := a.store.Put(ctx, key, store.Body{Bytes: f.data}, store.PutOptions{}); err != nil {
-			a.Log.Error().Err(err).Msg("the record is not in the store")
-			return // what one could not reach, the next will not
+			return err // what one could not reach, the next will not
 		}
 	}
+	return nil
 }
 
 // exitFile is the content of the exit code file.

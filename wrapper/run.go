@@ -57,16 +57,25 @@ type attempt struct {
 	store      store.Store
 	prefix     string
 
-	image     engine.Image
-	shell     string
-	owner     owner
-	container engine.Container
-	exit      *engine.Exit // nil while the module has not ended
-	usage     usage
-	logs      logs
-	space     *ferrysync.Space               // for stage in
-	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
-	upload    sync.Mutex                     // held while the metadata dir goes up
+	image      engine.Image
+	shell      string
+	owner      owner
+	container  engine.Container
+	exit       *engine.Exit // nil while the module has not ended
+	beginGrace func()       // to be called where ferry itself ends the job
+	usage      usage
+	logs       logs
+	warned     struct { // of which files
+		sync.Mutex
+		texts map[string]bool
+	}
+	space   *ferrysync.Space               // for stage in
+	snaps   map[string]*ferrysync.Snapshot // by directory, taken after stage in
+	saving  sync.Mutex                     // held while run.json is replaced: stages run beside each other
+	upload  sync.Mutex                     // held while the metadata dir goes up
+	settled bool                           // the outcome is final, and the exit code may go up
+	told    bool                           // the store has the outcome
+	missing *missing                       // what stage out could not save
 
 	place     place
 	collected map[string]bool // directories of which the root has the module's last word
@@ -90,16 +99,20 @@ type attempt struct {
 func Run(work, save context.Context, job Job, deps Deps) Outcome {
 	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version), snaps: map[string]*ferrysync.Snapshot{}, collected: map[string]bool{}}
 	a.place = a.newPlace()
-	err := a.guard(func() error { return a.prepare(work) })
-	if err != nil {
+	save, giveUp := context.WithCancelCause(save)
+	defer giveUp(nil)
+	a.beginGrace = func() { time.AfterFunc(job.Grace, func() { giveUp(errGrace) }) }
+	if err := a.stage("prepare", func() error { return a.prepare(work) }); err != nil {
 		return a.refuse(save, err)
 	}
-	err = a.guard(func() error { return a.life(work) })
+	err := a.guard(func() error { return a.life(work, save) })
 	return a.finish(work, save, err)
 }
 
+var errGrace = errors.New("the grace time is over")
+
 // life is what can be interrupted.
-func (a *attempt) life(work context.Context) error {
+func (a *attempt) life(work, save context.Context) error {
 	if err := a.chooseFrozen(work); err != nil {
 		return err
 	}
@@ -107,39 +120,61 @@ func (a *attempt) life(work context.Context) error {
 		return err
 	}
 	if err := a.stage("launch", func() error { return a.launch(work) }); err != nil {
+		a.halt(save) // the engine may have started it all the same
 		return err
 	}
-	return a.stage("module", func() error { return a.wait(work) })
+	return a.stage("module", func() error { return a.wait(work, save) })
 }
 
-// finish is what always happens once a place for the job was made; it runs on save and never gives up half-way.
+// finish is what always happens once a place for the job was made; it runs on save and never gives up half-way. Until the
+// results are in the store the record there says the worst, and there is no exit code: whoever waits for one must not
+// take a job for a success whose results are not there.
 func (a *attempt) finish(work, save context.Context, failed error) Outcome {
+	full := a.diskFull()
+	a.dropBallast()
 	_ = a.guard(func() error { a.collectOutcome(save); return nil })
 	a.checkLogs()
-	out := a.judge(failed, a.ended())
-	a.settle(out)
+	out := a.judge(failed, a.ended(), full)
+	if out.Code == 0 {
+		a.rec.conclude(unsaved)
+	} else {
+		a.settle(out)
+	}
+	removed := a.startRemoval(save)
 	if err := a.stage("stage-out", func() error { return a.stageOut(save) }); err != nil {
 		succeeded := out.Code == 0
 		if out = a.withStageOut(out, err); succeeded {
 			a.settle(out)
 		}
+	} else if out.Code == 0 {
+		a.settle(out)
+	}
+	// From here on the store has all there will be of results, and says so.
+	sent := a.guard(func() error { return a.sendRecord(save, recordTime) })
+	if sent != nil && out.Code == 0 {
+		out = a.withStageOut(out, sent)
+		a.settle(out)
 	}
 	_ = a.guard(func() error { a.freeze(work, out); return nil })
-	if err := a.stage("clean", func() error { return a.removeContainer(save) }); err != nil {
-		a.warn("removing the container: %v", err)
-	}
+	removed()
 	a.rec.end()
-	if err := a.guard(func() error { return a.sendRecord(save) }); err != nil {
-		a.Log.Error().Err(err).Msg("the record is not in the store")
-		if out.Code == 0 {
-			out = a.withStageOut(out, err)
-		}
+	limit := recordTime
+	if sent != nil {
+		limit = recordAgain
+	}
+	if err := a.guard(func() error { return a.sendRecord(save, limit) }); err != nil {
+		a.keepRecord(err)
+	} else {
+		a.dropRecords()
 	}
 	if err := a.guard(a.removeRoot); err != nil {
 		a.Log.Warn().Err(err).Msg("local files are left")
 	}
 	return out
 }
+
+// unsaved is what the store is told while the results of a module that succeeded are on their way.
+var unsaved = outcomeOf(Fail(CauseStageOut, "", "staging out has not ended"))
 
 func outcomeOf(err error) Outcome {
 	c := CauseOf(err)
@@ -171,8 +206,9 @@ func (a *attempt) guard(f func() error) (err error) {
 
 func (a *attempt) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	a.rec.warn(text)
-	a.Log.Warn().Msg(text)
+	if a.rec.warn(text) {
+		a.Log.Warn().Msg(text)
+	}
 }
 
 // interrupted makes err the interruption it comes from, where ctx was cancelled.
@@ -187,6 +223,3 @@ func interrupted(ctx context.Context, err error) error {
 	}
 	return Fail(CauseInterrupted, "", "interrupted: %w", why)
 }
-
-// removalTime bounds what removing a container may take once there is no time left for anything else.
-const removalTime = 10 * time.Second

@@ -7,8 +7,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
 )
 
 // outputDirs are the directories staged out: the metadata dir first, because what a user needs most is why it failed.
@@ -46,6 +48,8 @@ func (a *attempt) stageOut(ctx context.Context) error {
 	if a.snaps[a.MetadataDir] == nil {
 		return nil // nothing was staged in whole; sendRecord sends what there is to say
 	}
+	a.missing = newMissing()
+	defer func() { a.rec.edit(func(r *Record) { r.NotStored = a.missing.list() }) }()
 	var total ferrysync.Stats
 	var all []error
 	for _, d := range a.outputDirs() {
@@ -69,61 +73,124 @@ func (a *attempt) stageOut(ctx context.Context) error {
 }
 
 // up sends one directory. A later call sends what changed after this one.
-func (a *attempt) up(ctx context.Context, d Dir) (ferrysync.Stats, error) {
+func (a *attempt) up(ctx context.Context, d Dir) (s ferrysync.Stats, err error) {
 	if d.Path == a.MetadataDir {
 		a.upload.Lock()
 		defer a.upload.Unlock()
 	}
+	looked := false
+	defer func() {
+		if err != nil && !looked && a.missing != nil {
+			a.missing.add(d.Path + "/") // nothing is known of what is in it
+		}
+	}()
 	if err := a.collect(ctx, d.Path); err != nil {
-		return ferrysync.Stats{}, err
+		return s, err
 	}
 	root, err := a.root.OpenRoot(inRoot(d.Path))
 	if err != nil {
-		return ferrysync.Stats{}, fmt.Errorf("staging out %s: %w", d.Path, err)
+		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
 	}
 	defer root.Close()
-	opts := ferrysync.Options{Preserve: true, Filters: a.outFilters(d), Event: a.event}
+	opts := ferrysync.Options{Preserve: true, Filters: a.upFilters(d)}
 	// The new snapshot comes before the transfer: what changes meanwhile goes up once more rather than not at all.
 	next, err := a.Transfer.Take(ctx, root, opts)
-	if err != nil {
-		return ferrysync.Stats{}, fmt.Errorf("staging out %s: %w", d.Path, err)
+	if next == nil {
+		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
 	}
-	opts.Since = a.snaps[d.Path]
-	s, err := a.Transfer.Up(ctx, root, a.store, a.key(d), opts)
+	// What could not be read for the snapshot, Up will name.
+	sent := newSentSet()
+	opts.Since, opts.Event = a.snaps[d.Path], a.outEvent(d, sent)
+	s, err = a.Transfer.Up(ctx, root, a.store, a.key(d), opts)
 	if err != nil {
+		if looked = true; a.missing != nil {
+			a.nameMissing(ctx, root, d, opts, sent)
+		}
 		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
 	}
 	a.snaps[d.Path] = next
 	return s, nil
 }
 
-// sendRecord sends the files that say how the job ended, last of all, now that they are final.
-func (a *attempt) sendRecord(ctx context.Context) error {
-	if err := a.saveRecord(); err != nil {
-		return diskCause(CauseStageOut, "", fmt.Errorf("writing %s: %w", recordName, err))
+// upFilters are outFilters, and one for the exit code file as long as the outcome is open: it goes up last.
+func (a *attempt) upFilters(d Dir) []ferrysync.Filter {
+	f := a.outFilters(d)
+	if rel, ok := strings.CutPrefix(a.Files.ExitCode, d.Path+"/"); ok && !a.settled {
+		rel = escapePattern(rel)
+		f = append(f, ferrysync.Filter{Pattern: rel}, ferrysync.Filter{Pattern: rel + "/*"}) // a module may make anything of it
 	}
-	if a.snaps[a.MetadataDir] != nil {
-		_, err := a.up(ctx, Dir{Path: a.MetadataDir})
-		return transferCause(ctx, CauseStageOut, err)
-	}
-	// Nothing is known of the rest of the metadata dir: send ferry's own files and no other.
-	var all []error
-	for _, p := range a.outcomeFiles() {
-		name := inRoot(p)
-		if _, err := a.root.Lstat(name); err != nil {
-			continue
-		}
-		if _, err := a.Transfer.UpFile(ctx, a.root, name, a.store, path.Join(a.prefix, name), ferrysync.Options{Preserve: true}); err != nil {
-			all = append(all, err)
-			break // what one could not reach, the next will not
-		}
-	}
-	return transferCause(ctx, CauseStageOut, errors.Join(all...))
+	return f
 }
 
-// outcomeFiles are the files of ferry's own, the most telling first.
-func (a *attempt) outcomeFiles() []string {
-	all := []string{path.Join(a.MetadataDir, recordName), a.Files.ExitCode, a.Files.Stderr}
+// outEvent takes note of what goes up.
+func (a *attempt) outEvent(d Dir, sent *sentSet) func(ferrysync.Event) {
+	return func(e ferrysync.Event) {
+		switch {
+		case e.Op == ferrysync.OpUpload:
+			sent.add(e.Path)
+		case e.Op == ferrysync.OpRefuse && a.missing != nil:
+			a.missing.add(path.Join(d.Path, e.Path))
+		}
+		a.event(e)
+	}
+}
+
+// sendRecord sends the files that say how the job ended, the exit code last of all, now that they are final.
+func (a *attempt) sendRecord(save context.Context, limit time.Duration) error {
+	ctx, cancel := lastly(save, limit)
+	defer cancel()
+	written := a.saveRecord()
+	if a.snaps[a.MetadataDir] != nil && written == nil && !a.told {
+		if _, err := a.up(ctx, Dir{Path: a.MetadataDir}); err != nil {
+			a.Log.Warn().Err(err).Msg("sending the metadata dir")
+		}
+	}
+	// Whatever became of the rest, these two matter most; where the disk is full they come from memory.
+	var out Outcome
+	a.rec.edit(func(r *Record) { out.Code = r.ExitCode })
+	err := a.sendFile(ctx, path.Join(a.MetadataDir, recordName), written == nil, a.rec.json())
+	if err == nil && !a.told {
+		n, ok := a.ownExitCode()
+		err = a.sendFile(ctx, a.Files.ExitCode, ok && n == out.Code, exitFile(out.Code))
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Fail(CauseStageOut, "", "sending the record: %w", err)
+	case err != nil:
+		return transferCause(ctx, CauseStageOut, fmt.Errorf("sending the record: %w", err))
+	}
+	if a.told {
+		return nil
+	}
+	a.told = true
+	if a.snaps[a.MetadataDir] == nil {
+		// Nothing is known of the rest of the metadata dir: send ferry's own files and no other.
+		for _, p := range a.logFiles() {
+			if _, err := a.root.Lstat(inRoot(p)); err == nil {
+				if err := a.sendFile(ctx, p, true, nil); err != nil {
+					a.Log.Warn().Err(err).Msg("sending the logs")
+					break // what one could not reach, the next will not
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sendFile sends one of ferry's own files, as it is on disk or from memory.
+func (a *attempt) sendFile(ctx context.Context, p string, onDisk bool, data []byte) error {
+	key := path.Join(a.prefix, inRoot(p))
+	if onDisk {
+		_, err := a.Transfer.UpFile(ctx, a.root, inRoot(p), a.store, key, ferrysync.Options{Preserve: true})
+		return err
+	}
+	_, err := a.store.Put(ctx, key, store.Body{Bytes: data}, store.PutOptions{})
+	return err
+}
+
+// logFiles are the files of ferry's own besides the record and the exit code, the most telling first.
+func (a *attempt) logFiles() []string {
+	all := []string{a.Files.Stderr}
 	for _, n := range ownNames[1:] {
 		all = append(all, path.Join(a.MetadataDir, n))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/genepattern/ferry/wrapper/engine"
@@ -42,7 +43,7 @@ func (u *usage) get() (peak int64, last engine.Stats) {
 }
 
 // wait returns when the module has ended: nil if by itself, else why it was stopped.
-func (a *attempt) wait(work context.Context) error {
+func (a *attempt) wait(work, save context.Context) error {
 	limit, cancel := context.WithTimeoutCause(work, a.Walltime,
 		Fail(CauseWalltime, "give a longer --walltime", "the module ran for its whole walltime of %v", a.Walltime))
 	defer cancel()
@@ -57,22 +58,68 @@ func (a *attempt) wait(work context.Context) error {
 	go func() { ended <- a.guard(func() error { return a.waitContainer() }) }()
 	select {
 	case err := <-ended:
+		if err == nil && a.killed() {
+			return a.killer(limit)
+		}
 		return err
 	case <-limit.Done():
 	}
 	why := interrupted(limit, limit.Err())
-	a.Log.Warn().Err(why).Msg("stopping the module")
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(work), 2*stopTime) // an engine may hang
-	defer cancel()
-	if err := a.container.Stop(stopping, min(stopTime, a.Grace/2)); err != nil {
-		a.warn("stopping the module: %v", err)
+	if work.Err() == nil {
+		a.beginGrace() // a signal's has begun already
 	}
+	a.Log.Warn().Err(why).Msg("stopping the module")
+	a.halt(save)
 	select {
 	case <-ended:
 	case <-time.After(stopTime):
 		a.warn("the engine did not say how the stopped module ended")
 	}
 	return why
+}
+
+// halt stops the container: in its own time, or at once where save has ended too.
+func (a *attempt) halt(save context.Context) {
+	if a.container == nil {
+		return
+	}
+	grace := min(stopTime, a.Grace/2)
+	ctx, cancel := context.WithTimeout(save, grace+stopTime) // an engine may hang
+	defer cancel()
+	err := a.container.Stop(ctx, grace)
+	if err != nil && save.Err() != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(save), stopTime)
+		defer cancel()
+		err = a.container.Stop(ctx, 0)
+	}
+	if err != nil {
+		a.warn("stopping the module: %v", err)
+	}
+}
+
+// killed says that something ended the module by TERM or KILL that was neither ferry nor its memory limit.
+func (a *attempt) killed() bool {
+	exit := a.ended()
+	if exit == nil || exit.OOMKilled || exit.Code != 128+int(syscall.SIGTERM) && exit.Code != 128+int(syscall.SIGKILL) {
+		return false
+	}
+	_, own := a.ownExitCode()
+	return !own
+}
+
+// killerTime is how long after the module's end ferry may be told to stop by the same hand: an engine that shuts down
+// stops all its containers at once.
+const killerTime = time.Second
+
+// killer is why the module was killed, where ferry is told to stop as well.
+func (a *attempt) killer(work context.Context) error {
+	select {
+	case <-work.Done():
+		return interrupted(work, work.Err())
+	case <-time.After(killerTime):
+	}
+	a.warn("the module was ended by a signal (%s) that ferry did not send", signalOf(a.ended().Code))
+	return nil
 }
 
 // waitContainer keeps how the container ended.

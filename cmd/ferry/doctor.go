@@ -1,11 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genepattern/ferry/commit/ecr"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -16,6 +22,7 @@ func doctorCommand(w world) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "remote", Usage: "remote root to check, `URL`", EnvVars: []string{"FERRY_REMOTE", "AWS_S3_PREFIX", "S3_ROOT", "GP_S3_ROOT"}},
 			&cli.StringFlag{Name: "local-prefix", Value: "/local", Usage: "`DIR` where jobs stand on this node", EnvVars: []string{"FERRY_LOCAL_PREFIX", "GP_LOCAL_PREFIX"}},
+			&cli.BoolFlag{Name: "ecr", Usage: "check the account's ECR also where a custom endpoint is set or the remote root is not in S3"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		},
 		Action: func(c *cli.Context) error { return doctor(c, w) },
@@ -31,7 +38,8 @@ func doctor(c *cli.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	checks := wrapper.Doctor(c.Context, c.String("remote"), c.String("local-prefix"), deps)
+	remote := c.String("remote")
+	checks := wrapper.Doctor(c.Context, remote, c.String("local-prefix"), deps, awsChecks(w, remote, c.Bool("ecr"))...)
 	failed := false
 	for _, k := range checks {
 		failed = failed || !k.OK
@@ -49,6 +57,47 @@ func doctor(c *cli.Context, w world) error {
 		return exitError(1)
 	}
 	return nil
+}
+
+// awsChecks are those of the AWS account: that there are credentials, and that its ECR gives a login, which freezing and
+// private images need.
+func awsChecks(w world, remote string, askECR bool) []func(context.Context) wrapper.Check {
+	inS3 := strings.HasPrefix(remote, "s3://")
+	endpoint, _ := w.lookup("AWS_ENDPOINT_URL")
+	var checks []func(context.Context) wrapper.Check
+	if inS3 || askECR {
+		checks = append(checks, checkCredentials)
+	}
+	if askECR || inS3 && endpoint == "" {
+		return append(checks, checkECR)
+	}
+	return append(checks, func(context.Context) wrapper.Check {
+		return wrapper.Check{Name: "ecr", OK: true, Detail: "not looked at; --ecr does"}
+	})
+}
+
+func checkCredentials(ctx context.Context) wrapper.Check {
+	conf, err := awsConfig()
+	if err == nil && conf.Credentials != nil {
+		var c aws.Credentials
+		if c, err = conf.Credentials.Retrieve(ctx); err == nil {
+			return wrapper.Check{Name: "credentials", OK: true, Detail: "from " + c.Source}
+		}
+	}
+	if err == nil {
+		err = errors.New("there are none")
+	}
+	return wrapper.Check{Name: "credentials", Detail: err.Error(),
+		Hint: "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the job a role"}
+}
+
+func checkECR(ctx context.Context) wrapper.Check {
+	client := &ecr.Client{Load: func(context.Context) (aws.Config, error) { return awsConfig() }}
+	host, err := client.Home(ctx)
+	if err != nil {
+		return wrapper.Check{Name: "ecr", Detail: err.Error(), Hint: "only freezing and images in ECR need it; `ferry jobdef --iam` prints the policy"}
+	}
+	return wrapper.Check{Name: "ecr", OK: true, Detail: host}
 }
 
 func printChecks(w world, checks []wrapper.Check) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/rs/zerolog"
 
@@ -48,7 +49,7 @@ func tell(log zerolog.Logger, r genepattern.Request) {
 // fit chooses what a job is run with that only the job says.
 func (w world) fit(job wrapper.Job, deps wrapper.Deps) wrapper.Deps {
 	if job.SyncScript != "" {
-		deps.Stager = genepattern.Stager{}
+		deps.Stager = genepattern.Stager{Proxy: http.ProxyFromEnvironment}
 	}
 	if job.RunsIn == wrapper.EngineProcess {
 		deps.Engine = inprocess.New(w.environ)

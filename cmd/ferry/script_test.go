@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"store": put, "stored": stored, "nothingleft": nothingLeft, "exits": exits, "oneline": oneLineOnly,
+			"store": put, "stored": stored, "nothingleft": nothingLeft, "exits": exits, "oneline": oneLineOnly, "recordleft": recordLeft,
 		},
 	})
 }
@@ -110,6 +110,22 @@ func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Fatalf("left in the engine: %s", f.Name)
 		}
 	}
+}
+
+// recordLeft is `recordleft CODE`: the local prefix has the one record that the store did not get, with the code. It is
+// removed.
+func recordLeft(ts *testscript.TestScript, _ bool, args []string) {
+	names, err := wrapper.Unsent(ts.Getenv("LOCAL"))
+	ts.Check(err)
+	if len(names) != 1 {
+		ts.Fatalf("records left: %v", names)
+	}
+	if text := ts.ReadFile(names[0]); !strings.Contains(text, `"exit_code": `+args[0]+",") {
+		ts.Fatalf("the record says %s", text)
+	}
+	ts.Check(os.Remove(names[0]))
+	ts.Check(os.Remove(filepath.Dir(names[0])))
+	ts.Check(os.Remove(ts.Getenv("LOCAL")))
 }
 
 // exits is `exits CODE COMMAND [ARG…]`.

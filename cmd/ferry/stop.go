@@ -25,6 +25,9 @@ type stopper struct {
 	done       chan struct{}
 }
 
+// lastReserve is the part of the grace time that is kept for the record, and for removing the container.
+const lastReserve = 5 * time.Second
+
 // batchSlack is how much earlier than the walltime a TERM may come and still be AWS Batch's own limit: Batch counts from
 // the container's start, which is before this process's.
 const batchSlack = 5 * time.Second
@@ -61,7 +64,7 @@ func (s *stopper) watch(parent context.Context, grace time.Duration, limit time.
 	select {
 	case sig := <-s.signals:
 		s.cancelSave(fmt.Errorf("told twice to stop (%v)", sig))
-	case <-time.After(grace):
+	case <-time.After(grace - min(lastReserve, grace/4)):
 		s.cancelSave(errors.New("the grace time is over"))
 	case <-s.done:
 	}

@@ -145,6 +145,7 @@ type Exit struct {
 	Code      int
 	OOMKilled bool
 	Error     string // the engine's own words, where it has any
+	Lost      bool   // the engine went away while it ran, so that Code may be the engine's doing
 	Started   time.Time
 	Finished  time.Time
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -56,10 +57,20 @@ var dialer = &net.Dialer{Timeout: 60 * time.Second, Control: func(_, address str
 }}
 
 // newClient makes the client of one script's wgets. The address is checked when the connection is made, after names are
-// resolved, and again for every redirect. It uses no proxy, keeps no cookies and sends no credentials of ferry's.
-func newClient() *http.Client {
+// resolved, and again for every redirect; of what goes through a proxy, which resolves names itself, only addresses are.
+// It keeps no cookies and sends no credentials of ferry's.
+func newClient(proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
+			Proxy: func(req *http.Request) (*url.URL, error) {
+				if a, err := netip.ParseAddr(req.URL.Hostname()); err == nil && !allowed(a) {
+					return nil, fmt.Errorf("%s: %w", req.URL.Hostname(), errForbidden)
+				}
+				if proxy == nil {
+					return nil, nil
+				}
+				return proxy(req)
+			},
 			DialContext:         dialer.DialContext,
 			TLSHandshakeTimeout: 60 * time.Second,
 			ForceAttemptHTTP2:   true,

@@ -49,6 +49,9 @@ func TestJob(t *testing.T) {
 	if !strings.Contains(m["s3_downloads.log"], "download: s3://"+s.s3.Bucket+"/beta"+train+" to "+s.vars["GP_LOCAL_PREFIX"]+train+"\n") {
 		t.Errorf("s3_downloads.log is %q", m["s3_downloads.log"])
 	}
+	if n := strings.Count(m["transfer.log"], tasklib+"/manifest\""); n != 1 {
+		t.Errorf("the tasklib, which the script names too, was fetched %d times", n)
+	}
 	if !strings.Contains(m["http_downloads.log"], "200 OK") || strings.Contains(m["http_downloads.log"], "b=2") {
 		t.Errorf("http_downloads.log is %q", m["http_downloads.log"])
 	}
@@ -140,7 +143,7 @@ func TestBadJobs(t *testing.T) {
 		"relative bind":   {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":data" }, wrapper.CauseUsage, `GP_JOB_DOCKER_BIND_MOUNTS: "data"`},
 		"dots in bind":    {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":/opt/../etc" }, wrapper.CauseUsage, `GP_JOB_DOCKER_BIND_MOUNTS: "/opt/../etc"`},
 		"relative dir":    {func(s *server) { s.vars["GP_MODULE_DIR"] = "taskLib" }, wrapper.CauseUsage, `GP_MODULE_DIR: "taskLib"`},
-		"bind is a file":  {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":" + train }, wrapper.CauseStageIn, "all aml [train] (1).gct"},
+		"bind is a file":  {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":" + train }, wrapper.CauseStageIn, "all aml [train] (1).gct is to be a file"},
 		"root":            {func(s *server) { s.vars["GP_CONTAINER_CANT_RUN_AS_ROOT"] = "TRUE" }, wrapper.CauseRefused, "runs as root"},
 		"no tasklib":      {func(s *server) { os.RemoveAll(s.files + tasklib) }, wrapper.CauseStageIn, tasklib},
 		"no exec.sh":      {func(s *server) { os.Remove(s.files + meta + "/exec.sh") }, wrapper.CauseLaunch, "exec.sh"},

@@ -12,7 +12,7 @@ import (
 
 // Bounds of a script. A server's has three hundred bytes an input.
 const (
-	maxScript     = 4 << 20  // bytes
+	maxScript     = 16 << 20 // bytes
 	maxStatement  = 64 << 10 // bytes; bounds how deep statements nest, and with it the parser's stack
 	maxStatements = 50_000
 )

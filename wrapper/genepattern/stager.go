@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"sync"
@@ -22,14 +23,17 @@ import (
 const maxSteps = 64
 
 // Stager runs the job's sync script in this process: no shell, no AWS CLI, no other program. The zero value is ready.
-type Stager struct{}
+type Stager struct {
+	// Proxy says which proxy a wget goes through, as in http.Transport; nil for none.
+	Proxy func(*http.Request) (*url.URL, error)
+}
 
 var _ wrapper.Stager = Stager{}
 
 // StageIn checks the whole script, then runs it. What it writes stays in the attempt's root. A transfer that fails ends
 // the job unless the script says what then (||); a file that is not in the store, and any other command that fails, is a
 // warning. It returns once every step has ended, also where ctx is cancelled. The walltime bounds it.
-func (Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, error) {
+func (st Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, error) {
 	if s.Job.SyncScript == "" {
 		return ferrysync.Stats{}, nil
 	}
@@ -46,7 +50,7 @@ func (Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, err
 		ctx, cancel = context.WithTimeoutCause(ctx, s.Job.Walltime, errWalltime)
 		defer cancel()
 	}
-	r := &runner{site: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient(), dial: dialer.DialContext}
+	r := &runner{site: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient(st.Proxy), dial: dialer.DialContext}
 	defer r.client.CloseIdleConnections()
 	r.run(ctx, nodes)
 	switch {

@@ -50,6 +50,9 @@ func (s *simple) run(t *task) error {
 	if err == nil || err == errFalse {
 		return err
 	}
+	if t.ctx.Err() != nil {
+		return err // the job is told to stop, which is no fault of the script
+	}
 	t.stderr(fmt.Sprintf("%s: %v\n", s.name, err))
 	t.failed(s, err)
 	return err

@@ -38,6 +38,7 @@ func (d *download) url(key string) string { return "s3://" + d.bucket + "/" + ke
 // byKey says that one object is asked for by its key, and may be missing.
 func (d *download) prepared(t *task, dest string, byKey bool) ferrysync.Options {
 	o := d.options
+	o.Space = t.site.Space
 	o.Filters = nil
 	o.Event = func(e ferrysync.Event) {
 		if errors.Is(e.Err, store.ErrNotExist) && byKey {
@@ -150,6 +151,9 @@ func (d *download) missing(t *task, key string) {
 var errMissing = errors.New("no such object")
 
 func (d *download) one(ctx context.Context, t *task, st store.Store, key, dest string) error {
+	if st, err := t.root.Lstat(dest); err == nil && st.IsDir() {
+		return fmt.Errorf("%s is to be a file, but the job has a directory there; is it listed among the binds?", t.shown(dest))
+	}
 	if err := t.root.MkdirAll(above(dest), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

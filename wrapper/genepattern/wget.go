@@ -186,6 +186,7 @@ func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
 		return false, err
 	}
 	req.Header.Set("User-Agent", "ferry")
+	req.Header.Set("Accept-Encoding", "identity") // the file as the server has it
 	resp, err := t.client.Do(req)
 	if err != nil {
 		return !errors.Is(err, errForbidden) && !errors.Is(err, errRedirect), because(ctx, err)

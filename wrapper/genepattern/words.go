@@ -9,7 +9,7 @@ import (
 
 // maxExpanded bounds what all words of one script become, in bytes: a few lines that double a variable would otherwise
 // fill the memory. A server's script, which has hardly a variable, stays below its own size.
-const maxExpanded = 8 << 20
+const maxExpanded = 32 << 20
 
 // A field is one argument after expansion.
 type field struct {

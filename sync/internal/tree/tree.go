@@ -46,13 +46,14 @@ func (t *Tree) Root() *os.Root { return t.root }
 
 // A Dir is an open directory of the tree. Release it after use.
 type Dir struct {
-	t    *Tree
-	path string // "" for the root
-	root *os.Root
-	file *os.File // the same, as a descriptor
-	refs int
-	wait chan struct{} // closed once opened
-	err  error
+	t      *Tree
+	path   string // "" for the root
+	root   *os.Root
+	file   *os.File // the same, as a descriptor
+	handle int      // of file
+	refs   int
+	wait   chan struct{} // closed once opened
+	err    error
 }
 
 // ErrLink is a path that leads through a symlink.
@@ -107,8 +108,10 @@ func (d *Dir) open(create bool) (err error) {
 	}
 	if d.file, err = d.root.Open("."); err != nil {
 		d.close()
+		return err
 	}
-	return err
+	d.handle = int(d.file.Fd())
+	return nil
 }
 
 // sub opens the directory name in d.
@@ -170,8 +173,8 @@ func (d *Dir) close() {
 	}
 }
 
-// Open opens the file name in d for reading. A symlink to a file within the directory is followed.
-func (d *Dir) Open(name string) (*os.File, error) { return d.root.Open(name) }
+// fd is the directory's descriptor.
+func (d *Dir) fd() int { return d.handle }
 
 // Remove removes the file name.
 func (d *Dir) Remove(name string) error { return d.root.Remove(name) }
@@ -218,7 +221,7 @@ func (t *Tree) MakeDir(path string, perm fs.FileMode, mod time.Time) error {
 		return err
 	}
 	defer d.Release()
-	fd := int(d.file.Fd())
+	fd := d.handle
 	if perm != 0 {
 		if err := unix.Fchmod(fd, uint32(perm|0o700)); err != nil {
 			return fmt.Errorf("making directory %s: %w", strconv.Quote(path), err)

@@ -26,7 +26,7 @@ type Entry struct {
 	// Err is why the entry is not given: ErrRefused for what a policy leaves out, else a failure.
 	Err error
 
-	dir *os.File // for Mark
+	dir int // descriptor of its directory, for Mark; 0 for none
 }
 
 // ErrRefused is what policy leaves out: a symlink that leaves the tree or leads nowhere, a file that is none, such as a
@@ -36,11 +36,11 @@ var ErrRefused = errors.New("refused")
 // Mark is the mark that the file was committed with; nil where it has none. It may be called during the walk only,
 // before the next entry is asked for.
 func (e *Entry) Mark() []byte {
-	if e.dir == nil || e.Link {
+	if e.dir == 0 || e.Link {
 		return nil
 	}
 	_, name := split(e.Path)
-	return markOf(int(e.dir.Fd()), name)
+	return markOf(e.dir, name)
 }
 
 // WalkOptions of a walk.
@@ -90,8 +90,9 @@ func (w *walker) dir(root *os.Root, rel string, above []inode) bool {
 		return w.fail(rel, "reading directory", err)
 	}
 	defer f.Close()
+	fd := int(f.Fd())
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := unix.Fstat(fd, &st); err != nil {
 		return w.fail(rel, "reading directory", err)
 	}
 	id := inode{uint64(st.Dev), st.Ino}
@@ -106,14 +107,14 @@ func (w *walker) dir(root *os.Root, rel string, above []inode) bool {
 		return w.fail(rel, "reading directory", err)
 	}
 	if names.len() == 0 && rel != "" {
-		return w.yield(Entry{Path: rel, Mode: modeOf(&st), ModTime: timeOf(st.Mtim), Change: timeOf(st.Ctim), dir: nil})
+		return w.yield(Entry{Path: rel, Mode: modeOf(&st), ModTime: timeOf(st.Mtim), Change: timeOf(st.Ctim)})
 	}
 	for i := range names.len() {
 		if w.ctx.Err() != nil {
 			return false
 		}
 		name, kind := names.at(i)
-		if !w.entry(root, f, rel, name, kind, above) {
+		if !w.entry(root, fd, rel, name, kind, above) {
 			return false
 		}
 	}
@@ -156,18 +157,18 @@ func (w *walker) names(f *os.File, rel string) (*nameList, error) {
 	}
 }
 
-func (w *walker) entry(root *os.Root, f *os.File, rel, name string, kind nameKind, above []inode) bool {
+func (w *walker) entry(root *os.Root, fd int, rel, name string, kind nameKind, above []inode) bool {
 	path := rel + name
 	switch kind {
 	case kindFile:
 		var st unix.Stat_t
-		if err := unix.Fstatat(int(f.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			if err == unix.ENOENT { // removed since the directory was read
 				return true
 			}
 			return w.fail(path, "reading", err)
 		}
-		e := Entry{Path: path, Size: st.Size, ModTime: timeOf(st.Mtim), Change: timeOf(st.Ctim), Mode: modeOf(&st), dir: f}
+		e := Entry{Path: path, Size: st.Size, ModTime: timeOf(st.Mtim), Change: timeOf(st.Ctim), Mode: modeOf(&st), dir: fd}
 		return w.yield(e)
 	case kindDir:
 		sub, err := root.OpenRoot(name)

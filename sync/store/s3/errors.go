@@ -147,7 +147,7 @@ func retryable(err error) aws.Ternary {
 		return aws.UnknownTernary
 	}
 	switch e.Code {
-	case "SlowDown", "RequestTimeTooSkewed", "ExpiredToken", "BadDigest", "OperationAborted":
+	case "SlowDown", "RequestTimeTooSkewed", "ExpiredToken", "BadDigest", "XAmzContentSHA256Mismatch", "OperationAborted":
 		return aws.TrueTernary
 	}
 	// Connections that break are worth another try; names that do not resolve and ports where nobody listens are

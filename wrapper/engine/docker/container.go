@@ -30,9 +30,12 @@ type Container struct {
 	command string // what it runs, where that is an absolute path of a container made here
 
 	mu     sync.Mutex
+	found  bool          // command was seen to be there
 	copied chan struct{} // closed once all output is written; nil before Start
 	ended  chan struct{} // closed once the engine said that it ended, or went away; nil before Start
 	waited error         // why the engine could not say it; read after ended
+
+	stdout, stderr io.Writer // of Start
 }
 
 // ID implements engine.Container.
@@ -62,7 +65,7 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	copied, ended := make(chan struct{}), make(chan struct{})
 	c.mu.Lock()
-	c.copied, c.ended = copied, ended
+	c.copied, c.ended, c.stdout, c.stderr = copied, ended, stdout, stderr
 	c.mu.Unlock()
 	go c.copy(stream, stdout, stderr, copied)
 	go func() {
@@ -78,7 +81,10 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 // runnable looks whether the command is there: the init process starts whatever it is asked to run, and a command that
 // does not exist would look like a module that ended with 127.
 func (c *Container) runnable(ctx context.Context) error {
-	if c.command == "" {
+	c.mu.Lock()
+	known := c.command == "" || c.found
+	c.mu.Unlock()
+	if known {
 		return nil
 	}
 	_, err := c.eng.cli.ContainerStatPath(ctx, c.id, c.command)
@@ -102,47 +108,97 @@ func (c *Container) copy(stream types.HijackedResponse, stdout, stderr io.Writer
 // no container of its own cannot hold the stream; an engine that hangs can.
 const drainTime = 10 * time.Second
 
-// Wait implements engine.Container.
+// Wait implements engine.Container. An engine that goes away and comes back is asked again; where it let the container
+// run meanwhile, so does Wait.
 func (c *Container) Wait(ctx context.Context) (engine.Exit, error) {
 	c.mu.Lock()
-	copied, ended := c.copied, c.ended
+	copied, ended, stdout, stderr := c.copied, c.ended, c.stdout, c.stderr
 	c.mu.Unlock()
+	waited, err := c.await(ctx, ended)
+	if err != nil {
+		return engine.Exit{}, err
+	}
+	for lost := false; ; {
+		if copied != nil {
+			select {
+			case <-copied:
+			case <-time.After(drainTime):
+			case <-ctx.Done():
+			}
+		}
+		lost = lost || waited != nil
+		exit, running, err := c.exit(context.WithoutCancel(ctx))
+		// That it was for memory comes from elsewhere in the engine, and may come later than the end.
+		for i := 0; err == nil && !running && !exit.OOMKilled && exit.Code == 128+9 && i < oomTries; i++ {
+			time.Sleep(oomPause)
+			exit, running, err = c.exit(context.WithoutCancel(ctx))
+		}
+		if err != nil || !running {
+			exit.Lost = lost && err == nil
+			return exit, err
+		}
+		if waited == nil {
+			return exit, fmt.Errorf("docker engine: container %.12s runs on after its end", c.id)
+		}
+		copied = c.follow(ctx, stdout, stderr)
+		if waited, err = c.await(ctx, nil); err != nil {
+			return engine.Exit{}, err
+		}
+	}
+}
+
+// await returns once the container has ended, or with the error that keeps the engine from saying so. ended is what
+// Start left, nil to ask the engine.
+func (c *Container) await(ctx context.Context, ended <-chan struct{}) (waited, err error) {
 	var results <-chan container.WaitResponse
 	var errs <-chan error
 	if ended == nil {
 		results, errs = c.eng.cli.ContainerWait(ctx, c.id, container.WaitConditionNotRunning)
 	}
-	var waited error
 	select {
 	case <-ended:
-		waited = c.waited
+		return c.waited, nil
 	case <-results:
+		return nil, nil
 	case waited = <-errs:
-	case <-ctx.Done():
-		return engine.Exit{}, ctx.Err()
-	}
-	if copied != nil {
-		select {
-		case <-copied:
-		case <-time.After(drainTime):
-		case <-ctx.Done():
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
+		return waited, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	exit, err := c.exit(context.WithoutCancel(ctx))
-	if err == nil && waited != nil && exit.Finished.IsZero() {
-		err = c.eng.explain("waiting for the container", waited)
-	}
-	return exit, err
 }
 
-// returnTime bounds how long an engine that went away, to be restarted perhaps, is asked again what became of the
-// container; returnPause is between two questions.
+// follow takes up the output of a container that runs again under a restarted engine. What was written meanwhile is lost.
+func (c *Container) follow(ctx context.Context, stdout, stderr io.Writer) chan struct{} {
+	if stdout == nil {
+		return nil
+	}
+	stream, err := c.eng.cli.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return nil // the output goes on being lost; the module does not
+	}
+	copied := make(chan struct{})
+	go c.copy(stream, stdout, stderr, copied)
+	return copied
+}
+
+// oomTries and oomPause bound the wait for the engine to say that a killed container was killed for memory.
 const (
-	returnTime  = 15 * time.Second
+	oomTries = 5
+	oomPause = 200 * time.Millisecond
+)
+
+// returnTime and returnPause bound how long an engine that went away, to be restarted perhaps, is asked again what became
+// of the container.
+const (
+	returnTime  = 30 * time.Second
 	returnPause = 500 * time.Millisecond
 )
 
-func (c *Container) exit(ctx context.Context) (engine.Exit, error) {
+// exit is how the container ended, unless it runs.
+func (c *Container) exit(ctx context.Context) (exit engine.Exit, running bool, err error) {
 	deadline := time.Now().Add(returnTime)
 	for {
 		in, err := c.eng.cli.ContainerInspect(ctx, c.id)
@@ -151,10 +207,10 @@ func (c *Container) exit(ctx context.Context) (engine.Exit, error) {
 			continue
 		}
 		if errdefs.IsNotFound(err) {
-			return engine.Exit{}, fmt.Errorf("container %.12s: %w", c.id, engine.ErrNoContainer)
+			return engine.Exit{}, false, fmt.Errorf("container %.12s: %w", c.id, engine.ErrNoContainer)
 		}
 		if err != nil {
-			return engine.Exit{}, c.eng.explain("asking how the container ended", err)
+			return engine.Exit{}, false, c.eng.explain("asking how the container ended", err)
 		}
 		s := in.State
 		exit := engine.Exit{Code: s.ExitCode, OOMKilled: s.OOMKilled, Error: s.Error}
@@ -162,7 +218,7 @@ func (c *Container) exit(ctx context.Context) (engine.Exit, error) {
 		if !s.Running {
 			exit.Finished, _ = time.Parse(time.RFC3339Nano, s.FinishedAt)
 		}
-		return exit, nil
+		return exit, s.Running, nil
 	}
 }
 

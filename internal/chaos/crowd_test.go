@@ -1,0 +1,98 @@
+package chaos
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"syscall"
+
+	"github.com/genepattern/ferry/internal/testenv"
+)
+
+// crowd is how many jobs run on one node at once.
+const crowd = 10
+
+func crowdRows() []row {
+	const group = "Several jobs on one node"
+	return []row{
+		{group: group, name: "ten at once, one of them killed (SIGKILL)", run: func(s *site) {
+			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "while [ ! -e go ] && [ ! -e "+meta+"/short ]; do sleep 0.2; done")
+			jobs := make([]*site, crowd)
+			var wg sync.WaitGroup
+			for i := range jobs {
+				jobs[i] = s.neighbour(i)
+			}
+			victim := jobs[crowd/2]
+			s.put(meta+"/short", "x") // the others' modules end by themselves
+			started := make([]*ferry, crowd)
+			for i, j := range jobs {
+				if j == victim {
+					j.exec("sleep 300")
+				}
+				started[i] = j.start()
+			}
+			started[crowd/2].stage("module")
+			started[crowd/2].signal(syscall.SIGKILL)
+			for i, f := range started {
+				wg.Go(func() {
+					if code := f.end(); jobs[i] != victim && code != 0 {
+						s.bad("job %d ended with %d", i, code)
+					}
+				})
+			}
+			wg.Wait()
+			for i, j := range jobs {
+				if j == victim {
+					continue
+				}
+				if rec, where := j.record(); where != "in the store" || rec.ExitCode != 0 {
+					s.bad("job %d: the record is %q, code %d", i, where, rec.ExitCode)
+				}
+				for path, want := range j.results {
+					if got, _ := j.stored(path); got != want {
+						s.bad("job %d: %q is not in the store", i, path)
+					}
+				}
+			}
+			s.put(meta+"/exec.sh", copyInputs)
+			s.runJob() // the next on this node, which finds what the killed one left
+		}},
+		{group: group, name: "two with the same id: the second is refused", quick: true, code: 66, cause: "refused", run: func(s *site) {
+			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "while [ ! -e "+workdir+"/go ]; do sleep 0.2; done")
+			first := s.start()
+			first.until("module begun")
+			second := s.start()
+			code := second.end()
+			if text, ok := s.stored(meta + "/run.json"); ok {
+				s.bad("the second wrote a record: %s", text)
+			}
+			if code != 66 {
+				s.bad("the second ended with %d", code)
+			}
+			first.signal(syscall.SIGTERM)
+			if c := first.end(); c != 75 {
+				s.bad("the first ended with %d, want 75", c)
+			}
+			rec, where := s.record()
+			s.got.code, s.got.cause = code, "refused"
+			if rec.ExitCode != 75 || where != "in the store" {
+				s.bad("the first's record is %q, code %d", where, rec.ExitCode)
+			}
+			s.checkResults(rec, where)
+			s.checkLeft()
+		}},
+	}
+}
+
+// neighbour is another job on the node of s, with a bucket of its own.
+func (s *site) neighbour(i int) *site {
+	n := &site{t: s.t, row: row{}, got: &seen{}, s3: testenv.S3(s.t), host: s.host, onHost: s.onHost, prefix: s.prefix,
+		id: fmt.Sprintf("%sn%d", s.id, i), results: map[string]string{}}
+	n.proxy = testenv.Proxy(s.t, n.s3.Endpoint)
+	n.env = n.proxy.Via(n.s3).Env()
+	n.put(meta+"/exec.sh", copyInputs)
+	n.put(private+"/secret.txt", "secret\n")
+	n.inputs(8)
+	n.results = maps.Clone(n.results)
+	return n
+}

@@ -1,0 +1,80 @@
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A row is one fault. Its expected outcome is in code and cause; run makes it happen.
+type row struct {
+	group string // the chapter of docs/failures.md
+	name  string
+	code  int
+	cause string
+
+	quick bool // run by `make test`, too
+	own   bool // on an engine of its own, which needs root
+	root  bool // needs root for another reason: a file system of a given size
+	slow  bool // takes minutes, most of them asleep: begun first
+
+	leaves bool // the module's container stays, for the next ferry to remove
+
+	run func(s *site)
+}
+
+// seen is what a row showed, in the words of docs/failures.md. Rows that run with the same fault show the same.
+type seen struct {
+	mu     sync.Mutex
+	code   int
+	cause  string
+	engine string // what is left there
+	disk   string
+	store  string
+	failed []string
+	took   time.Duration
+}
+
+// rowLimit bounds a row; the slowest retries for some minutes against a store that stalls.
+const rowLimit = 9 * time.Minute
+
+// all are the rows in the order of the document.
+func all() []row {
+	var rows []row
+	for _, some := range [][]row{
+		storeRows(), endpointRows(), stopRows(), killRows(), engineRows(), imageRows(), moduleRows(), diskRows(), policyRows(), crowdRows(),
+	} {
+		rows = append(rows, some...)
+	}
+	return rows
+}
+
+// outcome is a code and its cause as the document has them.
+func outcome(code int, cause string) string {
+	switch {
+	case cause != "":
+		return fmt.Sprintf("%d `%s`", code, cause)
+	case code == 0:
+		return "0"
+	case code == 137:
+		return "137 (SIGKILL)"
+	}
+	return fmt.Sprintf("%d (the module's)", code)
+}
+
+// runRow runs one row as a subtest of t.
+func runRow(t *testing.T, r row, keep func(row, *seen)) {
+	t.Run(strings.ReplaceAll(r.group+"/"+r.name, " ", "_"), func(t *testing.T) {
+		t.Parallel()
+		got := &seen{}
+		begun := time.Now()
+		s := newSite(t, r, got)
+		defer func() {
+			got.took = time.Since(begun)
+			keep(r, got)
+		}()
+		r.run(s)
+	})
+}

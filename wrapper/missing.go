@@ -1,0 +1,88 @@
+package wrapper
+
+import (
+	"context"
+	"hash/maphash"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+)
+
+// missing is what stage out could not bring to the store, by name. Safe for concurrent use.
+type missing struct {
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func newMissing() *missing { return &missing{names: map[string]bool{}} }
+
+func (m *missing) add(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.names[name] = true
+}
+
+func (m *missing) list() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]string, 0, len(m.names))
+	for n := range m.names {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// A sentSet remembers which paths were sent, in 8 bytes each. Two that collide, once in 2^64, would hide a loss.
+type sentSet struct {
+	seed maphash.Seed
+	mu   sync.Mutex
+	all  []uint64
+}
+
+func newSentSet() *sentSet { return &sentSet{seed: maphash.MakeSeed()} }
+
+func (s *sentSet) add(p string) {
+	h := maphash.String(s.seed, p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, h)
+}
+
+// sorted is called once nothing is added any more.
+func (s *sentSet) sorted() func(string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.all)
+	return func(p string) bool {
+		_, found := slices.BinarySearch(s.all, maphash.String(s.seed, p))
+		return found
+	}
+}
+
+// lookTime bounds finding out what is missing once a transfer has failed: a walk of a million files takes some seconds.
+const lookTime = 10 * time.Second
+
+// nameMissing notes the files that are to go up from d and did not.
+func (a *attempt) nameMissing(ctx context.Context, root *os.Root, d Dir, opts ferrysync.Options, sent *sentSet) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	was := sent.sorted()
+	opts.DryRun = true
+	opts.Event = func(e ferrysync.Event) {
+		switch {
+		case e.Op == ferrysync.OpFail, e.Op == ferrysync.OpUpload && !was(e.Path):
+			a.missing.add(path.Join(d.Path, e.Path))
+		}
+	}
+	// What fails here is missing as well, and was an event. A plan that is cut short leaves all in doubt.
+	_, _ = a.Transfer.Up(ctx, root, a.store, a.key(d), opts)
+	if ctx.Err() != nil {
+		a.missing.add(strings.TrimSuffix(d.Path, "/") + "/")
+	}
+}

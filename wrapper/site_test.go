@@ -1,0 +1,170 @@
+package wrapper_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/dir"
+
+	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/wrapper/engine/docker"
+)
+
+// site is a store in a directory, a local prefix and an engine for one test.
+type site struct {
+	t      *testing.T
+	store  string // the remote root
+	local  string
+	engine *docker.Engine
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+	log    bytes.Buffer
+	logger io.Writer // writes log, for ferries beside each other
+}
+
+func newSite(t *testing.T) *site {
+	t.Parallel()
+	t.Helper()
+	eng, err := docker.New(docker.Config{Host: testenv.Docker(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { eng.Close() })
+	s := &site{t: t, store: t.TempDir(), local: filepath.Join(t.TempDir(), "local"), engine: eng}
+	s.logger = zerolog.SyncWriter(&s.log)
+	return s
+}
+
+// put makes a file in the store.
+func (s *site) put(key, text string) {
+	s.t.Helper()
+	p := filepath.Join(s.store, key)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// exec makes the job's exec.sh, in the store.
+func (s *site) exec(lines ...string) {
+	s.t.Helper()
+	s.put("jobs/1/.gp_metadata/exec.sh", strings.Join(lines, "\n")+"\n")
+}
+
+// get reads a file of the store, "" where there is none.
+func (s *site) get(key string) string {
+	b, err := os.ReadFile(filepath.Join(s.store, key))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// meta reads a file of the job's metadata dir in the store.
+func (s *site) meta(name string) string { return s.get("jobs/1/.gp_metadata/" + name) }
+
+// job is a description; more settings come as name, value, name, value…
+func (s *site) job(image string, more ...string) wrapper.Job {
+	s.t.Helper()
+	set := wrapper.Settings{}
+	all := append([]string{"remote", s.store, "image", image, "workdir", "/jobs/1", "local-prefix", s.local, "job-id", "t1", "network", "none"}, more...)
+	for i := 0; i < len(all); i += 2 {
+		v := set[all[i]]
+		if i < 12 {
+			v.Values = nil
+		}
+		set[all[i]] = wrapper.Setting{Values: append(v.Values, all[i+1]), From: "--" + all[i]}
+	}
+	j, err := wrapper.Describe(set, os.LookupEnv)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return j
+}
+
+func (s *site) deps() wrapper.Deps {
+	return wrapper.Deps{
+		Engine: s.engine, Self: func(context.Context) (*engine.Self, error) { return nil, nil },
+		Transfer: ferrysync.New(ferrysync.Config{}),
+		Open: func(_ context.Context, url string) (store.Store, string, error) {
+			st, err := dir.New(url)
+			return st, "", err
+		},
+		Log: zerolog.New(s.logger), Stdout: &s.stdout, Stderr: &s.stderr, Version: "test",
+	}
+}
+
+// run runs a job to its end and checks that nothing is left of it.
+func (s *site) run(j wrapper.Job) wrapper.Outcome {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	defer cancel()
+	out := wrapper.Run(ctx, ctx, j, s.deps())
+	if !j.Keep {
+		s.nothingLeft()
+	}
+	return out
+}
+
+func (s *site) nothingLeft() {
+	s.t.Helper()
+	if left, err := os.ReadDir(s.local); err == nil && len(left) > 0 {
+		s.t.Errorf("left on disk: %v", left)
+	}
+	found, err := s.engine.List(context.Background(), map[string]string{wrapper.LabelOwner: ""})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, f := range found {
+		if strings.HasPrefix(f.Labels[wrapper.LabelOwner], s.local+"/") {
+			s.t.Errorf("left in the engine: %+v", f)
+		}
+	}
+}
+
+// record reads run.json of the store.
+func (s *site) record() (r wrapper.Record) {
+	s.t.Helper()
+	if err := json.Unmarshal([]byte(s.meta("run.json")), &r); err != nil {
+		s.t.Fatalf("run.json: %v\n%s", err, s.meta("run.json"))
+	}
+	if r.State != wrapper.StateDone {
+		s.t.Errorf("run.json says %q", r.State)
+	}
+	return r
+}
+
+// ended checks code and cause of an outcome, of run.json and of exit_code.txt.
+func (s *site) ended(out wrapper.Outcome, code int, cause wrapper.Cause) wrapper.Record {
+	s.t.Helper()
+	if out.Code != code || out.Cause != cause {
+		s.t.Errorf("ended with %d %q (%v), want %d %q", out.Code, out.Cause, out.Err, code, cause)
+	}
+	r := s.record()
+	if r.ExitCode != code || r.Cause != cause {
+		s.t.Errorf("run.json says %d %q (%s), want %d %q", r.ExitCode, r.Cause, r.Error, code, cause)
+	}
+	var file struct {
+		Code int `json:"exit_code"`
+	}
+	if err := json.Unmarshal([]byte(s.meta("exit_code.txt")), &file); err != nil || file.Code != code {
+		s.t.Errorf("exit_code.txt is %q (%v)", s.meta("exit_code.txt"), err)
+	}
+	return r
+}
