@@ -36,8 +36,11 @@ func (t *transfer) fetchOnce(f fetch, etag string) (size int64, err error) {
 		return 0, err
 	}
 	defer r.Close()
-	if etag != "" { // the listing knows the time better than the header
-		r.ModTime = f.obj.ModTime
+	if etag != "" {
+		if r.Size != f.obj.Size {
+			return 0, t.readError(f, store.ErrChanged)
+		}
+		r.ModTime = f.obj.ModTime // the listing knows it better than the header
 	}
 	switch {
 	case isDir(f.path):
@@ -124,7 +127,7 @@ func (noHash) Write(p []byte) (int, error) { return len(p), nil }
 
 // readError names the object, unless the store has done so.
 func (t *transfer) readError(f fetch, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errChecksum) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || err == errChecksum || err == store.ErrChanged {
 		return fmt.Errorf("reading %s: %w", strconv.Quote(t.st.URL(f.obj.Key)), err)
 	}
 	return err

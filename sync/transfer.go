@@ -25,6 +25,7 @@ type transfer struct {
 	ctx   context.Context
 
 	files, bytes, skipped, deleted, refused, failed, listed atomic.Int64
+	planned, settled                                        atomic.Int64 // objects to fetch, and those whose outcome was told
 
 	mu         sync.Mutex
 	errs       []error
@@ -132,6 +133,14 @@ func (t *transfer) halt(err error) {
 }
 
 var errStopped = errors.New("transfer stopped")
+
+// reconcile makes sure that every object that was to be fetched has had its outcome: that it came, with the size it was
+// listed with or a newer version's, or that an error says why not. Anything else is a fault of this package.
+func (t *transfer) reconcile() {
+	if want, got := t.planned.Load(), t.settled.Load(); want != got && t.ctx.Err() == nil {
+		t.halt(fmt.Errorf("of %d objects to fetch only %d were dealt with", want, got))
+	}
+}
 
 // partial notes that a listing or walk missed something.
 func (t *transfer) partial() {

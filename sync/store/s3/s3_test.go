@@ -1,16 +1,15 @@
 package s3_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
+	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-
-	"crypto/tls"
-	"crypto/x509"
-	"os"
 
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/sync/store"
