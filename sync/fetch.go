@@ -63,7 +63,7 @@ func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
 	}
 	file, err := t.tree.Create(f.path)
 	if err != nil {
-		return notWritable(f.path, err)
+		return err
 	}
 	if len(b) > 0 {
 		if _, err := file.Write(b); err != nil {
@@ -78,7 +78,7 @@ func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
 func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 	file, err := t.tree.Create(f.path)
 	if err != nil {
-		return notWritable(f.path, err)
+		return err
 	}
 	if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
 		err = t.fetchBig(f, r, file)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -152,7 +151,7 @@ func (t *transfer) partial() {
 // stops says whether an error of one file is one of all files.
 func stops(err error) bool {
 	for _, e := range []error{
-		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, errNotWritable,
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, tree.ErrNotWritable,
 		store.ErrNoBucket, store.ErrCredentials, store.ErrRegion, store.ErrUnreachable,
 	} {
 		if errors.Is(err, e) {
@@ -160,17 +159,6 @@ func stops(err error) bool {
 		}
 	}
 	return false
-}
-
-// errNotWritable is a root in which nothing can be made.
-var errNotWritable = errors.New("destination is not writable")
-
-// notWritable makes err errNotWritable, too, where it is one of the root itself.
-func notWritable(path string, err error) error {
-	if dir, _ := tree.Split(path); dir == "" && errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: %w", errNotWritable, err)
-	}
-	return err
 }
 
 // IsPerFile says whether what a transfer returned is the errors of single files, each of which was in an Event, and not

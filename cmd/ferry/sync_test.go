@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -71,6 +72,43 @@ func TestSyncInterrupted(t *testing.T) {
 		}
 		if got := names(t, dst); len(got) > 0 || !strings.Contains(stderr.String(), "interrupted") {
 			t.Errorf("%v: left %q; %s", sig, got, &stderr)
+		}
+	}
+}
+
+// Where nothing may be written, one line says so, whatever the number of objects.
+func TestSyncNotWritable(t *testing.T) {
+	testenv.Require(t, os.Getuid() == 0, "only root can become somebody else")
+	srv := testenv.S3(t)
+	for i := range 300 {
+		path := filepath.Join(srv.Dir, fmt.Sprint("d", i%3), fmt.Sprint("f", i))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "ferry-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	binary, err := os.ReadFile(testenv.FerryBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(dir+"/ferry", binary, 0o755), os.Mkdir(dir+"/dst", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, dst := range []string{"/dst", "/dst/new"} {
+		cmd := exec.Command(dir+"/ferry", "sync", "s3://"+srv.Bucket, dir+dst)
+		cmd.Env = testenv.Environ(srv.Env()...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != wrapper.CauseStageIn.Code() || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "permission denied") {
+			t.Errorf("%s: %v, %s", dst, err, out)
 		}
 	}
 }
