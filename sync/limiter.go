@@ -33,8 +33,8 @@ type limiter struct {
 const (
 	// startTransfers per processor is enough to keep a near store busy.
 	startTransfers = 8
-	// maxTransfers bounds memory: each has a connection with its buffers, about 150 KiB over TLS.
-	maxTransfers = 128
+	// maxTransfers bounds memory: each has a connection with its buffers, some 300 KiB over TLS with what it allocates.
+	maxTransfers = 96
 	// minTransfers is what a store that says "slow down" still gets; the SDK's retryer paces these.
 	minTransfers = 4
 	// perFile is what a request without a byte counts as, in bytes.
