@@ -19,7 +19,7 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 	if s.problem != nil {
 		return store.Object{}, s.problem
 	}
-	if b.Len() > s.partSize {
+	if b.Len() > s.single {
 		return s.putParts(ctx, key, b, o)
 	}
 	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+2)}
