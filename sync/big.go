@@ -33,6 +33,7 @@ type big struct {
 	file *tree.File
 	ctx  context.Context
 	stop context.CancelCauseFunc
+	more context.Context // done once no helper is wanted any more
 
 	mu     sync.Mutex
 	front  int64 // where the first stream is
@@ -51,6 +52,8 @@ func (t *transfer) fetchBig(f fetch, r *store.Reader, file *tree.File) error {
 	b := &big{t: t, f: f, r: r, file: file, back: r.Size}
 	b.ctx, b.stop = context.WithCancelCause(t.ctx)
 	defer b.stop(nil)
+	more, enough := context.WithCancel(b.ctx)
+	b.more = more
 	var wg sync.WaitGroup
 	for range min(maxHelpers, int(r.Size/pieceSize)-1) {
 		wg.Go(b.help)
@@ -59,6 +62,7 @@ func (t *transfer) fetchBig(f fetch, r *store.Reader, file *tree.File) error {
 	if err != nil {
 		b.stop(err)
 	}
+	enough() // who still waits for a slot would wait for this transfer's own
 	wg.Wait()
 	if cause := context.Cause(b.ctx); cause != nil {
 		return cause
@@ -109,7 +113,7 @@ func (b *big) copy(p *piece, r *store.Reader, buf *[largeBuffer]byte, n int64) e
 // help takes pieces while there are slots for it.
 func (b *big) help() {
 	lim := b.t.e.lim
-	for b.worth() && lim.acquireIdle(b.ctx) == nil {
+	for b.worth() && lim.acquireIdle(b.more) == nil {
 		p := b.take()
 		err := error(nil)
 		if p.n > 0 {

@@ -300,3 +300,25 @@ func TestNoTemporaryFilesStay(t *testing.T) {
 		t.Errorf("the others must come all the same: %v", err)
 	}
 }
+
+// With no slot to spare nothing may wait for one.
+func TestLargeObjectsWithFewTransfers(t *testing.T) {
+	st, _ := s3Store(t)
+	src := t.TempDir()
+	want := map[string]string{}
+	for i := range 4 {
+		want[fmt.Sprint(i)] = string(storetest.Bytes(6<<20 + int64(i)))
+	}
+	files(t, src, want)
+	for _, n := range []int{1, 2, 4} {
+		e := ferrysync.New(ferrysync.Config{MaxTransfers: n})
+		dst := t.TempDir()
+		if _, err := e.Up(t.Context(), openRoot(t, src), st, fmt.Sprint(n), ferrysync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Down(t.Context(), st, fmt.Sprint(n), openRoot(t, dst), ferrysync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		sameTree(t, readTree(t, dst), want)
+	}
+}
