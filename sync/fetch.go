@@ -69,7 +69,7 @@ func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
 		}
 	}
 	t.moved(r.Size)
-	return t.commit(f, file, r)
+	return file.Commit(t.attributes(r))
 }
 
 func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
@@ -86,7 +86,7 @@ func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 		file.Abort()
 		return err
 	}
-	return t.commit(f, file, r)
+	return file.Commit(t.attributes(r))
 }
 
 // fetchStream downloads r by its one request.
@@ -134,11 +134,6 @@ func (t *transfer) readError(f fetch, err error) error {
 func (t *transfer) moved(n int64) {
 	t.o.Progress.DoneBytes.Add(n)
 	t.e.lim.add(n)
-}
-
-// commit gives a file its attributes and its name.
-func (t *transfer) commit(f fetch, file *tree.File, r *store.Reader) error {
-	return file.Commit(t.attributes(r))
 }
 
 func (t *transfer) attributes(r *store.Reader) tree.Attributes {

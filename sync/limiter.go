@@ -23,10 +23,9 @@ type limiter struct {
 	full  bool      // running reached target in this window
 	begun time.Time // of the window
 	moved int64     // in this window, in bytes, each file counting as perFile besides
-	files int64
-	rate  float64 // of the window that led to the last step
-	prev  float64 // target before the last step
-	grew  bool    // the last window ended with a step up
+	rate  float64   // of the window that led to the last step
+	prev  float64   // target before the last step
+	grew  bool      // the last window ended with a step up
 	hold  time.Time
 	calm  time.Time // no further fall before
 }
@@ -137,7 +136,6 @@ func (l *limiter) release(files int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
-	l.files += int64(files)
 	l.moved += int64(files) * perFile
 	l.evaluate(time.Now())
 	if l.running == 0 {
@@ -162,7 +160,7 @@ func (l *limiter) evaluate(now time.Time) {
 	}
 	rate := float64(l.moved) / took.Seconds()
 	full := l.full
-	l.begun, l.moved, l.files, l.full = now, 0, 0, l.running >= int(l.target)
+	l.begun, l.moved, l.full = now, 0, l.running >= int(l.target)
 	switch {
 	case l.grew && rate < pays*l.rate:
 		l.set(l.prev)

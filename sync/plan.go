@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/genepattern/ferry/sync/internal/tree"
 	"github.com/genepattern/ferry/sync/store"
@@ -124,6 +123,3 @@ func (o *Options) needUp(f *tree.Entry, obj *store.Object) (bool, string) {
 }
 
 func isDir(path string) bool { return strings.HasSuffix(path, "/") }
-
-// never is the time of what has none.
-var never time.Time

@@ -99,3 +99,16 @@ type Stats struct {
 	Requests int64 `json:"requests"`
 	Retries  int64 `json:"retries"`
 }
+
+// Add adds what another transfer did.
+func (s *Stats) Add(o Stats) {
+	s.Files += o.Files
+	s.Bytes += o.Bytes
+	s.Skipped += o.Skipped
+	s.Deleted += o.Deleted
+	s.Refused += o.Refused
+	s.Failed += o.Failed
+	s.Listed += o.Listed
+	s.Requests += o.Requests
+	s.Retries += o.Retries
+}

@@ -87,7 +87,7 @@ func (t *transfer) sendable(prefix string, f *tree.Entry) bool {
 		}
 	}
 	switch {
-	case errors.Is(f.Err, tree.ErrRefused) || errors.Is(f.Err, ErrRefused):
+	case errors.Is(f.Err, ErrRefused):
 		t.refuse(prefix+f.Path, f.Path, f.Err, false)
 		t.partial()
 		return false
