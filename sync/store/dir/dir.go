@@ -145,7 +145,7 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 		return nil, err
 	}
 	path := strings.TrimSuffix(key, "/")
-	f, err := t.Root().Open(path)
+	f, err := t.Root().OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block it
 	if err != nil {
 		return nil, s.wrap("reading", key, err)
 	}
