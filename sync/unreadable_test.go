@@ -2,13 +2,18 @@ package sync_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
@@ -57,5 +62,70 @@ func TestFileBecomesAPipe(t *testing.T) {
 	}
 	if got := storetest.List(t, direct, ""); !slices.Equal(got, []string{"p/a", "p/c"}) {
 		t.Errorf("stored: %q", got)
+	}
+}
+
+// unprivileged runs f on a thread that may read only what permissions let, also where the test is root's.
+func unprivileged(t *testing.T, f func()) {
+	t.Helper()
+	dropped := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		defer close(dropped)
+		var none [2]unix.CapUserData
+		err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0])
+		if dropped <- err; err == nil {
+			f()
+		}
+	}()
+	if err := <-dropped; err != nil {
+		t.Fatal(err)
+	}
+	<-dropped
+}
+
+// What cannot be read is named, and costs nothing else.
+func TestUnreadableDirectory(t *testing.T) {
+	st := dirStore(t, t.TempDir())
+	src := t.TempDir()
+	files(t, src, map[string]string{"a": "1", "private/b": "2", "z/c": "3"})
+	if err := os.Chmod(src+"/private", 0); err != nil {
+		t.Fatal(err)
+	}
+	e, root := ferrysync.New(ferrysync.Config{}), openRoot(t, src)
+	var snap *ferrysync.Snapshot
+	unprivileged(t, func() {
+		var err error
+		snap, err = e.Take(t.Context(), root, ferrysync.Options{})
+		if snap == nil || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), `"private/"`) {
+			t.Errorf("Take: %v, %v", snap, err)
+		}
+	})
+	empty, err := e.Take(t.Context(), openRoot(t, t.TempDir()), ferrysync.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]ferrysync.Options{"listed": {Delete: true}, "since": {Since: empty}} {
+		var seen events
+		o.Event = seen.add
+		unprivileged(t, func() {
+			s, err := e.Up(t.Context(), root, st, name, o)
+			if !ferrysync.IsPerFile(err) || !errors.Is(err, fs.ErrPermission) || s.Failed != 1 || s.Files != 2 {
+				t.Errorf("%s: %+v, %v", name, s, err)
+			}
+		})
+		if failed := seen.paths(ferrysync.OpFail); !slices.Equal(failed, []string{"private/"}) {
+			t.Errorf("%s: failed: %q", name, failed)
+		}
+		if got := storetest.List(t, st, name+"/"); !slices.Equal(got, []string{name + "/a", name + "/z/c"}) {
+			t.Errorf("%s: stored: %q", name, got)
+		}
+	}
+	if err := os.Chmod(src+"/private", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.Up(t.Context(), root, st, "later", ferrysync.Options{Since: snap})
+	if got := storetest.List(t, st, "later/"); err != nil || s.Skipped != 2 || !slices.Equal(got, []string{"later/private/b"}) {
+		t.Errorf("since the snapshot: %+v, %v, stored %q", s, err, got)
 	}
 }
