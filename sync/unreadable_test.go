@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,6 +64,35 @@ func TestFileBecomesAPipe(t *testing.T) {
 	if got := storetest.List(t, direct, ""); !slices.Equal(got, []string{"p/a", "p/c"}) {
 		t.Errorf("stored: %q", got)
 	}
+}
+
+// A file that becomes shorter while it is sent is no fault of the store's, and the others are sent.
+func TestFileBecomesShorter(t *testing.T) {
+	bothStores(t, func(t *testing.T, direct store.Store) {
+		src := t.TempDir()
+		content := map[string]string{"b-huge": string(storetest.Bytes(12 << 20)), "b-large": string(storetest.Bytes(600_000))}
+		for i := range 100 {
+			content[fmt.Sprintf("a%d", i)], content[fmt.Sprintf("c%d", i)] = "x", "y"
+		}
+		files(t, src, content)
+		st := &putHook{direct, func(key string) {
+			if strings.HasPrefix(key, "p/b-") {
+				if err := os.Truncate(filepath.Join(src, key[2:]), 300_000); err != nil {
+					t.Error(err)
+				}
+			}
+		}}
+		var seen events
+		s, err := ferrysync.New(ferrysync.Config{}).Up(t.Context(), openRoot(t, src), st, "p", ferrysync.Options{Event: seen.add})
+		failed := seen.paths(ferrysync.OpFail)
+		slices.Sort(failed)
+		if !ferrysync.IsPerFile(err) || s.Failed != 2 || s.Files != 200 || s.Retries != 0 || !slices.Equal(failed, []string{"b-huge", "b-large"}) {
+			t.Errorf("%+v, %v, failed %q", s, err, failed)
+		}
+		if got := storetest.List(t, direct, "p/b"); len(got) > 0 {
+			t.Errorf("stored %q", got)
+		}
+	})
 }
 
 // unprivileged runs f on a thread that may read only what permissions let, also where the test is root's.

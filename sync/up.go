@@ -163,6 +163,10 @@ func (t *transfer) sendLarge(s send, f *tree.Source, opts store.PutOptions) (int
 	}()
 	opts.Parallel = 1 + extra
 	_, err := t.st.Put(t.ctx, s.key, store.Body{At: f, Size: f.Info.Size}, opts)
+	var own *store.BodyError
+	if errors.As(err, &own) {
+		err = fmt.Errorf("reading %s: %w", strconv.Quote(s.path), own.Err)
+	}
 	return f.Info.Size, err
 }
 

@@ -252,10 +252,10 @@ func copyBody(ctx context.Context, w io.Writer, b store.Body, sent func(int64)) 
 			}
 		}
 		if err == io.EOF && left > 0 {
-			return io.ErrUnexpectedEOF
+			err = io.ErrUnexpectedEOF
 		}
 		if err != nil && err != io.EOF {
-			return err
+			return &store.BodyError{Err: err}
 		}
 	}
 	return nil
