@@ -28,6 +28,8 @@ type fetch struct {
 	obj  store.Object
 	path string
 	why  string
+
+	unlisted bool // of obj only the key is known
 }
 
 // planDown decides about every object and queues those to fetch. It returns the files to delete.

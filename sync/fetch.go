@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -39,13 +40,28 @@ func (t *transfer) fetchOnce(f fetch, etag string) (size int64, err error) {
 	if etag != "" { // the listing knows the time better than the header
 		r.ModTime = f.obj.ModTime
 	}
-	switch {
-	case isDir(f.path):
+	if isDir(f.path) {
 		return 0, t.fetchDir(f, r)
-	case r.Size <= smallBuffer:
+	}
+	if r.Size >= 0 {
+		if err := t.reconcile(f, r); err != nil {
+			return 0, err
+		}
+	}
+	if r.Size >= 0 && r.Size <= smallBuffer {
 		return r.Size, t.fetchSmall(f, r)
 	}
-	return r.Size, t.fetchLarge(f, r)
+	err = t.fetchLarge(f, r)
+	return r.Size, err
+}
+
+// reconcile compares the size of what came, or is to come, with the listing's. An object that was replaced since may have
+// another one, as its tag shows; the very object that was listed may not.
+func (t *transfer) reconcile(f fetch, r *store.Reader) error {
+	if f.unlisted || r.Size == f.obj.Size || f.obj.ETag != "" && r.ETag != "" && r.ETag != f.obj.ETag {
+		return nil
+	}
+	return fmt.Errorf("reading %s: %w: %d bytes are listed, %d came", strconv.Quote(t.st.URL(f.obj.Key)), store.ErrChanged, f.obj.Size, r.Size)
 }
 
 func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
@@ -89,7 +105,7 @@ func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 	return file.Commit(t.attributes(r))
 }
 
-// fetchStream downloads r by its one request.
+// fetchStream downloads r by its one request, up to its end where the size is not known; then it is.
 func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error {
 	buf := largeBuffers.Get().(*[largeBuffer]byte)
 	defer largeBuffers.Put(buf)
@@ -97,7 +113,11 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 	if sum == nil {
 		sum = noHash{}
 	}
-	for left := r.Size; left > 0; {
+	size := r.Size
+	if size < 0 {
+		size = math.MaxInt64
+	}
+	for left := size; left > 0; {
 		n, err := r.Read(buf[:min(left, largeBuffer)])
 		if n > 0 {
 			sum.Write(buf[:n])
@@ -106,6 +126,13 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 			}
 			left -= int64(n)
 			t.moved(int64(n))
+		}
+		if err == io.EOF && r.Size < 0 {
+			r.Size = size - left
+			if err := t.reconcile(f, r); err != nil {
+				return err
+			}
+			break
 		}
 		if err != nil && left > 0 {
 			return t.readError(f, err)

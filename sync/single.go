@@ -24,7 +24,7 @@ func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root 
 	}
 	t.o.Progress.Files.Add(1)
 	t.o.Progress.Complete.Store(true)
-	f := fetch{obj: store.Object{Key: key}, path: name, why: "asked for"}
+	f := fetch{obj: store.Object{Key: key}, path: name, why: "asked for", unlisted: true}
 	if o.DryRun {
 		t.done(OpDownload, key, name, 0, f.why)
 		return t.end(ctx)

@@ -63,6 +63,7 @@ type OpenOptions struct {
 
 // A Reader is an object being read. It may be closed before its end. A stream that breaks is resumed by the store;
 // Read's error is final: ErrChanged where the object was replaced meanwhile, io.ErrUnexpectedEOF where it stays short.
+// Size is -1 where the answer did not tell it, as behind some proxies; then io.EOF is the object's end all the same.
 type Reader struct {
 	io.ReadCloser
 	Object
