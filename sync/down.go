@@ -17,9 +17,10 @@ import (
 func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *os.Root, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)
 	w := startWorkers(t, t.download)
-	gone := t.planDown(dirPrefix(prefix), w)
+	var gone []string
+	t.guard(func() { gone = t.planDown(dirPrefix(prefix), w) })
 	w.wait()
-	t.deleteFiles(gone)
+	t.guard(func() { t.deleteFiles(gone) })
 	return t.end(ctx)
 }
 

@@ -93,11 +93,14 @@ func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 	if err != nil {
 		return notWritable(f.path, err)
 	}
-	if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
-		err = t.fetchBig(f, r, file)
-	} else {
-		err = t.fetchStream(f, r, file)
-	}
+	err = errStopped // which a panic leaves
+	t.guard(func() {
+		if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
+			err = t.fetchBig(f, r, file)
+		} else {
+			err = t.fetchStream(f, r, file)
+		}
+	})
 	if err != nil {
 		file.Abort()
 		return err

@@ -131,6 +131,16 @@ func (t *transfer) halt(err error) {
 	}
 }
 
+// guard runs f, a part of the transfer. A panic in it is the transfer's end and not the process's.
+func (t *transfer) guard(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.halt(store.Caught(p))
+		}
+	}()
+	f()
+}
+
 var errStopped = errors.New("transfer stopped")
 
 // partial notes that a listing or walk missed something.
@@ -150,7 +160,8 @@ func stops(err error) bool {
 			return true
 		}
 	}
-	return false
+	var bug *store.PanicError
+	return errors.As(err, &bug)
 }
 
 // errNotWritable is a root in which nothing can be made.

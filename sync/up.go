@@ -17,14 +17,16 @@ func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix s
 	t := e.begin(ctx, st, root, o)
 	w := startWorkers(t, t.upload)
 	var gone []string
-	if o.Since != nil {
-		t.planSince(dirPrefix(prefix), w)
-	} else {
-		gone = t.planUp(dirPrefix(prefix), w)
-	}
+	t.guard(func() {
+		if o.Since != nil {
+			t.planSince(dirPrefix(prefix), w)
+		} else {
+			gone = t.planUp(dirPrefix(prefix), w)
+		}
+	})
 	t.o.Progress.Complete.Store(true)
 	w.wait()
-	t.deleteKeys(dirPrefix(prefix), gone)
+	t.guard(func() { t.deleteKeys(dirPrefix(prefix), gone) })
 	return t.end(ctx)
 }
 

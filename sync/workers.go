@@ -45,7 +45,7 @@ func (w *workers[J]) work() {
 		if lim.acquire(w.t.ctx) != nil {
 			continue // stopped; the rest of the queue is dropped
 		}
-		w.run(j)
+		w.t.guard(func() { w.run(j) })
 		if n := w.t.count.Throttled.Load(); n > w.t.throttled.Swap(n) {
 			lim.slower()
 		}

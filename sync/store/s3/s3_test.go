@@ -95,3 +95,34 @@ func TestBodyFailsOnItsWay(t *testing.T) {
 		t.Errorf("stored %q", got)
 	}
 }
+
+// A buggyClient panics in what requests of a kind come through.
+type buggyClient struct{ query string }
+
+func (c buggyClient) Do(r *http.Request) (*http.Response, error) {
+	if r.URL.Query().Has(c.query) {
+		panic("bug in " + c.query)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// The goroutines of a listing and of the parts of an upload end nothing but what they are for.
+func TestPanics(t *testing.T) {
+	srv := testenv.S3(t)
+	for _, query := range []string{"list-type", "partNumber"} {
+		c := config(t, srv)
+		c.HTTPClient = buggyClient{query}
+		st := s3.New(c, srv.Bucket, s3.Options{PartSize: partSize})
+		var err error
+		if query == "list-type" {
+			for _, err = range st.List(t.Context(), "") {
+			}
+		} else {
+			_, err = st.Put(t.Context(), "x", store.Body{Bytes: storetest.Bytes(2 * partSize)}, store.PutOptions{Parallel: 2})
+		}
+		var bug *store.PanicError
+		if !errors.As(err, &bug) || bug.Value != "bug in "+query || errors.Is(err, store.ErrUnreachable) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+}
