@@ -58,7 +58,7 @@ func (t *transfer) fetchBig(f fetch, r *store.Reader, file *tree.File) error {
 	for range min(maxHelpers, int(r.Size/pieceSize)-1) {
 		wg.Go(b.help)
 	}
-	first, err := piece{}, errStopped // which a panic leaves
+	first, err := piece{}, ErrStopped // which a panic leaves
 	t.guard(func() { first, err = b.run() })
 	if err != nil {
 		b.stop(err)

@@ -16,9 +16,10 @@ import (
 // what was done also beside an error; errors of several files are joined.
 func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *os.Root, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)
-	w := startWorkers(t, t.download)
+	w := startWorkers(t, t.download, func(f fetch) { t.drop(f.obj.Key, f.path) })
 	var gone []string
 	t.guard(func() { gone = t.planDown(dirPrefix(prefix), w) })
+	t.cutShort = t.ctx.Err() != nil
 	w.wait()
 	t.guard(func() { t.deleteFiles(gone) })
 	return t.end(ctx)

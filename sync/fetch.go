@@ -93,7 +93,7 @@ func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 	if err != nil {
 		return notWritable(f.path, err)
 	}
-	err = errStopped // which a panic leaves
+	err = ErrStopped // which a panic leaves
 	t.guard(func() {
 		if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
 			err = t.fetchBig(f, r, file)

@@ -11,12 +11,19 @@ import (
 func TestStatsAdd(t *testing.T) {
 	var one, want ferrysync.Stats
 	for i := range reflect.TypeFor[ferrysync.Stats]().NumField() {
-		reflect.ValueOf(&one).Elem().Field(i).SetInt(int64(i + 1))
-		reflect.ValueOf(&want).Elem().Field(i).SetInt(int64(3 * (i + 1)))
+		f, sum := reflect.ValueOf(&one).Elem().Field(i), reflect.ValueOf(&want).Elem().Field(i)
+		if f.Kind() == reflect.Bool {
+			f.SetBool(true)
+			sum.SetBool(true)
+			continue
+		}
+		f.SetInt(int64(i + 1))
+		sum.SetInt(int64(3 * (i + 1)))
 	}
-	got := one
-	got.Add(one)
-	got.Add(one)
+	var got ferrysync.Stats
+	for range 3 {
+		got.Add(one)
+	}
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -15,7 +15,7 @@ import (
 // then, does not look at the destination, and deletes nothing.
 func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix string, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)
-	w := startWorkers(t, t.upload)
+	w := startWorkers(t, t.upload, func(s send) { t.drop(s.key, s.path) })
 	var gone []string
 	t.guard(func() {
 		if o.Since != nil {
@@ -24,6 +24,7 @@ func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix s
 			gone = t.planUp(dirPrefix(prefix), w)
 		}
 	})
+	t.cutShort = t.ctx.Err() != nil
 	t.o.Progress.Complete.Store(true)
 	w.wait()
 	t.guard(func() { t.deleteKeys(dirPrefix(prefix), gone) })
