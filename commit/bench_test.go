@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ func plantTree(b *testing.B) string {
 }
 
 func (r *reach) measure(count bool, name string, f func() error) {
+	syscall.Sync() // what the one before left to be written is not this one's time
 	start := time.Now()
 	if err := f(); err != nil {
 		r.Fatalf("%s: %v", name, err)
@@ -114,22 +116,31 @@ func (r *reach) round(count bool) {
 	r.measure(count, "copy staging", func() error { return carry.In(ctx, byFerry.(engine.Copier), dirs, false) })
 
 	const tag = "ferry-bench-freeze"
-	defer r.quiet("rmi", "-f", tag+":docker", tag+":ferry", tag+":commit", tag+":dir")
+	// Each makes its image where there is none with that layer.
+	forget := func(name string) {
+		if err := r.quiet("rmi", tag+":"+name); err != nil {
+			r.Fatal(err)
+		}
+	}
 	r.measure(count, "docker commit", func() error { return r.quiet("commit", byFerry.ID(), tag+":docker") })
+	forget("docker")
 	f := &commit.Freezer{Images: r.e, Version: "bench"}
 	r.measure(count, "freeze, whole", func() error {
 		out, err := f.Freeze(ctx, commit.Request{Name: tag + ":ferry", Image: r.base, Dirs: dirs, Local: true})
 		return errOr(err, out.Outcome == commit.OutcomeCommitted)
 	})
+	forget("ferry")
 	cmd := exec.CommandContext(ctx, testenv.FerryBinary(r), "commit", byFerry.ID(), "--to", tag+":commit", "--no-push")
 	r.measure(count, "ferry commit", func() error {
 		cmd.Stderr = os.Stderr
 		return r.watched(cmd)
 	})
+	forget("commit")
 	copied := exec.CommandContext(ctx, testenv.FerryBinary(r), "commit", byDocker.ID(), "--to", tag+":dir", "--no-push", "--dir", "/tasklib")
 	if err := r.watched(copied); err != nil { // for its memory: the files pass through ferry
 		r.Fatal(err)
 	}
+	forget("dir")
 }
 
 // watched runs ferry and keeps the highest memory it had. The system's own account of a child begins with its parent's.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/distribution/reference"
@@ -154,16 +155,19 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 	if builder != nil && r.adopt != "" {
 		return builder.Adopt(ctx, ref, r.adopt, base, labels)
 	}
-	f.removeLeftovers(ctx)
+	tidied := make(chan struct{})
+	go func() { f.removeLeftovers(ctx); close(tidied) }()
+	defer func() { <-tidied }()
 	d, err := f.Images.Draft(ctx, draftPrefix+strings.ToLower(rand.Text()[:12]), base, labels)
 	if err != nil {
 		return "", err
 	}
-	defer func() {
+	remove := sync.OnceFunc(func() {
 		if err := d.Remove(context.WithoutCancel(ctx)); err != nil {
 			f.log("removing the container that was committed: %v", err)
 		}
-	}()
+	})
+	defer remove()
 	for _, dir := range r.Dirs {
 		for _, v := range d.Volumes() {
 			if within(v, dir.Path) {
@@ -174,6 +178,8 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 	if builder != nil && !r.stream {
 		layer, err := carry.Layer(ctx, d, r.Dirs)
 		if err == nil {
+			// The container was only looked into; it is removed while the image is made.
+			go remove()
 			return builder.Build(ctx, ref, base, labels, layer)
 		}
 		if !errors.Is(err, carry.ErrLink) {

@@ -142,5 +142,6 @@ func versionTag(m Module, base string) string {
 	if version == "" {
 		return "latest"
 	}
-	return tagName(version) + "-" + strings.TrimPrefix(base, "sha256:")[:12]
+	hash := strings.TrimPrefix(base, "sha256:")
+	return tagName(version) + "-" + hash[:min(12, len(hash))]
 }

@@ -21,7 +21,10 @@ func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *
 	t.guard(func() { gone = t.planDown(dirPrefix(prefix), w) })
 	t.cutShort = t.ctx.Err() != nil
 	w.wait()
-	t.guard(func() { t.deleteFiles(gone) })
+	t.guard(func() {
+		t.reconcile()
+		t.deleteFiles(gone)
+	})
 	return t.end(ctx)
 }
 
@@ -109,6 +112,7 @@ func (t *transfer) planObject(p pair, seen *clashes, w *workers[fetch]) {
 		t.done(OpDownload, p.obj.Key, p.path, p.obj.Size, why)
 		return
 	}
+	t.planned.Add(1)
 	w.add(fetch{obj: *p.obj, path: p.path, why: why})
 }
 
@@ -129,6 +133,7 @@ func (t *transfer) done(op Op, key, path string, size int64, why string) {
 // download is a worker's job.
 func (t *transfer) download(f fetch) {
 	size, err := t.fetch(f)
+	t.settled.Add(1)
 	switch {
 	case err == nil:
 		t.done(OpDownload, f.obj.Key, f.path, size, f.why)

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"bytes"
+	"fmt"
 	"syscall"
 	"testing"
 
@@ -9,8 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
-	"fmt"
 
 	"github.com/genepattern/ferry/internal/testenv"
 )

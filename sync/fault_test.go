@@ -281,3 +281,26 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 }
+
+func TestDestinationNotWritable(t *testing.T) {
+	content := map[string]string{}
+	for i := range 50 {
+		content[fmt.Sprintf("d/%d", i)] = "x"
+	}
+	p, st := faulty(t, content)
+	dst := smallDisk(t, 1<<20)
+	if err := syscall.Mount("", dst, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	var ev events
+	own := func(e ferrysync.Event) bool {
+		return e.Op == ferrysync.OpFail && !errors.Is(e.Err, ferrysync.ErrStopped)
+	}
+	s, err := ferrysync.New(ferrysync.Config{}).Down(t.Context(), st, "p", openRoot(t, dst), ferrysync.Options{Event: ev.add})
+	if !errors.Is(err, syscall.EROFS) || strings.Contains(err.Error(), "\n") || s.Files != 0 || slices.ContainsFunc(ev.all, own) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if n := p.Count("GetObject"); n > 50 {
+		t.Errorf("%d objects were read for nothing", n)
+	}
+}

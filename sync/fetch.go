@@ -44,7 +44,7 @@ func (t *transfer) fetchOnce(f fetch, etag string) (size int64, err error) {
 		return 0, t.fetchDir(f, r)
 	}
 	if r.Size >= 0 {
-		if err := t.reconcile(f, r); err != nil {
+		if err := t.checkSize(f, r); err != nil {
 			return 0, err
 		}
 	}
@@ -55,9 +55,9 @@ func (t *transfer) fetchOnce(f fetch, etag string) (size int64, err error) {
 	return r.Size, err
 }
 
-// reconcile compares the size of what came, or is to come, with the listing's. An object that was replaced since may have
+// checkSize compares the size of what came, or is to come, with the listing's. An object that was replaced since may have
 // another one, as its tag shows; the very object that was listed may not.
-func (t *transfer) reconcile(f fetch, r *store.Reader) error {
+func (t *transfer) checkSize(f fetch, r *store.Reader) error {
 	if f.unlisted || r.Size == f.obj.Size || f.obj.ETag != "" && r.ETag != "" && r.ETag != f.obj.ETag {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
 	}
 	file, err := t.tree.Create(f.path)
 	if err != nil {
-		return notWritable(f.path, err)
+		return err
 	}
 	if len(b) > 0 {
 		if _, err := file.Write(b); err != nil {
@@ -91,7 +91,7 @@ func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
 func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 	file, err := t.tree.Create(f.path)
 	if err != nil {
-		return notWritable(f.path, err)
+		return err
 	}
 	err = ErrStopped // which a panic leaves
 	t.guard(func() {
@@ -132,7 +132,7 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 		}
 		if err == io.EOF && r.Size < 0 {
 			r.Size = size - left
-			if err := t.reconcile(f, r); err != nil {
+			if err := t.checkSize(f, r); err != nil {
 				return err
 			}
 			break
@@ -154,7 +154,7 @@ func (noHash) Write(p []byte) (int, error) { return len(p), nil }
 
 // readError names the object, unless the store has done so.
 func (t *transfer) readError(f fetch, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errChecksum) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || err == errChecksum {
 		return fmt.Errorf("reading %s: %w", strconv.Quote(t.st.URL(f.obj.Key)), err)
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -25,6 +24,7 @@ type transfer struct {
 	ctx   context.Context
 
 	files, bytes, skipped, deleted, refused, failed, dropped, listed atomic.Int64
+	planned, settled                                                 atomic.Int64 // objects to fetch, and those whose outcome was told
 
 	mu         sync.Mutex
 	errs       []error
@@ -163,6 +163,14 @@ func (t *transfer) guard(f func()) {
 	f()
 }
 
+// reconcile makes sure that every object that was to be fetched has had its outcome: that it came, with the size it was
+// listed with or a newer version's, or that an error says why not. Anything else is a fault of this package.
+func (t *transfer) reconcile() {
+	if want, got := t.planned.Load(), t.settled.Load(); want != got && t.ctx.Err() == nil {
+		t.halt(fmt.Errorf("of %d objects to fetch only %d were dealt with", want, got))
+	}
+}
+
 // partial notes that a listing or walk missed something.
 func (t *transfer) partial() {
 	t.mu.Lock()
@@ -173,7 +181,7 @@ func (t *transfer) partial() {
 // stops says whether an error of one file is one of all files.
 func stops(err error) bool {
 	for _, e := range []error{
-		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, errNotWritable,
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, tree.ErrNotWritable,
 		store.ErrNoBucket, store.ErrCredentials, store.ErrRegion, store.ErrUnreachable,
 	} {
 		if errors.Is(err, e) {
@@ -182,17 +190,6 @@ func stops(err error) bool {
 	}
 	var bug *store.PanicError
 	return errors.As(err, &bug)
-}
-
-// errNotWritable is a root in which nothing can be made.
-var errNotWritable = errors.New("destination is not writable")
-
-// notWritable makes err errNotWritable, too, where it is one of the root itself.
-func notWritable(path string, err error) error {
-	if dir, _ := tree.Split(path); dir == "" && errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: %w", errNotWritable, err)
-	}
-	return err
 }
 
 // IsPerFile says whether what a transfer returned is the errors of single files, each of which was in an Event, and not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"strconv"
 
@@ -41,7 +42,7 @@ type send struct {
 
 // planUp decides about every file and queues those to send. It returns the keys to delete, without the prefix.
 func (t *transfer) planUp(prefix string, w *workers[send]) (gone []string) {
-	pairs := merge(t.ctx, t.st.List(t.ctx, prefix+narrow(t.o.Filters)), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
+	pairs := merge(t.ctx, orNothing(t.st.List(t.ctx, prefix+narrow(t.o.Filters))), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()
@@ -65,6 +66,17 @@ func (t *transfer) planUp(prefix string, w *workers[send]) (gone []string) {
 		t.planFile(prefix, p.file, need, why, w)
 	}
 	return gone
+}
+
+// orNothing is a listing of a destination, where a directory that is yet to be made is as good as an empty one.
+func orNothing(list iter.Seq2[store.Object, error]) iter.Seq2[store.Object, error] {
+	return func(yield func(store.Object, error) bool) {
+		for o, err := range list {
+			if errors.Is(err, store.ErrNotExist) || !yield(o, err) {
+				return
+			}
+		}
+	}
 }
 
 // planSince queues what changed since the snapshot.

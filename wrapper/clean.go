@@ -1,9 +1,11 @@
 package wrapper
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -70,7 +72,12 @@ func (a *attempt) removeContainer(save context.Context) error {
 // removeRoot removes this attempt's tree and gives up the job's lock. With Keep the tree stays, without the private
 // inputs: those never outlive the job on the node.
 func (a *attempt) removeRoot() error {
+	done := true
 	defer func() {
+		if !done {
+			a.lock.abandon() // so that the next ferry that may finds what is left
+			return
+		}
 		a.lock.release()
 		if a.madePrefix {
 			_ = os.Remove(a.LocalPrefix) // only where nothing is in it
@@ -86,7 +93,14 @@ func (a *attempt) removeRoot() error {
 		}
 	}
 	if !a.Keep {
-		if err := os.RemoveAll(a.dir); err != nil {
+		err := os.RemoveAll(a.dir)
+		if errors.Is(err, fs.ErrPermission) {
+			if err = a.removeAsRoot(); err == nil {
+				err = os.RemoveAll(a.dir)
+			}
+		}
+		if err != nil {
+			done = false
 			return fmt.Errorf("removing the attempt's files: %w", err)
 		}
 		return nil
@@ -102,6 +116,46 @@ func (a *attempt) removeRoot() error {
 	}
 	a.Log.Info().Str("dir", filepath.Clean(a.dir)).Msg("local files are kept")
 	return nil
+}
+
+// Where removeAsRoot's container has ferry and the attempt's root.
+const (
+	removerPath = "/.ferry-remove"
+	removedPath = "/.ferry-root"
+	// RemoverName is the hidden command that empties a directory.
+	RemoverName = "internal-remove"
+)
+
+// removeAsRoot empties the attempt's root where ferry, not being root, may not remove what a module that was root left: in
+// a container of the module's image, with ferry's own static binary, as the image may have no rm.
+func (a *attempt) removeAsRoot() error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if a.self != nil || a.image.ID == "" || a.Stage != StageMount {
+		return fs.ErrPermission
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), removalTime)
+	defer cancel()
+	c, err := a.Engine.Create(ctx, engine.Spec{
+		Name: a.containerName() + "-remove", Image: a.image, Command: []string{removerPath, RemoverName, removedPath},
+		User: "0:0", Network: "none", Labels: a.labels(), CapAdd: []string{"DAC_OVERRIDE"}, // the root is closed to all but its owner
+		Mounts: []engine.Mount{{Source: exe, Target: removerPath, ReadOnly: true}, {Source: a.host, Target: removedPath}},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Remove(context.WithoutCancel(ctx)) }()
+	var said bytes.Buffer
+	if err := c.Start(ctx, io.Discard, &said); err != nil {
+		return err
+	}
+	exit, err := c.Wait(ctx)
+	if err == nil && exit.Code != 0 {
+		err = fmt.Errorf("as root in a container: %s", strings.TrimSpace(said.String()))
+	}
+	return err
 }
 
 // removePrivate removes what lies below a directory that has the user's id as its name, whoever staged it in. The job's

@@ -36,7 +36,13 @@ func (a *attempt) chooseFrozen(ctx context.Context) error {
 	if a.Frozen != FrozenPrefer || a.Freeze == "" || a.Freezer == nil {
 		return nil
 	}
-	c, why, ok := a.Freezer.Prefer(ctx, a.freezeRequest(), a.Image)
+	var c commit.Choice
+	var why string
+	var ok bool
+	_ = a.stage("frozen", func() error {
+		c, why, ok = a.Freezer.Prefer(ctx, a.freezeRequest(), a.Image)
+		return nil
+	})
 	if ctx.Err() != nil {
 		return interrupted(ctx, ctx.Err())
 	}

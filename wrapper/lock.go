@@ -50,7 +50,7 @@ func lockJob(ctx context.Context, prefix, id string) (*lock, error) {
 		l, err := takeLock(file)
 		if errors.Is(err, errHeld) {
 			wait := lockWait
-			if data, err := os.ReadFile(file); err == nil && parseHeld(data).Sweeping {
+			if data, err := os.ReadFile(file); err == nil && parseHeld(data, id).Sweeping {
 				wait = sweepWait
 			}
 			select {
@@ -108,14 +108,15 @@ func (l *lock) read() held {
 	if err != nil {
 		return held{}
 	}
-	return parseHeld(data)
+	return parseHeld(data, strings.TrimSuffix(filepath.Base(l.path), lockSuffix))
 }
 
-func parseHeld(data []byte) (h held) {
+// parseHeld believes nothing but the root of an attempt at the job whose lock it is: others may be able to write here.
+func parseHeld(data []byte, job string) (h held) {
 	if json.Unmarshal(data, &h) != nil {
 		return held{}
 	}
-	if h.Root != filepath.Base(h.Root) || strings.HasPrefix(h.Root, ".") {
+	if h.Root != filepath.Base(h.Root) || !strings.HasPrefix(h.Root, job+".") {
 		h.Root = ""
 	}
 	return h
@@ -133,6 +134,13 @@ func (l *lock) write(h held) error {
 		return fmt.Errorf("writing %q: %w", l.path, err)
 	}
 	return nil
+}
+
+// abandon gives the lock up and leaves its file, which says what is to be cleaned.
+func (l *lock) abandon() {
+	if l != nil {
+		_ = l.f.Close()
+	}
 }
 
 // release removes the lock, and the folder of locks where it was the last.

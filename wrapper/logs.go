@@ -115,6 +115,29 @@ func (a *attempt) event(e ferrysync.Event) {
 	switch {
 	case errors.Is(e.Err, ferrysync.ErrStopped): // one warning says it for all
 	case e.Op == ferrysync.OpFail, e.Op == ferrysync.OpRefuse:
-		a.warn("%s %q: %v", e.Op, e.Path, e.Err)
+		a.warnOnce(fmt.Sprintf("%s %q: %v", e.Op, e.Path, e.Err))
+	}
+}
+
+// maxWarned is how many files are warned of by name; a module can make a hundred thousand that cannot be sent.
+const maxWarned = 1000
+
+// warnOnce warns of a file the first time: the metadata dir goes up every half minute.
+func (a *attempt) warnOnce(text string) {
+	a.warned.Lock()
+	n, known := len(a.warned.texts), a.warned.texts[text]
+	if !known && n <= maxWarned {
+		if a.warned.texts == nil {
+			a.warned.texts = map[string]bool{}
+		}
+		a.warned.texts[text] = true
+	}
+	a.warned.Unlock()
+	switch {
+	case known || n > maxWarned:
+	case n == maxWarned:
+		a.warn("more files could not be moved; transfer.log names them")
+	default:
+		a.warn("%s", text)
 	}
 }

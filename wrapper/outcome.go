@@ -74,6 +74,9 @@ func (a *attempt) judge(failed error, exit *engine.Exit, diskFull bool) Outcome 
 	case !exit.OOMKilled && code != 0 && diskFull:
 		return Outcome{Code: code, Cause: CauseDisk, Err: Fail(CauseDisk, "give the node more space, or the job another --local-prefix",
 			"the module ended with %d, and left no space in %s", code, a.LocalPrefix)}
+	case !exit.OOMKilled && code == 0 && !own && a.wroteExitFile():
+		// exec.sh of a server always ends with 0, whatever became of the module: without its file nobody knows.
+		return outcomeOf(a.noCode(diskFull))
 	case !exit.OOMKilled:
 		return Outcome{Code: code}
 	}
@@ -86,6 +89,21 @@ func (a *attempt) judge(failed error, exit *engine.Exit, diskFull bool) Outcome 
 	}
 	return Outcome{Code: code, Cause: CauseOOM,
 		Err: Fail(CauseOOM, "give it more --memory", "the module was killed for memory, its limit being %d bytes", a.limits().Memory)}
+}
+
+// wroteExitFile says that a file of this run is where the exit code belongs.
+func (a *attempt) wroteExitFile() bool {
+	st, err := a.root.Lstat(inRoot(a.Files.ExitCode))
+	return err == nil && st.Mode().IsRegular()
+}
+
+// noCode is the failure of a script that began to write its exit code and did not end doing so.
+func (a *attempt) noCode(diskFull bool) error {
+	if diskFull {
+		return Fail(CauseDisk, "give the node more space, or the job another --local-prefix",
+			"the module left no space in %s, and no whole exit code in %s", a.LocalPrefix, a.Files.ExitCode)
+	}
+	return Fail(CauseLaunch, "was the disk full for a while?", "%s ended without a whole exit code in %s", a.Exec, a.Files.ExitCode)
 }
 
 func (a *attempt) recordExit(exit *engine.Exit) {

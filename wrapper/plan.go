@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -41,13 +42,16 @@ func (a *attempt) plan(ctx context.Context) (err error) {
 		fmt.Fprintf(w, "stage in   as %s says\n", path.Join(a.MetadataDir, a.SyncScript))
 	}
 	a.planMounts(w)
-	// Which shell the image has is known once it is here.
-	fmt.Fprintf(w, "command    bash %s (sh where the image has no bash)\n", a.Exec)
+	a.shell = "bash" // or sh, which is known once the image is here
+	fmt.Fprintf(w, "command    %s\n", quoted(a.command()))
+	if a.needsShell() {
+		fmt.Fprintln(w, "           with sh where the image has no bash")
+	}
 	fmt.Fprintf(w, "workdir    %s\n", a.Workdir)
 	fmt.Fprintf(w, "user       %s, network %s, capabilities %s\n", a.User, a.Network, orNone(a.CapAdd))
 	l := a.limits()
 	fmt.Fprintf(w, "limits     memory %s, cpus %s, pids %d, gpus %s, walltime %v\n",
-		orUnlimited(l.Memory), orUnlimited(l.NanoCPUs/1e9), l.PIDs, orNone([]string{l.GPUs}), a.Walltime)
+		orUnlimited(l.Memory), cores(l.NanoCPUs), l.PIDs, orNone([]string{l.GPUs}), a.Walltime)
 	for _, v := range a.Env {
 		n, _, _ := strings.Cut(v, "=")
 		fmt.Fprintf(w, "env        %s=…\n", n)
@@ -66,6 +70,24 @@ func (a *attempt) planMounts(w io.Writer) {
 		}
 		fmt.Fprintf(w, "mount      %s -> %s (%s)\n", m.Source, m.Target, mode)
 	}
+}
+
+// quoted is a command as a person would type it.
+func quoted(command []string) string {
+	words := make([]string, len(command))
+	for i, w := range command {
+		if words[i] = w; w == "" || strings.ContainsAny(w, " \t\n\"'\\$`*?[]{}()<>|&;#~") {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func cores(nano int64) string {
+	if nano == 0 {
+		return "unlimited"
+	}
+	return strconv.FormatFloat(float64(nano)/1e9, 'g', -1, 64)
 }
 
 func orNone(s []string) string {

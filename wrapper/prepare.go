@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -51,9 +52,13 @@ func (a *attempt) removeDead(ctx context.Context, h held) error {
 	if err != nil {
 		return &Error{Cause: CauseEngine, Err: err}
 	}
-	dead := []Orphan{{Job: a.ID, Dir: existing(a.dir)}}
+	var dead []Orphan
 	if h.Root != "" {
 		dead = append(dead, Orphan{Job: a.ID, Dir: existing(filepath.Join(a.LocalPrefix, h.Root))})
+	}
+	if existing(a.dir) != "" && h.Root != filepath.Base(a.dir) {
+		// Kept by an earlier run, or a person's: it is not ferry's to remove.
+		return Fail(CauseUsage, "remove it, or give another --attempt or --job-id", "the place for this attempt, %s, is there already", a.dir)
 	}
 	for _, c := range found {
 		if c.Labels[LabelKeep] != "" && !c.Running && c.Labels[LabelOwner] != a.host {
@@ -64,10 +69,11 @@ func (a *attempt) removeDead(ctx context.Context, h held) error {
 			a.warn("a killed ferry left container %.12s of this job; it is removed", c.ID)
 		}
 	}
-	if err := removeOrphans(ctx, a.Engine, dead); err != nil {
-		return &Error{Cause: CauseEngine, Err: err}
+	err = removeOrphans(ctx, a.Engine, dead)
+	if errors.Is(err, fs.ErrPermission) {
+		return &Error{Cause: CauseUsage, Hint: "remove it as root, or give another --local-prefix", Err: err}
 	}
-	return nil
+	return engineCause(ctx, CauseEngine, err)
 }
 
 // sweepOthers removes what killed ferries left of other jobs. It runs beside the job and never fails it.
@@ -115,13 +121,13 @@ func inRoot(p string) string { return strings.TrimPrefix(p, "/") }
 
 // findHost finds what the engine's host calls the local prefix: a bind mount's source is looked up there, not here.
 func (a *attempt) findHost(ctx context.Context) (string, error) {
+	e, ok := a.Engine.(interface{ Local() bool })
+	remote := ok && !e.Local()
 	self, err := a.Self(ctx)
-	if err != nil {
+	if err != nil && !(remote && errors.Is(err, engine.ErrNoContainer)) { // another node's engine knows nothing of this one's containers
 		return "", &Error{Cause: CauseEngine, Hint: "is the mounted socket that of the engine ferry runs in?", Err: err}
 	}
 	a.self = self
-	e, ok := a.Engine.(interface{ Local() bool })
-	remote := ok && !e.Local()
 	if a.Stage == StageCopy {
 		return a.copyPrefix(remote)
 	}

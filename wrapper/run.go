@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -56,20 +57,25 @@ type attempt struct {
 	store      store.Store
 	prefix     string
 
-	image     engine.Image
-	shell     string
-	owner     owner
-	container engine.Container
-	exit      *engine.Exit // nil while the module has not ended
-	usage     usage
-	logs      logs
-	space     *ferrysync.Space               // for stage in
-	snaps     map[string]*ferrysync.Snapshot // by directory, taken after stage in
-	saving    sync.Mutex                     // held while run.json is replaced: stages run beside each other
-	upload    sync.Mutex                     // held while the metadata dir goes up
-	settled   bool                           // the outcome is final, and the exit code may go up
-	told      bool                           // the store has the outcome
-	missing   *missing                       // what stage out could not save
+	image      engine.Image
+	shell      string
+	owner      owner
+	container  engine.Container
+	exit       *engine.Exit // nil while the module has not ended
+	beginGrace func()       // to be called where ferry itself ends the job
+	usage      usage
+	logs       logs
+	warned     struct { // of which files
+		sync.Mutex
+		texts map[string]bool
+	}
+	space   *ferrysync.Space               // for stage in
+	snaps   map[string]*ferrysync.Snapshot // by directory, taken after stage in
+	saving  sync.Mutex                     // held while run.json is replaced: stages run beside each other
+	upload  sync.Mutex                     // held while the metadata dir goes up
+	settled bool                           // the outcome is final, and the exit code may go up
+	told    bool                           // the store has the outcome
+	missing *missing                       // what stage out could not save
 
 	place     place
 	collected map[string]bool // directories of which the root has the module's last word
@@ -93,12 +99,17 @@ type attempt struct {
 func Run(work, save context.Context, job Job, deps Deps) Outcome {
 	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version), snaps: map[string]*ferrysync.Snapshot{}, collected: map[string]bool{}}
 	a.place = a.newPlace()
+	save, giveUp := context.WithCancelCause(save)
+	defer giveUp(nil)
+	a.beginGrace = func() { time.AfterFunc(job.Grace, func() { giveUp(errGrace) }) }
 	if err := a.stage("prepare", func() error { return a.prepare(work) }); err != nil {
 		return a.refuse(save, err)
 	}
 	err := a.guard(func() error { return a.life(work, save) })
 	return a.finish(work, save, err)
 }
+
+var errGrace = errors.New("the grace time is over")
 
 // life is what can be interrupted.
 func (a *attempt) life(work, save context.Context) error {

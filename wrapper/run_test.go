@@ -89,6 +89,39 @@ func TestHalfWrittenExitCodeNeverCounts(t *testing.T) {
 	s.ended(s.run(s.job(testenv.ModuleImage(t))), 5, wrapper.CauseNone)
 }
 
+// A script that always ends with 0, as a server's does, and could not write its code: nobody knows what became of the
+// module.
+func TestNoWholeExitCodeIsNoSuccess(t *testing.T) {
+	for name, text := range map[string]string{"empty": "", "cut short": `{ "exit_co`} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.exec("printf '"+text+"' > .gp_metadata/exit_code.txt", "echo x > r.txt", "exit 0")
+			s.ended(s.run(s.job(testenv.ModuleImage(t))), 72, wrapper.CauseLaunch)
+			if s.get("jobs/1/r.txt") != "x\n" {
+				t.Error("the results are not in the store")
+			}
+		})
+	}
+}
+
+// What stands where the attempt's root would, and no ferry made for it, is not ferry's to remove.
+func TestPlaceThatIsTaken(t *testing.T) {
+	s := newSite(t)
+	s.exec("true")
+	thesis := filepath.Join(s.local, "t1.1", "thesis.txt")
+	if err := os.MkdirAll(filepath.Dir(thesis), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(thesis, []byte("years"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), s.deps())
+	s.ended(out, 64, wrapper.CauseUsage)
+	if b, err := os.ReadFile(thesis); err != nil || string(b) != "years" {
+		t.Errorf("it was removed: %v", err)
+	}
+}
+
 func TestRefusedBeforeAnythingRuns(t *testing.T) {
 	bash := testenv.ModuleImage(t)
 	for name, c := range map[string]struct {

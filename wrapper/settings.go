@@ -58,7 +58,7 @@ var Options = []Option{
 	{"user-id", "ID", false, "", "user the job belongs to; inputs below a path of that name are private", text(func(j *Job) *string { return &j.UserID })},
 	{"attempt", "N", false, "AWS_BATCH_JOB_ATTEMPT, or 1", "which attempt at this job", setAttempt},
 	{"env", "NAME[=VALUE]", true, "", "variable for the module; without a value it is passed on from ferry's environment", setEnv},
-	{"user", "USER", false, UserImage, "who the module runs as: image, caller (owner of the working dir) or uid:gid", setUser},
+	{"user", "USER", false, UserImage, "who the module runs as: image, caller (the owner of the local prefix) or uid:gid", setUser},
 	{"memory", "SIZE", false, "as ferry's own container", "memory limit, such as 4g", setMemory},
 	{"cpus", "N", false, "as ferry's own container", "CPU limit in cores, such as 1.5", setCPUs},
 	{"gpus", "all|none|N|IDS", false, "as ferry's own container", "GPUs the module sees", setGPUs},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,7 @@ type site struct {
 	stdout bytes.Buffer
 	stderr bytes.Buffer
 	log    bytes.Buffer
+	logger io.Writer // writes log, for ferries beside each other
 }
 
 func newSite(t *testing.T) *site {
@@ -42,7 +44,9 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { eng.Close() })
-	return &site{t: t, store: t.TempDir(), local: filepath.Join(t.TempDir(), "local"), engine: eng}
+	s := &site{t: t, store: t.TempDir(), local: filepath.Join(t.TempDir(), "local"), engine: eng}
+	s.logger = zerolog.SyncWriter(&s.log)
+	return s
 }
 
 // put makes a file in the store.
@@ -102,7 +106,7 @@ func (s *site) deps() wrapper.Deps {
 			st, err := dir.New(url)
 			return st, "", err
 		},
-		Log: zerolog.New(zerolog.SyncWriter(&s.log)), Stdout: &s.stdout, Stderr: &s.stderr, Version: "test",
+		Log: zerolog.New(s.logger), Stdout: &s.stdout, Stderr: &s.stderr, Version: "test",
 	}
 }
 

@@ -82,7 +82,7 @@ func (a *attempt) stageIn(ctx context.Context) error {
 		each(func() (ferrysync.Stats, error) {
 			s, err := a.Stager.StageIn(ctx, Site{Job: a.Job, Root: a.root, Transfer: a.Transfer, Open: a.Open,
 				Staged: func(ctx context.Context, p string) (string, error) { return staged.wait(ctx, p, a.key) },
-				Event:  a.event, Log: a.logs.transfer, Warn: a.warn})
+				Space:  a.space, Event: a.event, Log: a.logs.transfer, Warn: a.warn})
 			return s, transferCause(ctx, CauseStageIn, err)
 		})
 	}

@@ -112,12 +112,21 @@ func (a *attempt) up(ctx context.Context, d Dir) (s ferrysync.Stats, err error) 
 	return s, nil
 }
 
-// upFilters are outFilters, and one for the exit code file as long as the outcome is open: it goes up last.
+// upFilters are outFilters, and those for what sendRecord sends by itself: the exit code as long as the outcome is open, and
+// it and the record once they were sent.
 func (a *attempt) upFilters(d Dir) []ferrysync.Filter {
 	f := a.outFilters(d)
-	if rel, ok := strings.CutPrefix(a.Files.ExitCode, d.Path+"/"); ok && !a.settled {
-		rel = escapePattern(rel)
-		f = append(f, ferrysync.Filter{Pattern: rel}, ferrysync.Filter{Pattern: rel + "/*"}) // a module may make anything of it
+	leave := func(p string) {
+		if rel, ok := strings.CutPrefix(p, d.Path+"/"); ok {
+			rel = escapePattern(rel)
+			f = append(f, ferrysync.Filter{Pattern: rel}, ferrysync.Filter{Pattern: rel + "/*"}) // a module may make anything of it
+		}
+	}
+	if !a.settled || a.told {
+		leave(a.Files.ExitCode)
+	}
+	if a.told {
+		leave(path.Join(a.MetadataDir, recordName))
 	}
 	return f
 }
@@ -135,43 +144,46 @@ func (a *attempt) outEvent(d Dir, sent *sentSet) func(ferrysync.Event) {
 	}
 }
 
-// sendRecord sends the files that say how the job ended, the exit code last of all, now that they are final.
+// sendRecord sends the files that say how the job ended, now that they are final: the record, then the exit code, then the
+// rest of the metadata dir. Once that was done, it brings the record up to date.
 func (a *attempt) sendRecord(save context.Context, limit time.Duration) error {
 	ctx, cancel := lastly(save, limit)
 	defer cancel()
-	written := a.saveRecord()
-	if a.snaps[a.MetadataDir] != nil && written == nil && !a.told {
-		if _, err := a.up(ctx, Dir{Path: a.MetadataDir}); err != nil {
-			a.Log.Warn().Err(err).Msg("sending the metadata dir")
-		}
-	}
-	// Whatever became of the rest, these two matter most; where the disk is full they come from memory.
-	var out Outcome
-	a.rec.edit(func(r *Record) { out.Code = r.ExitCode })
+	written := a.saveRecord() // where the disk is full it comes from memory
 	err := a.sendFile(ctx, path.Join(a.MetadataDir, recordName), written == nil, a.rec.json())
 	if err == nil && !a.told {
+		var want int
+		a.rec.edit(func(r *Record) { want = r.ExitCode })
 		n, ok := a.ownExitCode()
-		err = a.sendFile(ctx, a.Files.ExitCode, ok && n == out.Code, exitFile(out.Code))
+		err = a.sendFile(ctx, a.Files.ExitCode, ok && n == want, exitFile(want))
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return Fail(CauseStageOut, "", "sending the record: %w", err)
 	case err != nil:
 		return transferCause(ctx, CauseStageOut, fmt.Errorf("sending the record: %w", err))
-	}
-	if a.told {
+	case a.told:
 		return nil
 	}
 	a.told = true
-	if a.snaps[a.MetadataDir] == nil {
-		// Nothing is known of the rest of the metadata dir: send ferry's own files and no other.
-		for _, p := range a.logFiles() {
-			if _, err := a.root.Lstat(inRoot(p)); err == nil {
-				if err := a.sendFile(ctx, p, true, nil); err != nil {
-					a.Log.Warn().Err(err).Msg("sending the logs")
-					break // what one could not reach, the next will not
-				}
-			}
+	if err := a.sendLogs(ctx); err != nil {
+		a.Log.Warn().Err(err).Msg("sending the logs")
+	}
+	return nil
+}
+
+// sendLogs sends what changed in the metadata dir; where nothing is known of it, ferry's own files and no other.
+func (a *attempt) sendLogs(ctx context.Context) error {
+	if a.snaps[a.MetadataDir] != nil {
+		_, err := a.up(ctx, Dir{Path: a.MetadataDir})
+		return err
+	}
+	for _, p := range a.logFiles() {
+		if _, err := a.root.Lstat(inRoot(p)); err != nil {
+			continue
+		}
+		if err := a.sendFile(ctx, p, true, nil); err != nil {
+			return err // what one could not reach, the next will not
 		}
 	}
 	return nil

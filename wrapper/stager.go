@@ -29,6 +29,7 @@ type Site struct {
 	// Staged returns once the ordinary stage in has ended of every directory of the description that overlaps the job's
 	// path p. key is the key prefix that p was fetched from, "" where no such directory holds p. It may be nil.
 	Staged func(ctx context.Context, p string) (key string, err error)
+	Space  *ferrysync.Space      // the room for downloads, which the ordinary stage in shares
 	Event  func(ferrysync.Event) // for the transfer log
 	Log    io.Writer             // the transfer log: lines for people
 	Warn   func(format string, args ...any)

@@ -112,7 +112,9 @@ func TestSameJobTwiceAtOnceIsRefused(t *testing.T) {
 	j := s.job(testenv.ModuleImage(t))
 	go func() { ended <- wrapper.Run(work, t.Context(), j, d) }()
 	<-begun.c
-	out := wrapper.Run(t.Context(), t.Context(), j, s.deps())
+	second := s.deps()
+	second.Log = d.Log // one writer for both
+	out := wrapper.Run(t.Context(), t.Context(), j, second)
 	if out.Cause != wrapper.CauseRefused || !strings.Contains(out.Err.Error(), "running on this node already") {
 		t.Errorf("the second: %+v", out)
 	}

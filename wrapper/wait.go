@@ -65,6 +65,9 @@ func (a *attempt) wait(work, save context.Context) error {
 	case <-limit.Done():
 	}
 	why := interrupted(limit, limit.Err())
+	if work.Err() == nil {
+		a.beginGrace() // a signal's has begun already
+	}
 	a.Log.Warn().Err(why).Msg("stopping the module")
 	a.halt(save)
 	select {

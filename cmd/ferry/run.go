@@ -95,6 +95,7 @@ func newApp(w world) *cli.App {
 			doctorCommand(w),
 			completionCommand(w),
 			versionCommand(w),
+			removeCommand(),
 		},
 		Description: exitCodesHelp(),
 	}

@@ -29,13 +29,14 @@ func syncCommand(open wrapper.Opener) *cli.Command {
 			"anywhere. Of the --exclude and --include that match a path, the last one counts; * matches slashes too.",
 		Flags:           syncFlags(),
 		SkipFlagParsing: true,
+		HideHelpCommand: true,
 		Action: func(c *cli.Context) error {
 			a, err := parseSync(c.Args().Slice())
 			if err != nil {
 				return &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "ferry sync --help", Err: err}
 			}
 			if a.help {
-				return cli.ShowCommandHelp(c, "sync")
+				return cli.ShowSubcommandHelp(c)
 			}
 			return runSync(c.Context, a, open, c.App.Writer, c.App.ErrWriter)
 		},
@@ -96,6 +97,9 @@ func (a syncArgs) openLocal(local string, down bool) (*os.Root, error) {
 		} else if err != nil {
 			return nil, syncFailure(true, fmt.Errorf("making directory %q: %w", local, pathless(err)))
 		}
+	}
+	if info, err := os.Stat(local); err == nil && !info.IsDir() {
+		return nil, wrapper.Fail(wrapper.CauseUsage, `for one file: its directory, and --exclude "*" --include NAME`, "%q is no directory", local)
 	}
 	root, err := os.OpenRoot(local)
 	switch {

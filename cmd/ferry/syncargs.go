@@ -23,9 +23,9 @@ type syncArgs struct {
 
 // A syncOption is one of the options. A switch has set alone, others have value.
 type syncOption struct {
-	name, usage, arg string
-	set              func(*syncArgs)
-	value            func(*syncArgs, string) error
+	name, usage string
+	set         func(*syncArgs)
+	value       func(*syncArgs, string) error
 }
 
 func syncOptions() []syncOption {
@@ -36,8 +36,8 @@ func syncOptions() []syncOption {
 		}
 	}
 	return []syncOption{
-		{name: "exclude", arg: "PATTERN", usage: "leave out what matches (repeatable)", value: filter(false)},
-		{name: "include", arg: "PATTERN", usage: "but not what matches this (repeatable)", value: filter(true)},
+		{name: "exclude", usage: "leave out what matches `PATTERN` (repeatable)", value: filter(false)},
+		{name: "include", usage: "but not what matches `PATTERN` (repeatable)", value: filter(true)},
 		{name: "delete", usage: "delete at the destination what the source does not have", set: func(a *syncArgs) { a.options.Delete = true }},
 		{name: "dryrun", usage: "say what would be done, and why", set: func(a *syncArgs) { a.options.DryRun = true }},
 		{name: "exact-timestamps", usage: "download also what is newer at the source but of the same size", set: func(a *syncArgs) { a.options.ExactTimestamps = true }},
@@ -48,7 +48,7 @@ func syncOptions() []syncOption {
 		{name: "only-show-errors", usage: "print errors and warnings only", set: func(a *syncArgs) { a.onlyErrors = true }},
 		{name: "quiet", usage: "print nothing", set: func(a *syncArgs) { a.quiet = true }},
 		{name: "no-progress", usage: "no progress bar", set: func(a *syncArgs) { a.noProgress = true }},
-		{name: "transfers", arg: "N", usage: "at most N transfers at once (default: as many as pay)", value: func(a *syncArgs, v string) (err error) {
+		{name: "transfers", usage: "at most `N` transfers at once (default: as many as pay)", value: func(a *syncArgs, v string) (err error) {
 			if a.transfers, err = strconv.Atoi(v); err != nil || a.transfers < 1 || a.transfers > 1024 {
 				return fmt.Errorf("--transfers: %q is not a number from 1 to 1024", v)
 			}
@@ -62,10 +62,10 @@ func syncFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, o := range syncOptions() {
 		if o.set != nil {
-			flags = append(flags, &cli.BoolFlag{Name: o.name, Usage: o.usage})
+			flags = append(flags, &cli.BoolFlag{Name: o.name, Usage: o.usage, DisableDefaultText: true})
 			continue
 		}
-		flags = append(flags, &cli.StringFlag{Name: o.name, Usage: "`" + o.arg + "`: " + o.usage})
+		flags = append(flags, &cli.StringFlag{Name: o.name, Usage: o.usage})
 	}
 	return flags
 }

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,12 +51,12 @@ func endpointRows() []row {
 			s.inputs(40)
 			s.runJob()
 		}},
-		{group: group, name: "credentials expire during stage-in, and cannot be renewed", code: 65, cause: "stage-in", run: func(s *site) {
+		{group: group, name: "credentials expire during stage-in, and cannot be renewed", code: 65, cause: "stage-in", slow: true, run: func(s *site) {
 			s.expiring(6, false)
 			s.expect()
 			s.runJob()
 		}},
-		{group: group, name: "credentials expire during stage-out, and cannot be renewed", code: 73, cause: "stage-out", run: func(s *site) {
+		{group: group, name: "credentials expire during stage-out, and cannot be renewed", code: 73, cause: "stage-out", slow: true, run: func(s *site) {
 			s.expiring(0, false)
 			s.runJob()
 		}},
@@ -112,8 +113,6 @@ const amzDate = "20060102T150405Z"
 // skewed makes the store's clock go ahead of the node's. What it takes is signed anew, the real store having the node's
 // clock.
 func (s *site) skewed(ahead time.Duration) {
-	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	creds := aws.Credentials{AccessKeyID: s.s3.AccessKey, SecretAccessKey: s.s3.SecretKey}
 	s.front(func(w http.ResponseWriter, r *http.Request) bool {
 		now := time.Now().Add(ahead)
 		at, err := time.Parse(amzDate, r.Header.Get("X-Amz-Date"))
@@ -122,22 +121,29 @@ func (s *site) skewed(ahead time.Duration) {
 			refusal(w, http.StatusForbidden, "RequestTimeTooSkewed")
 			return true
 		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		r.Body = io.NopCloser(strings.NewReader(string(body)))
-		for _, h := range []string{"Authorization", "X-Amz-Date", "X-Forwarded-For", "Accept-Encoding"} {
-			r.Header.Del(h)
-		}
-		sum := sha256.Sum256(body)
-		hash := hex.EncodeToString(sum[:])
-		r.Header.Set("X-Amz-Content-Sha256", hash)
-		if err := signer.SignHTTP(context.Background(), creds, r, hash, "s3", s.s3.Region, time.Now()); err != nil {
-			s.t.Error(err)
-		}
+		s.resign(r)
 		return false
 	})
+}
+
+// resign signs a request as the real store wants it.
+func (s *site) resign(r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	for _, h := range []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Forwarded-For", "Accept-Encoding"} {
+		r.Header.Del(h)
+	}
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:])
+	r.Header.Set("X-Amz-Content-Sha256", hash)
+	creds := aws.Credentials{AccessKeyID: s.s3.AccessKey, SecretAccessKey: s.s3.SecretKey}
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	if err := signer.SignHTTP(context.Background(), creds, r, hash, "s3", s.s3.Region, time.Now()); err != nil {
+		s.t.Error(err)
+	}
 }
 
 // expiring makes ferry get its credentials from an endpoint as a job of AWS Batch does. The first ones are refused as
@@ -167,6 +173,7 @@ func (s *site) expiring(n int64, renew bool) {
 			refusal(w, http.StatusBadRequest, "ExpiredToken")
 			return true
 		}
+		s.resign(r)
 		return false
 	})
 }

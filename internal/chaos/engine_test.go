@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +29,6 @@ type ownEngine struct {
 	dir  string
 	host string
 	cmd  *exec.Cmd
-	log  bytes.Buffer
 }
 
 var breakable = &ownEngine{}
@@ -53,7 +52,12 @@ func (e *ownEngine) start(t *testing.T, flags ...string) {
 	e.cmd = exec.Command("unshare", append([]string{"--net", "dockerd", "-H", e.host, "--data-root", in("data"), "--exec-root", in("exec"),
 		"--pidfile", in("pid"), "--iptables=false", "--ip6tables=false", "--shutdown-timeout", "15"}, flags...)...)
 	e.cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	e.cmd.Stdout, e.cmd.Stderr = &e.log, &e.log
+	log, err := os.OpenFile(in("log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) // a pipe would be held by its containers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -65,7 +69,8 @@ func (e *ownEngine) start(t *testing.T, flags ...string) {
 		if time.Now().After(late) {
 			_ = e.cmd.Process.Kill()
 			_ = e.cmd.Wait()
-			t.Fatalf("the engine does not start:\n%s", e.log.String())
+			text, _ := os.ReadFile(in("log"))
+			t.Fatalf("the engine does not start:\n%s", text)
 		}
 	}
 	if first {
@@ -110,6 +115,24 @@ func (e *ownEngine) end(sig syscall.Signal) {
 	defer kill.Stop()
 	_ = e.cmd.Wait()
 	e.cmd = nil
+	e.forgetContainerd()
+}
+
+// forgetContainerd waits for the end of a killed engine's containerd, which ends with it, and removes its pid file: the next
+// engine would wait in vain for one that nobody has reaped.
+func (e *ownEngine) forgetContainerd() {
+	file := filepath.Join(e.dir, "exec", "containerd", "containerd.pid")
+	pid, err := os.ReadFile(file)
+	if err != nil {
+		return
+	}
+	for late := time.Now().Add(10 * time.Second); time.Now().Before(late); time.Sleep(50 * time.Millisecond) {
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			break
+		}
+	}
+	_ = os.Remove(file)
 }
 
 // close ends it, and whatever of it is left.
@@ -125,10 +148,25 @@ func (e *ownEngine) close(t *testing.T) {
 		}
 		e.stop()
 	}
+	e.unmount()
 	if err := os.RemoveAll(e.dir); err != nil {
 		t.Logf("the engine left something: %v", err)
 	}
 	e.dir = ""
+}
+
+// unmount removes what a killed engine left mounted.
+func (e *ownEngine) unmount() {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return
+	}
+	lines := strings.Split(string(b), "\n")
+	for _, line := range slices.Backward(lines) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], e.dir+"/") {
+			_ = syscall.Unmount(f[4], syscall.MNT_DETACH)
+		}
+	}
 }
 
 // onOwn gives the site to an engine of its own, on which nobody else works until the row ends.

@@ -64,10 +64,31 @@ func outcome(code int, cause string) string {
 	return fmt.Sprintf("%d (the module's)", code)
 }
 
+// Rows that sleep most of the time run beside others that need the processor. Those on an engine of their own share one,
+// and wait for each other.
+var (
+	asleep = make(chan struct{}, 16)
+	awake  = make(chan struct{}, 4)
+	alone  = make(chan struct{}, 1)
+)
+
+func (r row) lane() chan struct{} {
+	switch {
+	case r.own:
+		return alone
+	case r.slow:
+		return asleep
+	}
+	return awake
+}
+
 // runRow runs one row as a subtest of t.
 func runRow(t *testing.T, r row, keep func(row, *seen)) {
 	t.Run(strings.ReplaceAll(r.group+"/"+r.name, " ", "_"), func(t *testing.T) {
 		t.Parallel()
+		lane := r.lane()
+		lane <- struct{}{}
+		defer func() { <-lane }()
 		got := &seen{}
 		begun := time.Now()
 		s := newSite(t, r, got)

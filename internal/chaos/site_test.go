@@ -42,6 +42,7 @@ type site struct {
 	prefix  string // the local prefix
 	id      string // of the job
 	env     []string
+	held    atomic.Bool       // a request is kept waiting
 	results map[string]string // path of the store's root -> content: what the module writes, to be in the store
 }
 

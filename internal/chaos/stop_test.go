@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -32,10 +33,10 @@ var holds = map[string]func(s *site) (release func()){
 		}
 		return func() { _ = os.Remove(f.Name()); _ = f.Close(); _ = os.Remove(dir) }
 	},
-	"stage-in":  func(s *site) func() { return s.stallOn("GetObject", input+"/f003.txt") },
+	"stage-in":  func(s *site) func() { return s.stallOn("GET", input+"/f003.txt") },
 	"launch":    func(s *site) func() { return func() {} },
 	"module":    func(s *site) func() { return func() {} },
-	"stage-out": func(s *site) func() { return s.stallOn("PutObject", workdir+"/f003.txt") },
+	"stage-out": func(s *site) func() { return s.stallOn("PUT", workdir+"/f003.txt") },
 	"clean":     func(s *site) func() { return func() {} },
 	// The results and the outcome are in the store, the container is removed; only the last word of the record is not sent.
 	"record": func(s *site) func() {
@@ -52,10 +53,22 @@ var holds = map[string]func(s *site) (release func()){
 // stages are the names of holds in their order, but for clean, which is too short to do anything but restart an engine in.
 var stages = []string{"prepare", "stage-in", "launch", "module", "stage-out", "record"}
 
-// stallOn makes requests for one key get no answer.
-func (s *site) stallOn(kind, path string) (release func()) {
-	s.proxy.Add(testenv.Rule{Kind: kind, Match: func(r testenv.Request) bool { return r.Key == "root"+path }, Fault: testenv.Fault{Stall: true}})
-	return s.proxy.Clear
+// stallOn makes requests for one key get no answer until release.
+func (s *site) stallOn(method, path string) (release func()) {
+	released := make(chan struct{})
+	s.front(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == method && strings.HasSuffix(r.URL.Path, "/root"+path) {
+			s.held.Store(true)
+			select {
+			case <-released:
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	})
+	once := sync.OnceFunc(func() { close(released) })
+	s.t.Cleanup(once)
+	return once
 }
 
 // within starts the job and returns once it is in the stage.
@@ -67,12 +80,10 @@ func (s *site) within(stage string, flags ...string) (*ferry, func()) {
 	}
 	f := s.start(flags...)
 	switch stage {
-	case "stage-in":
-		s.requested("GetObject", input+"/f003.txt")
+	case "stage-in", "stage-out":
+		s.waitFor(stage, s.held.Load)
 	case "module":
 		f.until("module begun")
-	case "stage-out":
-		s.requested("PutObject", workdir+"/f003.txt")
 	case "record":
 		f.stage("clean")
 		s.waitFor("the last record", func() bool {

@@ -5,6 +5,7 @@ package tartree
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -195,10 +196,14 @@ func kind(m fs.FileMode) string {
 func Stream(f func(*Writer) error) io.ReadCloser {
 	r, pipe := io.Pipe()
 	go func() {
-		w := NewWriter(pipe)
+		out := bufio.NewWriterSize(pipe, bufferSize) // headers are small, and each write to the pipe wakes its reader
+		w := NewWriter(out)
 		err := f(w)
 		if err == nil {
 			err = w.Close()
+		}
+		if err == nil {
+			err = out.Flush()
 		}
 		if errors.Is(err, io.ErrClosedPipe) {
 			err = nil

@@ -1,21 +1,63 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"time"
 )
 
 // delay is what the proxy adds to each answer: about a request to S3 from the same region.
 const delay = 30 * time.Millisecond
 
-// startDelay passes connections on to addr, and keeps what comes back for a while. It looks at nothing, so it costs
-// little, and bounds no rate below 500 MB/s a connection.
-func startDelay(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// A relayer is the proxy as a process of its own: what a child's peak memory is said to be begins with that of the
+// process it was forked from, and the proxy's buffers would count as every tool's.
+type relayer struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	addr  string
+}
+
+// startDelay starts a proxy before addr.
+func startDelay(addr string) (*relayer, error) {
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+	r := &relayer{cmd: exec.Command(self, "-relay", addr)}
+	r.cmd.Stderr = os.Stderr
+	if r.stdin, err = r.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if _, err := fmt.Fscan(out, &r.addr); err != nil {
+		r.stop()
+		return nil, fmt.Errorf("the proxy does not start: %w", err)
+	}
+	return r, nil
+}
+
+func (r *relayer) stop() {
+	r.stdin.Close()
+	r.cmd.Wait()
+}
+
+// runRelay passes connections on to addr, and keeps what comes back for a while. It looks at nothing, so it costs
+// little, and bounds no rate below 500 MB/s a connection. It ends with its standard input.
+func runRelay(addr string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -25,7 +67,8 @@ func startDelay(addr string) (net.Listener, error) {
 			go relay(c, addr)
 		}
 	}()
-	return l, nil
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
 // A chunk is bytes that may go on at a time.

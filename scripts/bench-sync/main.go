@@ -32,7 +32,15 @@ func main() {
 	flag.StringVar(&modes, "modes", "plain,delay,tls", "how the server is reached: plain, delay (30 ms more for each answer), tls")
 	flag.StringVar(&only, "tools", "ferry,s5cmd,rclone,aws,curl", "which tools, where they are found")
 	flag.Float64Var(&s.scale, "scale", 1, "make the data so much smaller or larger")
+	relay := flag.String("relay", "", "be the proxy before `ADDRESS` that delays answers, until standard input ends")
 	flag.Parse()
+	if *relay != "" {
+		if err := runRelay(*relay); err != nil {
+			fmt.Fprintf(os.Stderr, "bench-sync: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	s.rows, s.modes, s.tools = strings.Split(rows, ","), strings.Split(modes, ","), strings.Split(only, ",")
 	if err := run(s); err != nil {
 		fmt.Fprintf(os.Stderr, "bench-sync: %v\n", err)

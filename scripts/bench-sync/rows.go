@@ -86,8 +86,8 @@ func benchMode(s settings, tools []tool, row, mode, src string) error {
 		if err != nil {
 			return err
 		}
-		defer p.Close()
-		at.endpoint = "http://" + p.Addr().String()
+		defer p.stop()
+		at.endpoint = "http://" + p.addr
 	}
 	costs := map[string]map[string][]cost{} // by operation, by tool
 	for _, op := range operations {

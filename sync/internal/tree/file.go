@@ -92,7 +92,7 @@ func (f *File) all(p []byte, write func(p []byte, done int) (int, error)) (done 
 }
 
 func (f *File) named(err error) error {
-	return fmt.Errorf("writing %s: %w", strconv.Quote(join(f.dir.path, f.name)), err)
+	return fmt.Errorf("writing %s: %w", f.dir.quoted(f.name), f.dir.writable(err))
 }
 
 // Attributes are what a file gets besides its content.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,6 +59,9 @@ type Dir struct {
 
 // ErrLink is a path that leads through a symlink.
 var ErrLink = errors.New("leads through a symlink")
+
+// ErrNotWritable is a root in which nothing can be made.
+var ErrNotWritable = errors.New("the directory above is not writable")
 
 // Dir opens the directory at path, "" being the root, and makes it where create is set. A path through a symlink is
 // ErrLink.
@@ -118,23 +122,36 @@ func (d *Dir) open(create bool) (err error) {
 func (d *Dir) sub(name string, create bool) (*os.Root, error) {
 	if create {
 		if err := d.root.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("making directory %s: %w", strconv.Quote(join(d.path, name)), cause(err))
+			return nil, fmt.Errorf("making directory %s: %w", d.quoted(name), d.writable(cause(err)))
 		}
 	}
 	info, err := d.root.Lstat(name)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("opening directory %s: %w", strconv.Quote(join(d.path, name)), cause(err))
+		return nil, fmt.Errorf("opening directory %s: %w", d.quoted(name), cause(err))
 	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%s %w", strconv.Quote(join(d.path, name)), ErrLink)
+		return nil, fmt.Errorf("%s %w", d.quoted(name), ErrLink)
 	case !info.IsDir():
-		return nil, fmt.Errorf("%s is a file where a directory must be: %w", strconv.Quote(join(d.path, name)), syscall.ENOTDIR)
+		return nil, fmt.Errorf("%s is a file where a directory must be: %w", d.quoted(name), syscall.ENOTDIR)
 	}
 	r, err := d.root.OpenRoot(name)
 	if err != nil {
-		return nil, fmt.Errorf("opening directory %s: %w", strconv.Quote(join(d.path, name)), cause(err))
+		return nil, fmt.Errorf("opening directory %s: %w", d.quoted(name), cause(err))
 	}
 	return r, nil
+}
+
+// quoted is a name in d for messages.
+func (d *Dir) quoted(name string) string {
+	return strconv.Quote(filepath.Join(d.t.root.Name(), d.path, name))
+}
+
+// writable makes a refusal to write in the root itself an ErrNotWritable: no other file would fare better.
+func (d *Dir) writable(err error) error {
+	if d.path == "" && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrNotWritable, err)
+	}
+	return err
 }
 
 // Release says that the caller is done with d.

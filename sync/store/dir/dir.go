@@ -86,11 +86,13 @@ func (s *Store) open(create bool) (*tree.Tree, error) {
 	return s.tree, nil
 }
 
-// missing is store.ErrNoBucket in this store's words.
+// missing is store.ErrNoBucket in this store's words, and store.ErrNotExist, because a Put makes the directory.
 type missing string
 
-func (m missing) Error() string        { return "there is no directory " + strconv.Quote(string(m)) }
-func (m missing) Is(target error) bool { return target == store.ErrNoBucket }
+func (m missing) Error() string { return "there is no directory " + strconv.Quote(string(m)) }
+func (m missing) Is(target error) bool {
+	return target == store.ErrNoBucket || target == store.ErrNotExist
+}
 
 // URL of a key.
 func (s *Store) URL(key string) string {

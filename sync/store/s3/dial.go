@@ -7,8 +7,9 @@ import (
 )
 
 // stall is how long a connection may be silent while something is awaited, before the request counts as failed and is
-// sent again. S3 answers even the completion of a large upload with a first byte within a minute.
-const stall = 2 * time.Minute
+// sent again. S3 answers even the completion of a large upload with a first byte within a minute; a server that puts the
+// parts together on a slow disk takes longer.
+const stall = 5 * time.Minute
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 

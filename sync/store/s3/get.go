@@ -2,6 +2,8 @@ package s3
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -80,9 +82,9 @@ func (b *body) request() (*http.Response, error) {
 		resp.Body.Close() // a server that ignores If-Match
 		return nil, &Error{Op: "reading", URL: b.s.URL(b.key), Kind: store.ErrChanged}
 	}
-	if b.end <= 0 && resp.ContentLength < 0 && !chunked(resp) {
-		resp.Body.Close() // its end would look like a connection that broke
-		return nil, &Error{Op: "reading", URL: b.s.URL(b.key), Message: "the answer has no length"}
+	if err := b.answers(resp); err != nil {
+		resp.Body.Close()
+		return nil, &Error{Op: "reading", URL: b.s.URL(b.key), Err: err}
 	}
 	b.in = resp.Body
 	return resp, nil
@@ -91,6 +93,22 @@ func (b *body) request() (*http.Response, error) {
 func chunked(resp *http.Response) bool {
 	n := len(resp.TransferEncoding)
 	return n > 0 && resp.TransferEncoding[n-1] == "chunked"
+}
+
+// answers makes sure that the answer shows where it ends, and is of the range that was asked for: a proxy on the way may
+// see to neither, and the file would be wrong.
+func (b *body) answers(resp *http.Response) error {
+	if b.end <= 0 && resp.ContentLength < 0 && !chunked(resp) { // its end would look like a connection that broke
+		return errors.New("the answer does not say its length")
+	}
+	if resp.StatusCode != http.StatusPartialContent {
+		return nil
+	}
+	want := "bytes " + strconv.FormatInt(b.off, 10) + "-"
+	if got := resp.Header.Get("Content-Range"); !strings.HasPrefix(got, want) || b.end > 0 && resp.ContentLength >= 0 && resp.ContentLength != b.end-b.off {
+		return fmt.Errorf("asked for %s%d, got %q", want, b.end-1, got)
+	}
+	return nil
 }
 
 var checksumMode = []string{"ENABLED"}

@@ -45,6 +45,8 @@ type Store struct {
 	wire      http.RoundTripper
 	retryer   aws.RetryerV2
 	creds     aws.CredentialsProvider // nil for anonymous access
+	cache     *aws.CredentialsCache   // that creds take them from; nil where there is none
+	skew      atomic.Int64            // what this machine's clock lacks, in nanoseconds, once the server complained about it
 	signer    signer
 	base      *url.URL // of the bucket: its path, escaped, is what keys are appended to
 	basePath  string
@@ -66,6 +68,7 @@ func New(cfg aws.Config, bucket string, o Options) *Store {
 	if s.partSize == 0 {
 		s.partSize = 16 << 20
 	}
+	s.cache, _ = cfg.Credentials.(*aws.CredentialsCache)
 	attempts := o.MaxAttempts
 	if attempts == 0 {
 		attempts = cfg.RetryMaxAttempts

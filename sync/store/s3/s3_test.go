@@ -2,8 +2,11 @@ package s3_test
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -11,10 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-
-	"crypto/tls"
-	"crypto/x509"
-	"os"
 
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/sync/store"

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -133,7 +134,14 @@ func (e *Engine) load(ctx context.Context, ref string, b *blueprint, labels map[
 	}
 	r, w := io.Pipe()
 	defer r.Close()
-	go func() { w.CloseWithError(b.archive(w, reference.FamiliarString(named), labels, layer)) }()
+	go func() {
+		out := bufio.NewWriterSize(w, archiveBuffer)
+		err := b.archive(out, reference.FamiliarString(named), labels, layer)
+		if err == nil {
+			err = out.Flush()
+		}
+		w.CloseWithError(err)
+	}()
 	answer, err := e.cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
 	if err == nil {
 		err = drain(answer.Body, nil)
@@ -145,6 +153,9 @@ func (e *Engine) load(ctx context.Context, ref string, b *blueprint, labels map[
 	img, err := e.inspect(ctx, ref)
 	return img.ID, err
 }
+
+// archiveBuffer spares waking the reader for each small header.
+const archiveBuffer = 256 << 10
 
 const layerName, configName = "layer.tar", "config.json"
 

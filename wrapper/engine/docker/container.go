@@ -118,7 +118,7 @@ func (c *Container) Wait(ctx context.Context) (engine.Exit, error) {
 	if err != nil {
 		return engine.Exit{}, err
 	}
-	for lost := false; ; {
+	for {
 		if copied != nil {
 			select {
 			case <-copied:
@@ -126,7 +126,6 @@ func (c *Container) Wait(ctx context.Context) (engine.Exit, error) {
 			case <-ctx.Done():
 			}
 		}
-		lost = lost || waited != nil
 		exit, running, err := c.exit(context.WithoutCancel(ctx))
 		// That it was for memory comes from elsewhere in the engine, and may come later than the end.
 		for i := 0; err == nil && !running && !exit.OOMKilled && exit.Code == 128+9 && i < oomTries; i++ {
@@ -134,7 +133,7 @@ func (c *Container) Wait(ctx context.Context) (engine.Exit, error) {
 			exit, running, err = c.exit(context.WithoutCancel(ctx))
 		}
 		if err != nil || !running {
-			exit.Lost = lost && err == nil
+			exit.Lost = waited != nil && err == nil
 			return exit, err
 		}
 		if waited == nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -23,8 +24,14 @@ type looker struct {
 	ref string
 }
 
+// lookTime bounds making or removing a looker, each of which takes a tenth of a second.
+const lookTime = time.Minute
+
 // look makes a looker; the caller calls close.
 func (e *Engine) look(ctx context.Context, img engine.Image) (*looker, error) {
+	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
 	c, err := e.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
 		Labels: map[string]string{"ferry.probe": "1"}}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
 	if err != nil {
@@ -35,7 +42,9 @@ func (e *Engine) look(ctx context.Context, img engine.Image) (*looker, error) {
 
 func (l *looker) close(ctx context.Context) {
 	// What cannot be removed now carries a label, and no files.
-	_ = l.eng.cli.ContainerRemove(context.WithoutCancel(ctx), l.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	_ = l.eng.cli.ContainerRemove(ctx, l.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 }
 
 // Has implements engine.Container.
