@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// recordTime bounds sending the record to a store that works badly, recordAgain doing so where it has failed once.
-	recordTime  = time.Minute
+	// recordTime bounds sending the record to a store that works badly, which may be silent for two minutes before a request
+	// is sent again; recordAgain does so where it has failed once.
+	recordTime  = 4 * time.Minute
 	recordAgain = 5 * time.Second
 	// lastTime is what the record gets once there is no time left for results: of the 30 s that AWS Batch gives, the
 	// stopper keeps twice as much.

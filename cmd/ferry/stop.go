@@ -46,7 +46,7 @@ func newStopper(parent context.Context, grace, walltime time.Duration, log zerol
 func (s *stopper) watch(parent context.Context, grace time.Duration, limit time.Time, log zerolog.Logger) {
 	select {
 	case sig := <-s.signals:
-		log.Warn().Stringer("signal", sig).Dur("grace", grace).Msg("stopping")
+		log.Warn().Stringer("signal", sig).Stringer("grace", grace).Msg("stopping")
 		why := wrapper.Fail(wrapper.CauseInterrupted, "", "told to stop (%v) before the module ended", sig)
 		if sig == syscall.SIGTERM && !time.Now().Before(limit) {
 			why = wrapper.Fail(wrapper.CauseWalltime, "give a longer walltime", "told to stop (%v) at the end of the walltime", sig)
@@ -54,7 +54,7 @@ func (s *stopper) watch(parent context.Context, grace time.Duration, limit time.
 		s.cancelWork(why)
 	case n := <-s.notices:
 		grace = max(grace, time.Until(n.at)-spotReserve)
-		log.Warn().Time("at", n.at).Dur("grace", grace).Msg("the spot instance is reclaimed; stopping")
+		log.Warn().Time("at", n.at).Stringer("grace", grace).Msg("the spot instance is reclaimed; stopping")
 		s.cancelWork(wrapper.Fail(wrapper.CauseInterrupted, "", "the spot instance is reclaimed at %s", n.at.Format(time.RFC3339)))
 	case <-parent.Done():
 		s.cancelWork(context.Cause(parent))

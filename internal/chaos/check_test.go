@@ -106,6 +106,7 @@ func (s *site) checkExitFile(code int, where string) {
 func (s *site) checkResults(rec wrapper.Record, where string) {
 	s.t.Helper()
 	in, named := 0, 0
+	var lost []string
 	for path, want := range s.results {
 		got, ok := s.stored(path)
 		switch {
@@ -116,8 +117,11 @@ func (s *site) checkResults(rec wrapper.Record, where string) {
 		case ok:
 			s.bad("%q is %d bytes in the store, want %d, and the record does not name it", path, len(got), len(want))
 		default:
-			s.bad("%q is neither in the store nor named by the record", path)
+			lost = append(lost, path)
 		}
+	}
+	if len(lost) > 0 {
+		s.bad("%d results are neither in the store nor named by the record, such as %q", len(lost), slices.Min(lost))
 	}
 	s.got.store = storeText(in, named, len(s.results), where)
 }

@@ -95,7 +95,7 @@ const copyInputs = "set -e\ncp /in/* .\necho done > result.txt\n"
 func (s *site) inputs(n int) {
 	s.t.Helper()
 	for i := range n {
-		s.file(fmt.Sprintf("f%03d.txt", i), fmt.Sprintf("file %d\n", i))
+		s.file(fmt.Sprintf("f%03d.txt", i), strings.Repeat(fmt.Sprintf("file %d\n", i), 32))
 	}
 	s.file("big.bin", strings.Repeat("0123456789abcde\n", 20<<10))
 	s.results[workdir+"/result.txt"] = "done\n"

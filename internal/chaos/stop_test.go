@@ -80,7 +80,10 @@ func (s *site) within(stage string, flags ...string) (*ferry, func()) {
 	}
 	f := s.start(flags...)
 	switch stage {
-	case "stage-in", "stage-out":
+	case "stage-in":
+		s.waitFor(stage, s.held.Load)
+		f.until(`"stage":"pull","took"`) // which goes on at the same time
+	case "stage-out":
 		s.waitFor(stage, s.held.Load)
 	case "module":
 		f.until("module begun")

@@ -12,8 +12,7 @@ type storeFault struct {
 	name  string
 	fault testenv.Fault
 	kind  string // the requests it can happen to; "" for all
-	// in and out are the cause of a fault that does not go away, during stage in and stage out; "" where ferry gets over it.
-	part string // the cause of a fault that happens now and then during stage in
+	part  string // the cause where it is now and then during stage in; "" where ferry gets over it
 }
 
 // storeFaults are the faults of the matrix. A 403 is an answer, not an accident: it is not tried again.
@@ -23,7 +22,7 @@ var storeFaults = []storeFault{
 	{name: "403 AccessDenied", fault: testenv.Fault{Status: 403}, part: "stage-in"},
 	{name: "connection reset", fault: testenv.Fault{Reset: true}},
 	{name: "answer lost", fault: testenv.Fault{LoseAnswer: true}},
-	{name: "response cut short", fault: testenv.Fault{Cut: 5}, kind: "GetObject"},
+	{name: "response cut short", fault: testenv.Fault{Cut: 100}, kind: "GetObject"},
 	{name: "flipped byte in a download", fault: testenv.Fault{Flip: 3}, kind: "GetObject"},
 	{name: "flipped byte in an upload", fault: testenv.Fault{FlipUpload: 3}, kind: "PutObject"},
 	{name: "60 s stall", fault: testenv.Fault{Delay: time.Minute}},
@@ -60,19 +59,20 @@ func storeRows() (rows []row) {
 
 // fromThenOn are the rows of a fault that happens to every request from a moment on.
 func fromThenOn(f storeFault) (rows []row) {
-	stalls := f.fault.Delay > 0
+	// A stall ends, and what was cut is continued where it ended.
+	passes := f.fault.Delay > 0 || f.fault.Cut > 0
 	slow := f.fault.Status != 403
 	if f.kind != "PutObject" {
 		r := row{group: "The store fails for good", name: f.name + ", all requests from the middle of stage-in on", code: 65, cause: "stage-in", slow: slow,
 			run: func(s *site) {
 				kind := "GetObject"
 				s.proxy.Add(testenv.Rule{Match: after(s, kind, 4, f.kind), Fault: f.fault})
-				if !stalls {
+				if !passes {
 					s.expect()
 				}
 				s.runJob()
 			}}
-		if stalls {
+		if passes {
 			r.code, r.cause = 0, ""
 		}
 		rows = append(rows, r)
@@ -84,7 +84,7 @@ func fromThenOn(f storeFault) (rows []row) {
 				s.proxy.Add(testenv.Rule{Match: after(s, "PutObject", 5, f.kind), Fault: f.fault})
 				s.runJob()
 			}}
-		if stalls {
+		if passes {
 			r.code, r.cause = 0, ""
 		}
 		rows = append(rows, r)

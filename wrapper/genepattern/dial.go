@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errForbidden = errors.New("a sync script may not fetch from an address of the machine's own services")
+	errForbidden = errors.New("a sync script may not fetch from an address where nodes get their credentials")
 	errRedirect  = errors.New("redirected to something other than http and https, or too often")
 )
 

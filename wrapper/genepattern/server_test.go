@@ -241,6 +241,9 @@ func (s *server) run() (wrapper.Outcome, map[string]string) {
 	if err := json.Unmarshal([]byte(m["run.json"]), &record); err != nil || record.ExitCode != out.Code || record.Cause != out.Cause {
 		s.t.Errorf("run.json is %s (%v), the outcome %+v", m["run.json"], err, out)
 	}
+	if s.more["keep"].Values != nil {
+		s.t.Cleanup(func() { s.removeKept(record.Container) })
+	}
 	if left, err := os.ReadDir(s.vars["GP_LOCAL_PREFIX"]); err == nil {
 		left = slices.DeleteFunc(left, func(e os.DirEntry) bool { return e.Name() == ".ferry" })
 		if len(left) > 0 && s.more["keep"].Values == nil {
@@ -261,3 +264,14 @@ func (s *server) ended(out wrapper.Outcome, code int, cause wrapper.Cause) {
 }
 
 func keys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// removeKept removes a container that a job was told to leave.
+func (s *server) removeKept(id string) {
+	c, err := s.deps().Engine.Attach(context.Background(), id)
+	if err == nil {
+		err = c.Remove(context.Background())
+	}
+	if err != nil {
+		s.t.Error(err)
+	}
+}

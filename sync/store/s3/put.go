@@ -33,7 +33,7 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 }
 
 func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
-	if b.Len() > s.partSize {
+	if b.Len() > s.single {
 		return s.putParts(ctx, key, b, o)
 	}
 	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+2)}
