@@ -54,17 +54,23 @@ func withoutLength(resp *http.Response) {
 
 var lengths = map[string]string{"a": "alpha", "b": string(storetest.Bytes(200_000)), "c": string(storetest.Bytes(5 << 20)), "empty": ""}
 
+// lengthsServer has them under "p".
+func lengthsServer(t *testing.T) *testenv.Server {
+	direct, srv := s3Store(t)
+	src := t.TempDir()
+	files(t, src, lengths)
+	if _, err := ferrysync.New(ferrysync.Config{}).Up(t.Context(), openRoot(t, src), direct, "p", ferrysync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return srv
+}
+
 // An answer without a length, as gateways give, is read to its end.
 func TestAnswersWithoutLength(t *testing.T) {
 	t.Parallel()
 	for name, cut := range map[string]int64{"whole": 0, "cut": 1, "cut late": 150_000} {
 		t.Run(name, func(t *testing.T) {
-			direct, srv := s3Store(t)
-			src := t.TempDir()
-			files(t, src, lengths)
-			if _, err := ferrysync.New(ferrysync.Config{}).Up(t.Context(), openRoot(t, src), direct, "p", ferrysync.Options{}); err != nil {
-				t.Fatal(err)
-			}
+			srv := lengthsServer(t)
 			p := testenv.Proxy(t, srv.Endpoint)
 			if cut > 0 {
 				p.Add(testenv.Rule{Kind: "GetObject", Match: key("p/c"), Times: 2, Fault: testenv.Fault{Cut: cut}})
@@ -104,12 +110,7 @@ func TestAnswersOfAnotherLength(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			direct, srv := s3Store(t)
-			src := t.TempDir()
-			files(t, src, lengths)
-			if _, err := ferrysync.New(ferrysync.Config{}).Up(t.Context(), openRoot(t, src), direct, "p", ferrysync.Options{}); err != nil {
-				t.Fatal(err)
-			}
+			srv := lengthsServer(t)
 			st := gateway(t, srv, func(resp *http.Response) {
 				n := resp.ContentLength - min(resp.ContentLength, 3)
 				change(resp, struct {
