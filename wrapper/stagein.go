@@ -220,8 +220,11 @@ func (a *attempt) snapshot(ctx context.Context, d Dir) error {
 		filters = append(filters, a.staleFilters()...) // ferry's own files count as new, though they are there already
 	}
 	s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
-	if err != nil {
+	if s == nil {
 		return transferCause(ctx, CauseStageIn, fmt.Errorf("reading %s: %w", d.Path, err))
+	}
+	if err != nil { // what cannot be read now counts as new later, and is named then if it still cannot
+		a.warn("reading %s: %v", d.Path, err)
 	}
 	a.snaps[d.Path] = s
 	return nil
