@@ -28,6 +28,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		h http.HandlerFunc
 	}{
 		"no length": {store.OpenOptions{}, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Transfer-Encoding", "identity") // it ends with the connection
 			w.WriteHeader(200)
 			w.(http.Flusher).Flush()
 			w.Write([]byte("content"))

@@ -19,6 +19,11 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 		var failed error // written before pages is closed
 		go func() {
 			defer close(pages)
+			defer func() {
+				if p := recover(); p != nil {
+					failed = store.Caught(p)
+				}
+			}()
 			failed = s.listPages(ctx, prefix, pages)
 		}()
 		defer func() { // the goroutine never outlives the loop
