@@ -59,7 +59,7 @@ cat <<END
    docker run --rm --network host \\
      -v $socket:/var/run/docker.sock -v $work/local:/local \\
      -e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \\
-     $TRANSFER_IMAGE --log-level debug run \\
+     $TRANSFER_IMAGE run \\
      --remote $REMOTE --image $module_image --job-id 1 --user-id demo \\
      --workdir $JOB_DIR --module-dir $TASKLIB --input $UPLOADS
 
@@ -68,7 +68,7 @@ code=0
 docker run --rm --network host \
 	-v "$socket:/var/run/docker.sock" -v "$work/local:/local" \
 	-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
-	"$TRANSFER_IMAGE" --log-format console --log-level debug "$@" >"$work/ferry.log" 2>&1 || code=$?
+	"$TRANSFER_IMAGE" --log-format console "$@" >"$work/ferry.log" 2>&1 || code=$?
 indent <"$work/ferry.log"
 [ "$code" -ne 125 ] || die "the engine could not run $TRANSFER_IMAGE"
 echo

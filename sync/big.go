@@ -58,7 +58,8 @@ func (t *transfer) fetchBig(f fetch, r *store.Reader, file *tree.File) error {
 	for range min(maxHelpers, int(r.Size/pieceSize)-1) {
 		wg.Go(b.help)
 	}
-	first, err := b.run()
+	first, err := piece{}, ErrStopped // which a panic leaves
+	t.guard(func() { first, err = b.run() })
 	if err != nil {
 		b.stop(err)
 	}
@@ -117,7 +118,7 @@ func (b *big) help() {
 		p := b.take()
 		err := error(nil)
 		if p.n > 0 {
-			err = b.fetch(p)
+			b.t.guard(func() { err = b.fetch(p) })
 		}
 		lim.release(0)
 		if err != nil {

@@ -16,11 +16,15 @@ import (
 // what was done also beside an error; errors of several files are joined.
 func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *os.Root, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)
-	w := startWorkers(t, t.download)
-	gone := t.planDown(dirPrefix(prefix), w)
+	w := startWorkers(t, t.download, func(f fetch) { t.drop(f.obj.Key, f.path) })
+	var gone []string
+	t.guard(func() { gone = t.planDown(dirPrefix(prefix), w) })
+	t.cutShort = t.ctx.Err() != nil
 	w.wait()
-	t.reconcile()
-	t.deleteFiles(gone)
+	t.guard(func() {
+		t.reconcile()
+		t.deleteFiles(gone)
+	})
 	return t.end(ctx)
 }
 
@@ -29,6 +33,8 @@ type fetch struct {
 	obj  store.Object
 	path string
 	why  string
+
+	unlisted bool // of obj only the key is known
 }
 
 // planDown decides about every object and queues those to fetch. It returns the files to delete.

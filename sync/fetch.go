@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -36,19 +37,31 @@ func (t *transfer) fetchOnce(f fetch, etag string) (size int64, err error) {
 		return 0, err
 	}
 	defer r.Close()
-	if etag != "" {
-		if r.Size != f.obj.Size {
-			return 0, t.readError(f, store.ErrChanged)
-		}
-		r.ModTime = f.obj.ModTime // the listing knows it better than the header
+	if etag != "" { // the listing knows the time better than the header
+		r.ModTime = f.obj.ModTime
 	}
-	switch {
-	case isDir(f.path):
+	if isDir(f.path) {
 		return 0, t.fetchDir(f, r)
-	case r.Size <= smallBuffer:
+	}
+	if r.Size >= 0 {
+		if err := t.checkSize(f, r); err != nil {
+			return 0, err
+		}
+	}
+	if r.Size >= 0 && r.Size <= smallBuffer {
 		return r.Size, t.fetchSmall(f, r)
 	}
-	return r.Size, t.fetchLarge(f, r)
+	err = t.fetchLarge(f, r)
+	return r.Size, err
+}
+
+// checkSize compares the size of what came, or is to come, with the listing's. An object that was replaced since may have
+// another one, as its tag shows; the very object that was listed may not.
+func (t *transfer) checkSize(f fetch, r *store.Reader) error {
+	if f.unlisted || r.Size == f.obj.Size || f.obj.ETag != "" && r.ETag != "" && r.ETag != f.obj.ETag {
+		return nil
+	}
+	return fmt.Errorf("reading %s: %w: %d bytes are listed, %d came", strconv.Quote(t.st.URL(f.obj.Key)), store.ErrChanged, f.obj.Size, r.Size)
 }
 
 func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
@@ -72,7 +85,7 @@ func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
 		}
 	}
 	t.moved(r.Size)
-	return t.commit(f, file, r)
+	return file.Commit(t.attributes(r))
 }
 
 func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
@@ -80,19 +93,22 @@ func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
 	if err != nil {
 		return err
 	}
-	if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
-		err = t.fetchBig(f, r, file)
-	} else {
-		err = t.fetchStream(f, r, file)
-	}
+	err = ErrStopped // which a panic leaves
+	t.guard(func() {
+		if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
+			err = t.fetchBig(f, r, file)
+		} else {
+			err = t.fetchStream(f, r, file)
+		}
+	})
 	if err != nil {
 		file.Abort()
 		return err
 	}
-	return t.commit(f, file, r)
+	return file.Commit(t.attributes(r))
 }
 
-// fetchStream downloads r by its one request.
+// fetchStream downloads r by its one request, up to its end where the size is not known; then it is.
 func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error {
 	buf := largeBuffers.Get().(*[largeBuffer]byte)
 	defer largeBuffers.Put(buf)
@@ -100,7 +116,11 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 	if sum == nil {
 		sum = noHash{}
 	}
-	for left := r.Size; left > 0; {
+	size := r.Size
+	if size < 0 {
+		size = math.MaxInt64
+	}
+	for left := size; left > 0; {
 		n, err := r.Read(buf[:min(left, largeBuffer)])
 		if n > 0 {
 			sum.Write(buf[:n])
@@ -109,6 +129,13 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 			}
 			left -= int64(n)
 			t.moved(int64(n))
+		}
+		if err == io.EOF && r.Size < 0 {
+			r.Size = size - left
+			if err := t.checkSize(f, r); err != nil {
+				return err
+			}
+			break
 		}
 		if err != nil && left > 0 {
 			return t.readError(f, err)
@@ -127,7 +154,7 @@ func (noHash) Write(p []byte) (int, error) { return len(p), nil }
 
 // readError names the object, unless the store has done so.
 func (t *transfer) readError(f fetch, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || err == errChecksum || err == store.ErrChanged {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || err == errChecksum {
 		return fmt.Errorf("reading %s: %w", strconv.Quote(t.st.URL(f.obj.Key)), err)
 	}
 	return err
@@ -137,11 +164,6 @@ func (t *transfer) readError(f fetch, err error) error {
 func (t *transfer) moved(n int64) {
 	t.o.Progress.DoneBytes.Add(n)
 	t.e.lim.add(n)
-}
-
-// commit gives a file its attributes and its name.
-func (t *transfer) commit(f fetch, file *tree.File, r *store.Reader) error {
-	return file.Commit(t.attributes(r))
 }
 
 func (t *transfer) attributes(r *store.Reader) tree.Attributes {

@@ -125,5 +125,8 @@ func narrow(filters []Filter) string {
 			common = common[:len(common)-1]
 		}
 	}
+	for !utf8.ValidString(common) { // half a character is no prefix that a store takes
+		common = common[:len(common)-1]
+	}
 	return common
 }

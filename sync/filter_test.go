@@ -58,6 +58,9 @@ func TestNarrow(t *testing.T) {
 		{[]Filter{yes("other"), no("*"), yes("dir/na*"), no("*.log"), yes("dir/x")}, "dir/"},
 		{[]Filter{no("*"), yes("a"), yes("b")}, ""},
 		{[]Filter{no("*.x"), yes("a")}, ""},
+		{[]Filter{no("*"), yes("é1"), yes("è2*")}, ""}, // their first byte is the same
+		{[]Filter{no("*"), yes("日本1"), yes("日木*")}, "日"},
+		{[]Filter{no("*"), yes("a\xff*")}, "a"},
 	} {
 		if got := narrow(c.f); got != c.want {
 			t.Errorf("%v: %q, want %q", c.f, got, c.want)

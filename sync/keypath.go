@@ -42,7 +42,7 @@ func (c *clashes) add(path string) (with string, clash bool) {
 	}
 	c.open = c.open[:n]
 	for _, o := range c.open {
-		if path[len(o)] == '/' {
+		if len(path) > len(o) && path[len(o)] == '/' {
 			return o, true
 		}
 	}

@@ -24,7 +24,7 @@ func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root 
 	}
 	t.o.Progress.Files.Add(1)
 	t.o.Progress.Complete.Store(true)
-	f := fetch{obj: store.Object{Key: key}, path: name, why: "asked for"}
+	f := fetch{obj: store.Object{Key: key}, path: name, why: "asked for", unlisted: true}
 	if o.DryRun {
 		t.done(OpDownload, key, name, 0, f.why)
 		return t.end(ctx)
@@ -33,7 +33,7 @@ func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root 
 		t.fail(key, name, err)
 		return t.end(ctx)
 	}
-	t.download(f)
+	t.guard(func() { t.download(f) })
 	e.lim.release(1)
 	return t.end(ctx)
 }
@@ -66,7 +66,7 @@ func (e *Engine) UpFile(ctx context.Context, root *os.Root, name string, st stor
 		t.fail(key, name, err)
 		return t.end(ctx)
 	}
-	t.upload(s)
+	t.guard(func() { t.upload(s) })
 	e.lim.release(1)
 	return t.end(ctx)
 }

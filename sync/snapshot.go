@@ -21,7 +21,9 @@ type Snapshot struct {
 // are told apart by the other hash, so that a changed file is missed once in 2^64 at worst.
 type state struct{ path, rest uint64 }
 
-// Take records the state of the tree for a later Up with Since. What the filters leave out counts as new then.
+// Take records the state of the tree for a later Up with Since. What the filters leave out counts as new then, and so does
+// what cannot be read: Take names the first of these in its error, and gives the snapshot of all else beside it. There is
+// no snapshot only where ctx ended before the tree was walked.
 func (e *Engine) Take(ctx context.Context, root *os.Root, o Options) (*Snapshot, error) {
 	t := tree.New(root)
 	defer t.Close()

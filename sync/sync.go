@@ -5,6 +5,7 @@
 package sync
 
 import (
+	"errors"
 	"sync/atomic"
 
 	"github.com/genepattern/ferry/sync/internal/tree"
@@ -15,6 +16,9 @@ import (
 var (
 	// ErrRefused is a key or path that policy refuses: it would leave the destination, or clashes with another.
 	ErrRefused = tree.ErrRefused
+	// ErrStopped is in the error of an Event whose file is not moved because the transfer ended before: its context did, or
+	// something happened that no other file could pass, such as a full disk.
+	ErrStopped = errors.New("transfer stopped")
 )
 
 // An Engine transfers. One engine has one adaptive pool of connections, so a process uses one; all its methods are
@@ -44,7 +48,8 @@ type Options struct {
 	// Space, unless nil, is the room that Down may fill.
 	Space *Space
 	// Event is called for each file moved, skipped, deleted, refused or failed; it must be quick and safe for concurrent
-	// use. A failure that stops the whole transfer, such as a full disk, is what the transfer returns and no Event.
+	// use. A failure that stops the whole transfer, such as a full disk, is what the transfer returns and no Event; the
+	// files that were planned and are not moved for it have one each, with ErrStopped.
 	Event func(Event)
 	// Progress, unless nil, is kept up to date while the transfer runs.
 	Progress *Progress
@@ -95,7 +100,26 @@ type Stats struct {
 	Deleted  int64 `json:"deleted"`
 	Refused  int64 `json:"refused"` // by policy, each with an Event
 	Failed   int64 `json:"failed"`
-	Listed   int64 `json:"listed"` // objects or files seen at the source
+	Dropped  int64 `json:"dropped,omitempty"` // planned, but the transfer was stopped before; each with an Event
+	Listed   int64 `json:"listed"`            // objects or files seen at the source
 	Requests int64 `json:"requests"`
 	Retries  int64 `json:"retries"`
+	// CutShort says that the transfer was stopped before all there is was looked at: what else should have moved has no
+	// Event and is in no count.
+	CutShort bool `json:"cut_short,omitempty"`
+}
+
+// Add adds what another transfer did.
+func (s *Stats) Add(o Stats) {
+	s.Files += o.Files
+	s.Bytes += o.Bytes
+	s.Skipped += o.Skipped
+	s.Deleted += o.Deleted
+	s.Refused += o.Refused
+	s.Failed += o.Failed
+	s.Listed += o.Listed
+	s.Requests += o.Requests
+	s.Retries += o.Retries
+	s.Dropped += o.Dropped
+	s.CutShort = s.CutShort || o.CutShort
 }

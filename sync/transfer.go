@@ -23,13 +23,14 @@ type transfer struct {
 	stop  context.CancelCauseFunc
 	ctx   context.Context
 
-	files, bytes, skipped, deleted, refused, failed, listed atomic.Int64
-	planned, settled                                        atomic.Int64 // objects to fetch, and those whose outcome was told
+	files, bytes, skipped, deleted, refused, failed, dropped, listed atomic.Int64
+	planned, settled                                                 atomic.Int64 // objects to fetch, and those whose outcome was told
 
 	mu         sync.Mutex
 	errs       []error
 	more       int   // errors beyond those kept
 	fatal      error // what stopped it all
+	cutShort   bool  // the plan; set when planning has ended
 	incomplete bool  // source or destination could not be seen whole: nothing is deleted
 	throttled  atomic.Int64
 }
@@ -54,6 +55,7 @@ func (t *transfer) end(outer context.Context) (Stats, error) {
 	s := Stats{
 		Files: t.files.Load(), Bytes: t.bytes.Load(), Skipped: t.skipped.Load(), Deleted: t.deleted.Load(),
 		Refused: t.refused.Load(), Failed: t.failed.Load(), Listed: t.listed.Load(),
+		Dropped: t.dropped.Load(), CutShort: t.cutShort,
 		Requests: t.count.Requests.Load(), Retries: t.count.Retries.Load(),
 	}
 	t.mu.Lock()
@@ -88,14 +90,32 @@ func (t *transfer) skip(key, path string, size int64, why string) {
 	}
 }
 
+// drop counts a file that was planned, and is not moved because the transfer was stopped.
+func (t *transfer) drop(key, path string) {
+	t.dropped.Add(1)
+	if t.o.Event == nil {
+		return
+	}
+	why := context.Cause(t.ctx)
+	if why == ErrStopped {
+		t.mu.Lock()
+		why = t.fatal
+		t.mu.Unlock()
+	}
+	t.event(Event{Op: OpFail, Key: key, Path: path, Err: fmt.Errorf("%w: %w", ErrStopped, why)})
+}
+
 // fail counts and keeps an error of one file, and stops everything where no other file could fare better.
 func (t *transfer) fail(key, path string, err error) {
 	if t.ctx.Err() != nil && errors.Is(err, context.Cause(t.ctx)) {
-		return // it was stopped; why is told once
+		t.drop(key, path)
+		return
 	}
 	t.failed.Add(1)
 	if stops(err) {
-		t.halt(err)
+		if !t.halt(err) {
+			t.event(Event{Op: OpFail, Key: key, Path: path, Err: fmt.Errorf("%w: %w", ErrStopped, err)})
+		}
 		return
 	}
 	t.keep(err)
@@ -121,17 +141,27 @@ func (t *transfer) keep(err error) {
 	}
 }
 
-// halt stops the transfer.
-func (t *transfer) halt(err error) {
+// halt stops the transfer, and says whether it is err that did.
+func (t *transfer) halt(err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.fatal == nil {
-		t.fatal = err
-		t.stop(errStopped)
+	if t.fatal != nil {
+		return false
 	}
+	t.fatal = err
+	t.stop(ErrStopped)
+	return true
 }
 
-var errStopped = errors.New("transfer stopped")
+// guard runs f, a part of the transfer. A panic in it is the transfer's end and not the process's.
+func (t *transfer) guard(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.halt(store.Caught(p))
+		}
+	}()
+	f()
+}
 
 // reconcile makes sure that every object that was to be fetched has had its outcome: that it came, with the size it was
 // listed with or a newer version's, or that an error says why not. Anything else is a fault of this package.
@@ -158,7 +188,8 @@ func stops(err error) bool {
 			return true
 		}
 	}
-	return false
+	var bug *store.PanicError
+	return errors.As(err, &bug)
 }
 
 // IsPerFile says whether what a transfer returned is the errors of single files, each of which was in an Event, and not

@@ -16,16 +16,19 @@ import (
 // then, does not look at the destination, and deletes nothing.
 func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix string, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)
-	w := startWorkers(t, t.upload)
+	w := startWorkers(t, t.upload, func(s send) { t.drop(s.key, s.path) })
 	var gone []string
-	if o.Since != nil {
-		t.planSince(dirPrefix(prefix), w)
-	} else {
-		gone = t.planUp(dirPrefix(prefix), w)
-	}
+	t.guard(func() {
+		if o.Since != nil {
+			t.planSince(dirPrefix(prefix), w)
+		} else {
+			gone = t.planUp(dirPrefix(prefix), w)
+		}
+	})
+	t.cutShort = t.ctx.Err() != nil
 	t.o.Progress.Complete.Store(true)
 	w.wait()
-	t.deleteKeys(dirPrefix(prefix), gone)
+	t.guard(func() { t.deleteKeys(dirPrefix(prefix), gone) })
 	return t.end(ctx)
 }
 
@@ -99,7 +102,7 @@ func (t *transfer) sendable(prefix string, f *tree.Entry) bool {
 		}
 	}
 	switch {
-	case errors.Is(f.Err, tree.ErrRefused) || errors.Is(f.Err, ErrRefused):
+	case errors.Is(f.Err, ErrRefused):
 		t.refuse(prefix+f.Path, f.Path, f.Err, false)
 		t.partial()
 		return false
@@ -175,6 +178,10 @@ func (t *transfer) sendLarge(s send, f *tree.Source, opts store.PutOptions) (int
 	}()
 	opts.Parallel = 1 + extra
 	_, err := t.st.Put(t.ctx, s.key, store.Body{At: f, Size: f.Info.Size}, opts)
+	var own *store.BodyError
+	if errors.As(err, &own) {
+		err = fmt.Errorf("reading %s: %w", strconv.Quote(s.path), own.Err)
+	}
 	return f.Info.Size, err
 }
 

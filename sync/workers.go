@@ -9,6 +9,7 @@ import (
 type workers[J any] struct {
 	t    *transfer
 	run  func(J)
+	drop func(J) // called instead of run once the transfer is stopped
 	jobs chan J
 	wg   sync.WaitGroup
 	n    int
@@ -17,11 +18,11 @@ type workers[J any] struct {
 // queue is how many jobs may wait. It keeps the workers busy over a slow page of a listing.
 const queue = 1000
 
-func startWorkers[J any](t *transfer, run func(J)) *workers[J] {
-	return &workers[J]{t: t, run: run, jobs: make(chan J, queue)}
+func startWorkers[J any](t *transfer, run, drop func(J)) *workers[J] {
+	return &workers[J]{t: t, run: run, drop: drop, jobs: make(chan J, queue)}
 }
 
-// add queues a job, unless the transfer is stopped; one goroutine calls it.
+// add queues a job; one goroutine calls it.
 func (w *workers[J]) add(j J) {
 	if w.n < w.t.e.lim.most {
 		w.n++
@@ -30,6 +31,7 @@ func (w *workers[J]) add(j J) {
 	select {
 	case w.jobs <- j:
 	case <-w.t.ctx.Done():
+		w.drop(j)
 	}
 }
 
@@ -43,9 +45,10 @@ func (w *workers[J]) work() {
 	lim := w.t.e.lim
 	for j := range w.jobs {
 		if lim.acquire(w.t.ctx) != nil {
-			continue // stopped; the rest of the queue is dropped
+			w.t.guard(func() { w.drop(j) })
+			continue
 		}
-		w.run(j)
+		w.t.guard(func() { w.run(j) })
 		if n := w.t.count.Throttled.Load(); n > w.t.throttled.Swap(n) {
 			lim.slower()
 		}

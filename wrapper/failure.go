@@ -3,6 +3,7 @@ package wrapper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 
 	ferrysync "github.com/genepattern/ferry/sync"
@@ -24,9 +25,12 @@ func diskCause(c Cause, hint string, err error) error {
 // transferCause gives the error of a transfer its cause; c is the stage's own.
 func transferCause(ctx context.Context, c Cause, err error) error {
 	var named *Error
+	var bug *store.PanicError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &bug):
+		return &Error{Cause: CauseInternal, Hint: "please report this", Err: fmt.Errorf("%w\n%s", err, bug.Stack)}
 	case ctx.Err() != nil:
 		return interrupted(ctx, err)
 	case errors.As(err, &named):

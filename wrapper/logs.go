@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -111,8 +112,9 @@ func (a *attempt) event(e ferrysync.Event) {
 		line += " " + e.Err.Error()
 	}
 	fmt.Fprintln(a.logs.transfer, line)
-	switch e.Op {
-	case ferrysync.OpFail, ferrysync.OpRefuse:
+	switch {
+	case errors.Is(e.Err, ferrysync.ErrStopped): // one warning says it for all
+	case e.Op == ferrysync.OpFail, e.Op == ferrysync.OpRefuse:
 		a.warnOnce(fmt.Sprintf("%s %q: %v", e.Op, e.Path, e.Err))
 	}
 }

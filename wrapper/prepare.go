@@ -124,7 +124,14 @@ func (a *attempt) findHost(ctx context.Context) (string, error) {
 	e, ok := a.Engine.(interface{ Local() bool })
 	remote := ok && !e.Local()
 	self, err := a.Self(ctx)
-	if err != nil && !(remote && errors.Is(err, engine.ErrNoContainer)) { // another node's engine knows nothing of this one's containers
+	if errors.Is(err, engine.ErrNoContainer) {
+		// Another node's engine knows nothing of this one's containers, and one that runs in ferry's own container nothing
+		// of what is around it. Where it is neither, the mounts have no source, which the engine says when it is asked for them.
+		if self, err = nil, nil; !remote {
+			a.Log.Warn().Msg("the engine does not know the container ferry runs in; its paths are taken for the engine's own")
+		}
+	}
+	if err != nil {
 		return "", &Error{Cause: CauseEngine, Hint: "is the mounted socket that of the engine ferry runs in?", Err: err}
 	}
 	a.self = self

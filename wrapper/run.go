@@ -188,7 +188,7 @@ func (a *attempt) stage(name string, f func() error) error {
 	a.Log.Debug().Str("stage", name).Msg("begins")
 	err := a.guard(f)
 	took := a.rec.finish(s, err)
-	a.Log.Debug().Str("stage", name).Stringer("took", took.Round(time.Millisecond)).AnErr("error", err).Msg("ended")
+	a.Log.Info().Str("stage", name).Stringer("took", took.Round(time.Millisecond)).AnErr("error", err).Msg("ended")
 	a.saveRecord()
 	return err
 }

@@ -1,7 +1,9 @@
 package wrapper_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/engine"
 	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
@@ -102,6 +105,18 @@ func TestNoWholeExitCodeIsNoSuccess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Ferry and the engine in one container: the engine does not know that one.
+func TestEngineInFerrysOwnContainer(t *testing.T) {
+	s := newSite(t)
+	s.exec("true")
+	d := s.deps()
+	d.Self = func(context.Context) (*engine.Self, error) {
+		return nil, fmt.Errorf("ferry's own: %w", engine.ErrNoContainer)
+	}
+	s.ended(wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), d), 0, wrapper.CauseNone)
+	s.nothingLeft()
 }
 
 // What stands where the attempt's root would, and no ferry made for it, is not ferry's to remove.

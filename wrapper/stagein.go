@@ -42,7 +42,7 @@ func (a *attempt) stageIn(ctx context.Context) error {
 		a.space = ferrysync.NewSpace(free)
 	}
 	stats, err := a.down(ctx, Dir{Path: a.MetadataDir}, a.staleFilters())
-	total = sum(total, stats)
+	total.Add(stats)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (a *attempt) stageIn(ctx context.Context) error {
 			err := a.guard(func() (err error) { s, err = f(); return err })
 			mu.Lock()
 			defer mu.Unlock()
-			total = sum(total, s)
+			total.Add(s)
 			if err != nil && first == nil {
 				first = err
 				stop(err)
@@ -220,22 +220,12 @@ func (a *attempt) snapshot(ctx context.Context, d Dir) error {
 		filters = append(filters, a.staleFilters()...) // ferry's own files count as new, though they are there already
 	}
 	s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
-	if err != nil {
+	if s == nil {
 		return transferCause(ctx, CauseStageIn, fmt.Errorf("reading %s: %w", d.Path, err))
+	}
+	if err != nil { // what cannot be read now counts as new later, and is named then if it still cannot
+		a.warn("reading %s: %v", d.Path, err)
 	}
 	a.snaps[d.Path] = s
 	return nil
-}
-
-func sum(a, b ferrysync.Stats) ferrysync.Stats {
-	a.Files += b.Files
-	a.Bytes += b.Bytes
-	a.Skipped += b.Skipped
-	a.Deleted += b.Deleted
-	a.Refused += b.Refused
-	a.Failed += b.Failed
-	a.Listed += b.Listed
-	a.Requests += b.Requests
-	a.Retries += b.Retries
-	return a
 }

@@ -57,7 +57,7 @@ func (a *attempt) stageOut(ctx context.Context) error {
 			continue // not staged in whole, so nothing in it is known to be a result
 		}
 		s, err := a.up(ctx, d)
-		total = sum(total, s)
+		total.Add(s)
 		a.rec.edit(func(r *Record) { r.Transfers["stage-out"] = total })
 		if err != nil {
 			all = append(all, err)

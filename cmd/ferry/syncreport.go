@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -142,6 +143,9 @@ func (r *syncReport) event(e ferrysync.Event) {
 	}
 	switch e.Op {
 	case ferrysync.OpFail:
+		if errors.Is(e.Err, ferrysync.ErrStopped) {
+			return // the summary counts them
+		}
 		r.say("%s failed: %s to %s %v", doing, printable(from), printable(to), e.Err)
 		return
 	case ferrysync.OpRefuse:
@@ -229,7 +233,7 @@ func (r *syncReport) close(s ferrysync.Stats, err error) {
 	for _, extra := range []struct {
 		n    int64
 		what string
-	}{{s.Skipped, "unchanged"}, {s.Deleted, "deleted"}, {s.Refused, "refused"}, {s.Failed, "failed"}, {s.Requests, "requests"}, {s.Retries, "retries"}} {
+	}{{s.Skipped, "unchanged"}, {s.Deleted, "deleted"}, {s.Refused, "refused"}, {s.Failed, "failed"}, {s.Dropped, "dropped"}, {s.Requests, "requests"}, {s.Retries, "retries"}} {
 		if extra.n > 0 {
 			line += fmt.Sprintf(", %d %s", extra.n, extra.what)
 		}

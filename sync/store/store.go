@@ -37,6 +37,7 @@ type Store interface {
 	// Open begins to read an object. ErrNotExist where there is none, ErrChanged where it is not o.ETag.
 	Open(ctx context.Context, key string, o OpenOptions) (*Reader, error)
 	// Put makes key hold the body, which is verified on its way; no reader ever sees a part of it. It is idempotent.
+	// Where the body itself cannot be read, or ends before its Size, the error is a *BodyError.
 	Put(ctx context.Context, key string, b Body, o PutOptions) (Object, error)
 	// Delete removes the keys, those that are not there being no error. It says which were not removed by a
 	// *DeleteError.
@@ -62,6 +63,7 @@ type OpenOptions struct {
 
 // A Reader is an object being read. It may be closed before its end. A stream that breaks is resumed by the store;
 // Read's error is final: ErrChanged where the object was replaced meanwhile, io.ErrUnexpectedEOF where it stays short.
+// Size is -1 where the answer did not tell it, as behind some proxies; then io.EOF is the object's end all the same.
 type Reader struct {
 	io.ReadCloser
 	Object
@@ -96,6 +98,14 @@ type PutOptions struct {
 	// Sent, unless nil, is told of bytes as they leave. It is called concurrently.
 	Sent func(n int64)
 }
+
+// A BodyError is why a body could not be read. It says nothing of the store.
+type BodyError struct{ Err error }
+
+func (e *BodyError) Error() string { return "reading what is sent: " + e.Err.Error() }
+
+// Unwrap is for errors.Is and errors.As.
+func (e *BodyError) Unwrap() error { return e.Err }
 
 // A DeleteError says which keys were not removed, and why.
 type DeleteError struct {

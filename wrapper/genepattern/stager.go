@@ -195,13 +195,5 @@ func (r *runner) log(text string) {
 func (r *runner) count(s ferrysync.Stats) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stats.Files += s.Files
-	r.stats.Bytes += s.Bytes
-	r.stats.Skipped += s.Skipped
-	r.stats.Deleted += s.Deleted
-	r.stats.Refused += s.Refused
-	r.stats.Failed += s.Failed
-	r.stats.Listed += s.Listed
-	r.stats.Requests += s.Requests
-	r.stats.Retries += s.Retries
+	r.stats.Add(s)
 }

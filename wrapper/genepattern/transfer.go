@@ -46,6 +46,7 @@ func (d *download) prepared(t *task, dest string, byKey bool) ferrysync.Options 
 		}
 		t.event(e)
 		switch {
+		case errors.Is(e.Err, ferrysync.ErrStopped): // why is told once
 		case e.Op == ferrysync.OpRefuse || e.Op == ferrysync.OpFail:
 			t.stderr(fmt.Sprintf("%s: %s: %v\n", e.Op, d.url(e.Key), e.Err))
 		case d.quiet:

@@ -147,7 +147,7 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 		return nil, err
 	}
 	path := strings.TrimSuffix(key, "/")
-	f, err := t.Root().Open(path)
+	f, err := t.Root().OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block it
 	if err != nil {
 		return nil, s.wrap("reading", key, err)
 	}
@@ -254,10 +254,10 @@ func copyBody(ctx context.Context, w io.Writer, b store.Body, sent func(int64)) 
 			}
 		}
 		if err == io.EOF && left > 0 {
-			return io.ErrUnexpectedEOF
+			err = io.ErrUnexpectedEOF
 		}
 		if err != nil && err != io.EOF {
-			return err
+			return &store.BodyError{Err: err}
 		}
 	}
 	return nil

@@ -2,6 +2,8 @@ package s3
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -51,7 +53,7 @@ type body struct {
 	s        *Store
 	key      string
 	etag     string
-	off, end int64 // end 0 is the object's, not yet known
+	off, end int64 // end 0 is the object's, not yet known; -1 where no answer told it
 	in       io.ReadCloser
 	failures int // in a row, without a byte between them
 }
@@ -80,15 +82,40 @@ func (b *body) request() (*http.Response, error) {
 		resp.Body.Close() // a server that ignores If-Match
 		return nil, &Error{Op: "reading", URL: b.s.URL(b.key), Kind: store.ErrChanged}
 	}
+	if err := b.answers(resp); err != nil {
+		resp.Body.Close()
+		return nil, &Error{Op: "reading", URL: b.s.URL(b.key), Err: err}
+	}
 	b.in = resp.Body
 	return resp, nil
+}
+
+func chunked(resp *http.Response) bool {
+	n := len(resp.TransferEncoding)
+	return n > 0 && resp.TransferEncoding[n-1] == "chunked"
+}
+
+// answers makes sure that the answer shows where it ends, and is of the range that was asked for: a proxy on the way may
+// see to neither, and the file would be wrong.
+func (b *body) answers(resp *http.Response) error {
+	if b.end <= 0 && resp.ContentLength < 0 && !chunked(resp) { // its end would look like a connection that broke
+		return errors.New("the answer does not say its length")
+	}
+	if resp.StatusCode != http.StatusPartialContent {
+		return nil
+	}
+	want := "bytes " + strconv.FormatInt(b.off, 10) + "-"
+	if got := resp.Header.Get("Content-Range"); !strings.HasPrefix(got, want) || b.end > 0 && resp.ContentLength >= 0 && resp.ContentLength != b.end-b.off {
+		return fmt.Errorf("asked for %s%d, got %q", want, b.end-1, got)
+	}
+	return nil
 }
 
 var checksumMode = []string{"ENABLED"}
 
 func (b *body) Read(p []byte) (int, error) {
 	for {
-		if b.off >= b.end {
+		if b.atEnd() {
 			return 0, io.EOF
 		}
 		n, err := b.in.Read(p)
@@ -98,6 +125,10 @@ func (b *body) Read(p []byte) (int, error) {
 			return n, nil
 		}
 		if err == nil {
+			continue
+		}
+		if err == io.EOF && b.end < 0 {
+			b.end = b.off
 			continue
 		}
 		if err := b.resume(err); err != nil {
@@ -118,12 +149,17 @@ func (b *body) resume(cause error) error {
 		return err
 	}
 	store.CounterOf(b.ctx).Retries.Add(1)
-	_, err = b.request()
+	resp, err := b.request()
+	if err == nil && b.end < 0 {
+		b.end = totalOf(resp)
+	}
 	return err
 }
 
+func (b *body) atEnd() bool { return b.end >= 0 && b.off >= b.end }
+
 func (b *body) Close() error {
-	if b.off >= b.end { // let the transport see the end, so that it keeps the connection
+	if b.atEnd() { // let the transport see the end, so that it keeps the connection
 		var one [1]byte
 		b.in.Read(one[:])
 	}
@@ -137,15 +173,16 @@ func etagOf(resp *http.Response) string {
 	return ""
 }
 
-// totalOf is the size of the whole object.
+// totalOf is the size of the whole object; -1 where the answer does not tell.
 func totalOf(resp *http.Response) int64 {
 	if resp.StatusCode == http.StatusPartialContent {
 		_, total, _ := strings.Cut(resp.Header.Get("Content-Range"), "/")
 		if n, err := strconv.ParseInt(total, 10, 64); err == nil {
 			return n
 		}
+		return -1
 	}
-	return max(resp.ContentLength, 0)
+	return resp.ContentLength
 }
 
 // sumOf is the checksum of the whole object. That of an object uploaded in parts may be one of the parts' checksums,

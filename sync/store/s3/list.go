@@ -5,6 +5,8 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/genepattern/ferry/sync/store"
 )
@@ -17,6 +19,11 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 		var failed error // written before pages is closed
 		go func() {
 			defer close(pages)
+			defer func() {
+				if p := recover(); p != nil {
+					failed = store.Caught(p)
+				}
+			}()
 			failed = s.listPages(ctx, prefix, pages)
 		}()
 		defer func() { // the goroutine never outlives the loop
@@ -27,8 +34,8 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 		last := ""
 		for page := range pages {
 			for _, o := range page.objects {
-				if o.Key <= last && last != "" {
-					yield(store.Object{}, &Error{Op: "listing", URL: s.URL(prefix), Kind: store.ErrOrder})
+				if o.Key <= last && last != "" || !strings.HasPrefix(o.Key, prefix) {
+					yield(store.Object{}, &Error{Op: "listing", URL: s.URL(prefix), Kind: store.ErrOrder, Message: strconv.Quote(o.Key)})
 					return
 				}
 				last = o.Key

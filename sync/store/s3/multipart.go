@@ -62,9 +62,14 @@ func (a *partsAPI) CreateMultipartUpload(ctx context.Context, in *awss3.CreateMu
 	return a.Client.CreateMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
 }
 
-func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fns ...func(*awss3.Options)) (*awss3.UploadPartOutput, error) {
+func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fns ...func(*awss3.Options)) (out *awss3.UploadPartOutput, err error) {
+	defer func() { // in the manager's goroutine nobody else would
+		if p := recover(); p != nil {
+			err = store.Caught(p)
+		}
+	}()
 	n := partLen(in.Body)
-	out, err := a.Client.UploadPart(ctx, in, append(fns, a.counted(ctx))...)
+	out, err = a.Client.UploadPart(ctx, in, append(fns, a.counted(ctx))...)
 	if err == nil && a.sent != nil {
 		a.sent(n)
 	}
@@ -128,6 +133,10 @@ func partLen(r io.Reader) int64 {
 
 // sdkError makes an Error of the SDK's.
 func (s *Store) sdkError(ctx context.Context, op, key string, err error) error {
+	var bug *store.PanicError
+	if errors.As(err, &bug) {
+		return bug
+	}
 	var api smithy.APIError
 	if ctx.Err() != nil || !errors.As(err, &api) {
 		return s.sendError(ctx, op, key, err)

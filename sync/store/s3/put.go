@@ -19,7 +19,21 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 	if s.problem != nil {
 		return store.Object{}, s.problem
 	}
-	if b.Len() > s.partSize {
+	if b.At == nil {
+		return s.put(ctx, key, b, o)
+	}
+	ctx, src := watch(ctx, b.At)
+	defer src.stop(nil)
+	b.At = src
+	put, err := s.put(ctx, key, b, o)
+	if own := src.failed(); own != nil {
+		return store.Object{}, &Error{Op: "writing", URL: s.URL(key), Err: own}
+	}
+	return put, err
+}
+
+func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
+	if b.Len() > s.single {
 		return s.putParts(ctx, key, b, o)
 	}
 	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+2)}

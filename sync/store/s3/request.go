@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,7 +48,7 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 			count.Retries.Add(1)
 		}
 		err = s.attempt(ctx, r, consume)
-		throttled := err != nil && throttles.IsErrorThrottle(err) == aws.TrueTernary
+		throttled := err != nil && slowDown(err)
 		if throttled && !s.firstThrottle() {
 			_ = release(nil)
 		} else if released := release(err); err == nil {
@@ -64,8 +63,14 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 	}
 }
 
-// throttles are the answers that ask for fewer requests.
 var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
+
+// slowDown says whether the answer asks for fewer requests.
+func slowDown(err error) bool {
+	var e *Error
+	return throttles.IsErrorThrottle(err) == aws.TrueTernary ||
+		errors.As(err, &e) && (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests)
+}
 
 // throttleRound is how long answers that ask for fewer requests count as one. With many requests on their way they come
 // in bursts, and the adaptive retryer, which cuts its rate by a third for each, would all but stop for one burst. It
@@ -142,7 +147,7 @@ func (s *Store) attempt(ctx context.Context, r *request, consume func(*http.Resp
 			}
 			return &Error{Op: r.op, URL: s.URL(r.named()), Kind: store.ErrCredentials, Err: err}
 		}
-		s.signer.sign(rq, c, r.sha256, time.Now().Add(time.Duration(skew.Load())))
+		s.signer.sign(rq, c, r.sha256, time.Now().Add(time.Duration(s.skew.Load())))
 	}
 	resp, err := s.wire.RoundTrip(rq)
 	if err != nil {
@@ -159,20 +164,16 @@ func (s *Store) attempt(ctx context.Context, r *request, consume func(*http.Resp
 
 var userAgent = []string{"ferry"}
 
-// skew is what this machine's clock lacks, in nanoseconds, once a server complained about it. It is one for all
-// stores, being the machine's.
-var skew atomic.Int64
-
 // adjust makes another attempt worth while where the fault is on this side.
 func (s *Store) adjust(e *Error, resp *http.Response) {
 	switch e.Code {
 	case "RequestTimeTooSkewed":
 		if t, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-			skew.Store(int64(time.Until(t)))
+			s.skew.Store(int64(time.Until(t)))
 		}
 	case "ExpiredToken":
-		if c, ok := s.creds.(*aws.CredentialsCache); ok {
-			c.Invalidate()
+		if s.cache != nil {
+			s.cache.Invalidate()
 		}
 	}
 }

@@ -32,7 +32,8 @@ type Options struct {
 	// VirtualHost puts the bucket in the host name also with a custom endpoint, which otherwise gets it in the path:
 	// emulators and most servers know no other form.
 	VirtualHost bool
-	// PartSize of multipart uploads in bytes; 0 is 16 MiB. It grows where an object would have over 10,000 parts.
+	// PartSize of multipart uploads in bytes, and the largest object that is sent by one request. 0 is 16 MiB and 64 MiB:
+	// some servers write an object of parts twice. It grows where an object would have over 10,000 parts.
 	PartSize int64
 	// MaxAttempts of one request; 0 is the configuration's, or 8.
 	MaxAttempts int
@@ -45,12 +46,15 @@ type Store struct {
 	wire      http.RoundTripper
 	retryer   aws.RetryerV2
 	creds     aws.CredentialsProvider // nil for anonymous access
+	cache     *aws.CredentialsCache   // that creds take them from; nil where there is none
+	skew      atomic.Int64            // what this machine's clock lacks, in nanoseconds, once the server complained about it
 	signer    signer
 	base      *url.URL // of the bucket: its path, escaped, is what keys are appended to
 	basePath  string
 	upload    checksum.Algorithm // of uploads, None where the endpoint is custom
 	unsigned  bool               // payloads are not hashed for the signature
 	partSize  int64
+	single    int64        // size of the largest object that is sent by one request
 	throttled atomic.Int64 // time of the last answer that asked for fewer requests and was passed on, in nanoseconds
 	problem   error        // what made the configuration unusable; every method returns it
 }
@@ -62,10 +66,11 @@ const defaultAttempts = 8
 
 // New makes a Store of the bucket. It sends nothing; a configuration that cannot work shows at the first request.
 func New(cfg aws.Config, bucket string, o Options) *Store {
-	s := &Store{bucket: bucket, partSize: o.PartSize}
-	if s.partSize == 0 {
-		s.partSize = 16 << 20
+	s := &Store{bucket: bucket, partSize: o.PartSize, single: o.PartSize}
+	if o.PartSize == 0 {
+		s.partSize, s.single = 16<<20, 64<<20
 	}
+	s.cache, _ = cfg.Credentials.(*aws.CredentialsCache)
 	attempts := o.MaxAttempts
 	if attempts == 0 {
 		attempts = cfg.RetryMaxAttempts

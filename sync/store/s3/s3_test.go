@@ -1,10 +1,14 @@
 package s3_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,4 +62,66 @@ func TestConformanceTLS(t *testing.T) {
 		},
 		PartSize: partSize,
 	}.Run(t)
+}
+
+// A tiring body can be read once and a half.
+type tiring struct {
+	*bytes.Reader
+	read atomic.Int64
+}
+
+func (b *tiring) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.Reader.ReadAt(p, off)
+	if b.read.Add(int64(n)) > b.Size()*3/2 {
+		return 0, syscall.EIO
+	}
+	return n, err
+}
+
+// A file can fail after it was hashed for the signature, while it is on its way.
+func TestBodyFailsOnItsWay(t *testing.T) {
+	srv := testenv.S3(t)
+	st := s3.New(config(t, srv), srv.Bucket, s3.Options{PartSize: partSize})
+	for _, n := range []int64{4 << 20, 3 * partSize} {
+		c := new(store.Counter)
+		_, err := st.Put(store.WithCounter(t.Context(), c), "x", store.Body{At: &tiring{Reader: bytes.NewReader(storetest.Bytes(n))}, Size: n}, store.PutOptions{})
+		var own *store.BodyError
+		if !errors.As(err, &own) || !errors.Is(err, syscall.EIO) || errors.Is(err, store.ErrUnreachable) || c.Retries.Load() > 0 || c.Requests.Load() == 0 {
+			t.Errorf("%d bytes: %v, %d requests, %d retries", n, err, c.Requests.Load(), c.Retries.Load())
+		}
+	}
+	if got := storetest.List(t, st, ""); len(got) > 0 {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// A buggyClient panics in what requests of a kind come through.
+type buggyClient struct{ query string }
+
+func (c buggyClient) Do(r *http.Request) (*http.Response, error) {
+	if r.URL.Query().Has(c.query) {
+		panic("bug in " + c.query)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// The goroutines of a listing and of the parts of an upload end nothing but what they are for.
+func TestPanics(t *testing.T) {
+	srv := testenv.S3(t)
+	for _, query := range []string{"list-type", "partNumber"} {
+		c := config(t, srv)
+		c.HTTPClient = buggyClient{query}
+		st := s3.New(c, srv.Bucket, s3.Options{PartSize: partSize})
+		var err error
+		if query == "list-type" {
+			for _, err = range st.List(t.Context(), "") {
+			}
+		} else {
+			_, err = st.Put(t.Context(), "x", store.Body{Bytes: storetest.Bytes(2 * partSize)}, store.PutOptions{Parallel: 2})
+		}
+		var bug *store.PanicError
+		if !errors.As(err, &bug) || bug.Value != "bug in "+query || errors.Is(err, store.ErrUnreachable) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
 }

@@ -46,7 +46,7 @@ func StartSSH(t testing.TB) *SSHD {
 	t.Helper()
 	const program = "/usr/sbin/sshd"
 	_, err := os.Stat(program)
-	testenv.Require(t, err == nil && os.Geteuid() == 0, "openssh-server, and root's rights to run it")
+	testenv.Require(t, err == nil && os.Geteuid() == 0, "openssh-server (scripts/registry.sh install), and root's rights to run it")
 	socket, ok := strings.CutPrefix(testenv.Docker(t), "unix://")
 	testenv.Require(t, ok, "an engine at a socket")
 	check := func(err error) {
