@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every row of the matrix of faults, prints the table and writes docs/failures.md. chaos.sh WORDS runs only the rows whose
-# names have the words, and writes nothing. It needs root: some rows start an engine of their own or fill a small disk.
+# names have the words, and writes theirs. It needs root: some rows start an engine of their own or fill a small disk.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh

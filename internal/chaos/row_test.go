@@ -37,8 +37,8 @@ type seen struct {
 	took   time.Duration
 }
 
-// rowLimit bounds a row; the slowest retries for some minutes against a store that stalls.
-const rowLimit = 9 * time.Minute
+// rowLimit bounds a row; the slowest waits eight times for a store that is silent for a minute.
+const rowLimit = 12 * time.Minute
 
 // all are the rows in the order of the document.
 func all() []row {

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/genepattern/ferry/internal/testenv"
@@ -65,8 +66,11 @@ func fromThenOn(f storeFault) (rows []row) {
 	if f.kind != "PutObject" {
 		r := row{group: "The store fails for good", name: f.name + ", all requests from the middle of stage-in on", code: 65, cause: "stage-in", slow: slow,
 			run: func(s *site) {
-				kind := "GetObject"
-				s.proxy.Add(testenv.Rule{Match: after(s, kind, 4, f.kind), Fault: f.fault})
+				late := after(s, "GetObject", 4, f.kind)
+				s.proxy.Add(testenv.Rule{Fault: f.fault, Match: func(r testenv.Request) bool {
+					// A large file would take a request for every few bytes.
+					return late(r) && (f.fault.Cut == 0 || !strings.HasSuffix(r.Key, "/big.bin"))
+				}})
 				if !passes {
 					s.expect()
 				}
