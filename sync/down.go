@@ -144,11 +144,15 @@ func (t *transfer) download(f fetch) {
 	}
 }
 
-// fetch gets one object. A download that does not match its checksum, or whose object was replaced, is made once more
-// from the beginning, of whatever the object is by then; the second time it is an error.
+// rereads is how often a download is made again from the beginning. On a line that garbles one answer in five, one file in
+// some three thousand still fails.
+const rereads = 4
+
+// fetch gets one object. A download that does not match its checksum, or whose object was replaced, is made again, of
+// whatever the object is by then; in the end it is an error.
 func (t *transfer) fetch(f fetch) (int64, error) {
 	size, err := t.fetchOnce(f, f.obj.ETag)
-	if errors.Is(err, store.ErrChanged) || errors.Is(err, errChecksum) {
+	for try := 0; try < rereads && (errors.Is(err, store.ErrChanged) || errors.Is(err, errChecksum)); try++ {
 		t.count.Retries.Add(1)
 		size, err = t.fetchOnce(f, "")
 	}
