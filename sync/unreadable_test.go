@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,8 +42,12 @@ func TestFileBecomesAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	var once sync.Once
+	var progress ferrysync.Progress
 	st := &putHook{direct, func(string) {
 		once.Do(func() {
+			for deadline := time.Now().Add(10 * time.Second); !progress.Complete.Load() && time.Now().Before(deadline); {
+				time.Sleep(time.Millisecond) // the walk is to see files yet
+			}
 			for _, name := range []string{"b", "target"} {
 				if err := os.Remove(filepath.Join(src, name)); err != nil {
 					t.Error(err)
@@ -54,7 +59,7 @@ func TestFileBecomesAPipe(t *testing.T) {
 		})
 	}}
 	var seen events
-	s, err := ferrysync.New(ferrysync.Config{MaxTransfers: 1}).Up(t.Context(), openRoot(t, src), st, "p", ferrysync.Options{Event: seen.add})
+	s, err := ferrysync.New(ferrysync.Config{MaxTransfers: 1}).Up(t.Context(), openRoot(t, src), st, "p", ferrysync.Options{Event: seen.add, Progress: &progress})
 	if !ferrysync.IsPerFile(err) || s.Failed != 3 || s.Files != 2 || !strings.Contains(err.Error(), `"b"`) {
 		t.Errorf("%+v, %v", s, err)
 	}
