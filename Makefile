@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo test check chaos bench bench-run bench-genepattern bench-sync smoke clean
+.PHONY: help build image demo test check chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -28,13 +28,16 @@ chaos: ## run the whole matrix of faults and write docs/failures.md; ROWS='words
 
 check: test ## the same: exactly what CI runs
 
-bench: bench-run bench-genepattern bench-sync ## run the benchmarks
+bench: bench-run bench-genepattern bench-freeze bench-sync ## run the benchmarks
 
 bench-run: ## ferry run against a plain docker run of the same job
 	@scripts/bench-run.sh
 
 bench-genepattern: ## a GenePattern server's job in the transfer image against a plain docker run
 	@scripts/bench-genepattern.sh
+
+bench-freeze: ## freezing and copy staging against docker commit and docker cp
+	@scripts/bench-freeze.sh
 
 bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; ARGS=... for its options
 	@scripts/bench-sync.sh $(ARGS)

@@ -160,3 +160,38 @@ func TestNoSpaceForInputsIsSeenBeforeTheyAreFetched(t *testing.T) {
 		t.Errorf("%d bytes were fetched", in.Bytes)
 	}
 }
+
+// The caller is who the local prefix belongs to; what is kept is theirs, whatever the module is.
+func TestUserCaller(t *testing.T) {
+	s := newSite(t)
+	testenv.Require(t, os.Geteuid() == 0, "root's rights to give a directory away")
+	const uid, gid = 12345, 23456
+	if err := os.MkdirAll(s.local, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(s.local, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	s.exec("id -u > r.txt", "id -g >> r.txt")
+	out := s.run(s.job(testenv.ModuleImage(t), "user", "caller", "forbid-root", "true", "keep", "true"))
+	r := s.ended(out, 0, wrapper.CauseNone)
+	if got := s.get("jobs/1/r.txt"); got != "12345\n23456\n" {
+		t.Errorf("the module ran as %q", got)
+	}
+	for _, name := range []string{"t1.1", "t1.1/jobs/1/r.txt", "t1.1/jobs/1/.gp_metadata/run.json"} {
+		st, err := os.Lstat(filepath.Join(s.local, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sys := st.Sys().(*syscall.Stat_t); sys.Uid != uid || sys.Gid != gid {
+			t.Errorf("%s belongs to %d:%d", name, sys.Uid, sys.Gid)
+		}
+	}
+	c, err := s.engine.Attach(t.Context(), r.Container)
+	if err == nil {
+		err = c.Remove(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
