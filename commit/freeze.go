@@ -151,10 +151,10 @@ const draftPrefix = "ferry-freeze-"
 // commit makes the image ref and returns its ID.
 func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r Request) (string, error) {
 	labels := f.labels(r, base)
-	builder := f.builder(ctx)
-	if builder != nil && r.adopt != "" {
-		return builder.Adopt(ctx, ref, r.adopt, base, labels)
+	if b, ok := f.Images.(Builder); ok && r.adopt != "" { // contents has asked whether it builds
+		return b.Adopt(ctx, ref, r.adopt, base, labels)
 	}
+	builder := f.builder(ctx)
 	tidied := make(chan struct{})
 	go func() { f.removeLeftovers(ctx); close(tidied) }()
 	defer func() { <-tidied }()

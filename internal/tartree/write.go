@@ -5,7 +5,6 @@ package tartree
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/genepattern/ferry/internal/ahead"
 )
 
 // bufferSize is what is read at once: large enough that system calls are few, small against ferry's 64 MiB.
@@ -191,26 +192,16 @@ func kind(m fs.FileMode) string {
 	return "device"
 }
 
-// Stream gives what f writes as a reader, without holding it. An error of f is the reader's. The caller reads to the end
-// or closes.
+// Stream gives what f writes as a reader, and is ahead of it by some buffers. An error of f is the reader's. The caller
+// reads to the end or closes.
 func Stream(f func(*Writer) error) io.ReadCloser {
-	r, pipe := io.Pipe()
-	go func() {
-		out := bufio.NewWriterSize(pipe, bufferSize) // headers are small, and each write to the pipe wakes its reader
+	return ahead.Reader(func(out io.Writer) error {
 		w := NewWriter(out)
-		err := f(w)
-		if err == nil {
-			err = w.Close()
+		if err := f(w); err != nil {
+			return err
 		}
-		if err == nil {
-			err = out.Flush()
-		}
-		if errors.Is(err, io.ErrClosedPipe) {
-			err = nil
-		}
-		pipe.CloseWithError(err)
-	}()
-	return r
+		return w.Close()
+	})
 }
 
 // Parent writes a directory that is in no root, such as one on the way to a tree that the far end lacks.

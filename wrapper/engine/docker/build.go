@@ -2,7 +2,6 @@ package docker
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -17,6 +16,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
+	"github.com/genepattern/ferry/internal/ahead"
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 
@@ -132,16 +132,10 @@ func (e *Engine) load(ctx context.Context, ref string, b *blueprint, labels map[
 	if err != nil {
 		return "", fmt.Errorf("image %q: %w", ref, err)
 	}
-	r, w := io.Pipe()
+	r := ahead.Reader(func(w io.Writer) error {
+		return b.archive(w, reference.FamiliarString(named), labels, layer)
+	})
 	defer r.Close()
-	go func() {
-		out := bufio.NewWriterSize(w, archiveBuffer)
-		err := b.archive(out, reference.FamiliarString(named), labels, layer)
-		if err == nil {
-			err = out.Flush()
-		}
-		w.CloseWithError(err)
-	}()
 	answer, err := e.cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
 	if err == nil {
 		err = drain(answer.Body, nil)
@@ -153,9 +147,6 @@ func (e *Engine) load(ctx context.Context, ref string, b *blueprint, labels map[
 	img, err := e.inspect(ctx, ref)
 	return img.ID, err
 }
-
-// archiveBuffer spares waking the reader for each small header.
-const archiveBuffer = 256 << 10
 
 const layerName, configName = "layer.tar", "config.json"
 
