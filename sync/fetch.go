@@ -22,7 +22,7 @@ var errChecksum = errors.New("content does not match the store's checksum")
 // Buffers: an object that fits into a small one is verified before a byte of it reaches the disk.
 const (
 	smallBuffer = 64 << 10
-	largeBuffer = 256 << 10
+	largeBuffer = 128 << 10
 )
 
 var (
@@ -121,7 +121,7 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 		size = math.MaxInt64
 	}
 	for left := size; left > 0; {
-		n, err := r.Read(buf[:min(left, largeBuffer)])
+		n, err := fill(r, buf[:min(left, largeBuffer)])
 		if n > 0 {
 			sum.Write(buf[:n])
 			if _, err := file.Write(buf[:n]); err != nil {
@@ -145,6 +145,17 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 		return t.readError(f, errChecksum)
 	}
 	return nil
+}
+
+// fill reads until p is full: over TLS a read gives one record, which some servers make as small as 4 KiB, and each write
+// is a system call. Unlike io.ReadFull it leaves the reader's error as it is.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	return n, err
 }
 
 // noHash stands where there is nothing to verify.

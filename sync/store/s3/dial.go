@@ -1,7 +1,9 @@
 package s3
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"net"
 	"time"
 )
@@ -53,3 +55,44 @@ func (c *stallConn) Write(p []byte) (int, error) {
 	}
 	return c.Conn.Write(p)
 }
+
+// tlsBuffer holds several TLS records, the longest of which are 16 KiB (RFC 8446, 5.1).
+const tlsBuffer = 64 << 10
+
+// tlsDialer makes TLS connections that are read in large pieces: crypto/tls alone asks the kernel for hardly more than a
+// record at once, and some servers make them of 4 KiB. A large download took 8 % less CPU. Connections through a proxy are
+// the transport's own affair.
+func tlsDialer(dial dialFunc, config *tls.Config, handshake time.Duration) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		config := config.Clone()
+		if config.ServerName == "" {
+			if config.ServerName, _, err = net.SplitHostPort(addr); err != nil {
+				c.Close()
+				return nil, err
+			}
+		}
+		if handshake > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, handshake)
+			defer cancel()
+		}
+		secure := tls.Client(readAhead{c, bufio.NewReaderSize(c, tlsBuffer)}, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return secure, nil
+	}
+}
+
+// readAhead reads through a buffer.
+type readAhead struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (c readAhead) Read(p []byte) (int, error) { return c.r.Read(p) }

@@ -174,6 +174,7 @@ func transport(c aws.HTTPClient) http.RoundTripper {
 	t.ReadBufferSize = 32 << 10  // a small object with its headers comes in one read
 	t.WriteBufferSize = 32 << 10 // and leaves in one write
 	t.DialContext = dialer((&net.Dialer{Timeout: 20 * time.Second, KeepAlive: 30 * time.Second}).DialContext)
+	t.DialTLSContext = tlsDialer(t.DialContext, t.TLSClientConfig, t.TLSHandshakeTimeout)
 	return t
 }
 
