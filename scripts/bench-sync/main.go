@@ -33,7 +33,15 @@ func main() {
 	flag.StringVar(&only, "tools", "ferry,s5cmd,rclone,aws,curl", "which tools, where they are found")
 	flag.Float64Var(&s.scale, "scale", 1, "make the data so much smaller or larger")
 	relay := flag.String("relay", "", "be the proxy before `ADDRESS` that delays answers, until standard input ends")
+	touched := flag.Int64("touch", 0, "write to `N` bytes of memory, and end")
 	flag.Parse()
+	if *touched > 0 {
+		if err := touch(*touched); err != nil {
+			fmt.Fprintf(os.Stderr, "bench-sync: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *relay != "" {
 		if err := runRelay(*relay); err != nil {
 			fmt.Fprintf(os.Stderr, "bench-sync: %v\n", err)

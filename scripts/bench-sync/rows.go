@@ -67,14 +67,14 @@ func benchRow(s settings, tools []tool, row string) error {
 	}
 	fmt.Printf("\n## %s: %d files, %.1f MiB\n", row, files, float64(bytes)/(1<<20))
 	for _, mode := range s.modes {
-		if err := benchMode(s, tools, row, mode, src); err != nil {
+		if err := benchMode(s, tools, row, mode, src, bytes); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func benchMode(s settings, tools []tool, row, mode, src string) error {
+func benchMode(s settings, tools []tool, row, mode, src string, bytes int64) error {
 	srv, err := startServer(s, mode == "tls")
 	if err != nil {
 		return err
@@ -96,10 +96,13 @@ func benchMode(s settings, tools []tool, row, mode, src string) error {
 	for i := range s.runs {
 		for j := range tools {
 			t := tools[(i+j)%len(tools)]
-			if err := benchTool(s, srv, t, at, src, costs); err != nil {
+			if err := benchTool(s, srv, t, at, src, bytes, costs); err != nil {
 				return err
 			}
 			if t.name == "ferry" && row == "large" && slices.Contains(s.tools, "curl") {
+				if err := warm(min(2*bytes, maxWarm)); err != nil {
+					return err
+				}
 				c, err := curl(srv, src, at, filepath.Join(s.dir, "dst"))
 				if err != nil {
 					return err
@@ -117,7 +120,7 @@ func benchMode(s settings, tools []tool, row, mode, src string) error {
 	return nil
 }
 
-func benchTool(s settings, srv *server, t tool, at target, src string, costs map[string]map[string][]cost) error {
+func benchTool(s settings, srv *server, t tool, at target, src string, bytes int64, costs map[string]map[string][]cost) error {
 	dst := filepath.Join(s.dir, "dst")
 	defer os.RemoveAll(dst)
 	remote := "s3://" + bucket + "/data"
@@ -125,6 +128,12 @@ func benchTool(s settings, srv *server, t tool, at target, src string, costs map
 		from, to := src, remote
 		if strings.HasPrefix(op, "down") {
 			from, to = remote, dst
+		}
+		if op == "up" || op == "down" {
+			// Up, a server may keep the parts of an object and the object for a while.
+			if err := warm(min(2*bytes, maxWarm)); err != nil {
+				return err
+			}
 		}
 		c, err := measure(t.path, t.sync(at, from, to), at)
 		if err != nil {
@@ -134,6 +143,9 @@ func benchTool(s settings, srv *server, t tool, at target, src string, costs map
 	}
 	return check(src, dst)
 }
+
+// maxWarm is what machines of 8 GB have left.
+const maxWarm = 5 << 30
 
 // check makes sure that a tool did what it was measured for.
 func check(src, dst string) error {
