@@ -8,7 +8,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
+
+	"github.com/genepattern/ferry/internal/subpath"
 
 	"github.com/genepattern/ferry/internal/carry"
 	"github.com/genepattern/ferry/internal/tartree"
@@ -54,7 +55,7 @@ func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []st
 func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]carry.Dir, string, error) {
 	var all []carry.Dir
 	named := len(dirs) > 0
-	for _, p := range outermost(slices.Concat(dirs, frozenDirs(d.Image))) {
+	for _, p := range subpath.Outermost(slices.Concat(dirs, frozenDirs(d.Image))) {
 		kind, err := c.Lstat(ctx, p)
 		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(dirs, p) {
 			continue // a frozen directory that the container deleted
@@ -97,7 +98,7 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 var passing = []string{"/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys"}
 
 func isPassing(p string) bool {
-	return slices.ContainsFunc(passing, func(d string) bool { return within(d, p) })
+	return slices.ContainsFunc(passing, func(d string) bool { return subpath.Within(d, p) })
 }
 
 // added are the paths that hold what was added or changed: whole directories that are new, and single files.
@@ -113,7 +114,7 @@ func (f *Freezer) added(changes []engine.Change, without []string) []string {
 	for _, c := range changes {
 		up, known := kinds[path.Dir(c.Path)]
 		switch {
-		case slices.ContainsFunc(without, func(d string) bool { return within(d, c.Path) }):
+		case slices.ContainsFunc(without, func(d string) bool { return subpath.Within(d, c.Path) }):
 		case c.Kind == engine.Deleted:
 			f.log("%s was deleted in the container and is still in the image", c.Path)
 		case c.Kind == engine.Modified && parents[c.Path]:
@@ -123,18 +124,4 @@ func (f *Freezer) added(changes []engine.Change, without []string) []string {
 		}
 	}
 	return paths
-}
-
-// outermost are the paths that lie in no other of them, each once.
-func outermost(all []string) []string {
-	all = slices.Clone(all)
-	slices.Sort(all)
-	var out []string
-	for _, p := range all {
-		p = path.Clean("/" + strings.Trim(p, "/"))
-		if !slices.ContainsFunc(out, func(o string) bool { return within(o, p) }) {
-			out = append(out, p)
-		}
-	}
-	return out
 }

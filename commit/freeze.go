@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	"github.com/distribution/reference"
 
 	"github.com/genepattern/ferry/internal/carry"
@@ -170,7 +172,7 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 	defer remove()
 	for _, dir := range r.Dirs {
 		for _, v := range d.Volumes() {
-			if within(v, dir.Path) {
+			if subpath.Within(v, dir.Path) {
 				return "", fmt.Errorf("%q %w %q of image %q: no image can hold its files", dir.Path, engine.ErrVolume, v, base.Ref)
 			}
 		}
@@ -220,12 +222,6 @@ func (f *Freezer) push(ctx context.Context, n name, out *Frozen) error {
 		return nil
 	}
 	return err
-}
-
-// within says that p is dir or lies below it, by path elements.
-func within(dir, p string) bool {
-	dir = strings.TrimSuffix(dir, "/")
-	return p == dir || strings.HasPrefix(p, dir+"/")
 }
 
 // leftoverAge is how old a container in the making must be to be taken for a killed ferry's: longer than any copy takes.

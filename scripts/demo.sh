@@ -2,6 +2,9 @@
 # The main job, end to end: demo.sh [FILE.gct]. A job is put in S3, the transfer image runs it, and its results are
 # fetched from S3 and compared with those of the same analysis without ferry. Everything is on this machine. Nothing is
 # left behind but the Docker engine, if there was none, and the images.
+#
+# REMOTE_ENGINE=tcp://HOST:2376 (with REMOTE_CERTS, a folder with ca.pem, cert.pem and key.pem) or ssh://USER@HOST has the
+# module's container on that engine instead, which cannot mount anything of this machine: ferry runs here, and copies.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -50,25 +53,39 @@ echo "   S3 server at $AWS_ENDPOINT_URL"
 lay_out_job "$work/job" "$input" 50
 move job "$REMOTE"
 
-step "Run the job: ferry, in the transfer image, starts the module's container beside its own"
 mkdir "$work/local"
 set -- run \
 	--remote "$REMOTE" --image "$module_image" --job-id 1 --user-id demo \
 	--workdir "$JOB_DIR" --module-dir "$TASKLIB" --input "$UPLOADS"
-cat <<END
-   docker run --rm --network host \\
-     -v $socket:/var/run/docker.sock -v $work/local:/local \\
-     -e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \\
-     $TRANSFER_IMAGE run \\
-     --remote $REMOTE --image $module_image --job-id 1 --user-id demo \\
-     --workdir $JOB_DIR --module-dir $TASKLIB --input $UPLOADS
-
-END
 code=0
-docker run --rm --network host \
-	-v "$socket:/var/run/docker.sock" -v "$work/local:/local" \
-	-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
-	"$TRANSFER_IMAGE" --log-format console "$@" >"$work/ferry.log" 2>&1 || code=$?
+if [ -z "${REMOTE_ENGINE:-}" ]; then
+	step "Run the job: ferry, in the transfer image, starts the module's container beside its own"
+	cat <<-END
+		   docker run --rm --network host \\
+		     -v $socket:/var/run/docker.sock -v $work/local:/local \\
+		     -e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \\
+		     $TRANSFER_IMAGE run \\
+		     --remote $REMOTE --image $module_image --job-id 1 --user-id demo \\
+		     --workdir $JOB_DIR --module-dir $TASKLIB --input $UPLOADS
+
+	END
+	docker run --rm --network host \
+		-v "$socket:/var/run/docker.sock" -v "$work/local:/local" \
+		-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
+		"$TRANSFER_IMAGE" --log-format console "$@" >"$work/ferry.log" 2>&1 || code=$?
+else
+	there() { DOCKER_HOST=$REMOTE_ENGINE DOCKER_TLS_VERIFY=${REMOTE_CERTS:+1} DOCKER_CERT_PATH=${REMOTE_CERTS:-} "$@"; }
+	step "Bring the module's image to $REMOTE_ENGINE"
+	there docker image inspect "$module_image" >/dev/null 2>&1 || docker save "$module_image" | there docker load | indent
+	step "Run the job: ferry here, the module's container there, files copied into it and out of it"
+	cat <<-END
+		   DOCKER_HOST=$REMOTE_ENGINE${REMOTE_CERTS:+ DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=$REMOTE_CERTS} ferry run --stage copy --local-prefix $work/local \\
+		     --remote $REMOTE --image $module_image --job-id 1 --user-id demo \\
+		     --workdir $JOB_DIR --module-dir $TASKLIB --input $UPLOADS
+
+	END
+	there bin/ferry --log-format console "$@" --stage copy --local-prefix "$work/local" >"$work/ferry.log" 2>&1 || code=$?
+fi
 indent <"$work/ferry.log"
 [ "$code" -ne 125 ] || die "the engine could not run $TRANSFER_IMAGE"
 echo

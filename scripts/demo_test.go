@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/wrapper/engine/docker/remotetest"
 )
 
 // runDemo runs `make demo` with its work below a directory of the test's, and returns what it printed and its exit code.
-func runDemo(t *testing.T, input string) (string, int) {
+func runDemo(t *testing.T, input string, env ...string) (string, int) {
 	t.Helper()
 	testenv.ModuleImage(t) // for what it requires
 	t.Cleanup(func() { exec.Command("docker", "image", "rm", "ferry-test/demo:1").Run() })
@@ -20,7 +21,7 @@ func runDemo(t *testing.T, input string) (string, int) {
 	if input != "" {
 		cmd.Args = append(cmd.Args, input)
 	}
-	cmd.Env = testenv.Environ("DOCKER_HOST="+testenv.Docker(t), "TMPDIR="+tmp, "IMAGE=ferry-test/demo:1")
+	cmd.Env = append(testenv.Environ("DOCKER_HOST="+testenv.Docker(t), "TMPDIR="+tmp, "IMAGE=ferry-test/demo:1"), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
@@ -46,6 +47,16 @@ func TestDemo(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	wants(t, out, "== Done: exit code 0", "left on this machine: nothing", "two_classes.markers.tsv", "(the module ended by itself)")
+}
+
+// The same job on an engine that can mount nothing of this machine.
+func TestDemoRemoteEngine(t *testing.T) {
+	front := remotetest.StartTLS(t)
+	out, code := runDemo(t, "", "REMOTE_ENGINE="+front.Host, "REMOTE_CERTS="+front.Certs)
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	wants(t, out, "DOCKER_HOST="+front.Host, "--stage copy", "== Done: exit code 0", "left on this machine: nothing", "two_classes.markers.tsv", "(the module ended by itself)")
 }
 
 // A module that fails is staged out as one that does not: its user sees why.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 
@@ -169,14 +171,14 @@ func (a *attempt) removePrivate() error {
 		switch {
 		case err != nil:
 			return err
-		case within(a.Workdir, p) || within(a.MetadataDir, p):
+		case subpath.Within(a.Workdir, p) || subpath.Within(a.MetadataDir, p):
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		case !slices.Contains(strings.Split(name, "/"), a.UserID):
 			return nil
-		case within(p, a.Workdir) || within(p, a.MetadataDir):
+		case subpath.Within(p, a.Workdir) || subpath.Within(p, a.MetadataDir):
 			return nil // what lies beside the results is looked at by itself
 		}
 		if err := a.root.RemoveAll(name); err != nil || !d.IsDir() {

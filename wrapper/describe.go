@@ -11,6 +11,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/genepattern/ferry/internal/subpath"
 )
 
 // Describe makes the validated Job out of settings. lookup is ferry's environment, for --env NAME; nothing else of it is
@@ -107,12 +109,12 @@ func (j *Job) checkDirs() error {
 		}
 	}
 	for _, dir := range j.mountDirs() {
-		if within(dir, j.Exec) {
+		if subpath.Within(dir, j.Exec) {
 			return nil
 		}
 	}
 	for _, m := range j.Mounts {
-		if within(m.Path, j.Exec) {
+		if subpath.Within(m.Path, j.Exec) {
 			return nil
 		}
 	}
@@ -143,9 +145,4 @@ func (j *Job) mountDirs() []string {
 	}
 	sort.Strings(all)
 	return slices.Compact(all)
-}
-
-// within says that p is dir or lies below it, by path elements: /jobs/t10 is not within /jobs/t1.
-func within(dir, p string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }

@@ -129,14 +129,3 @@ func TestMergeFirstWins(t *testing.T) {
 		}
 	}
 }
-
-func TestWithin(t *testing.T) {
-	for _, c := range []struct {
-		dir, p string
-		want   bool
-	}{{"/jobs/t1", "/jobs/t1", true}, {"/jobs/t1", "/jobs/t1/x", true}, {"/jobs/t1", "/jobs/t10", false}, {"/", "/x", true}, {"/a/b", "/a", false}} {
-		if got := within(c.dir, c.p); got != c.want {
-			t.Errorf("within(%q, %q) = %v", c.dir, c.p, got)
-		}
-	}
-}

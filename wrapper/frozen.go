@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/internal/carry"
 	"github.com/genepattern/ferry/wrapper/engine"
@@ -74,19 +76,19 @@ func (a *attempt) frozenDirs() []string {
 		all = append(all, d.Path)
 	}
 	return slices.DeleteFunc(all, func(d string) bool {
-		return within(a.Workdir, d) || within(a.MetadataDir, d) || slices.ContainsFunc(a.Inputs, func(in Dir) bool { return in.Path == d })
+		return subpath.Within(a.Workdir, d) || subpath.Within(a.MetadataDir, d) || slices.ContainsFunc(a.Inputs, func(in Dir) bool { return in.Path == d })
 	})
 }
 
 // held says that the frozen image that runs has the directory.
 func (a *attempt) held(dir string) bool {
 	return a.choice != nil && slices.Contains(a.frozenDirs(), dir) && !slices.Contains(a.Outputs, dir) &&
-		slices.ContainsFunc(a.choice.Dirs, func(d string) bool { return within(d, dir) })
+		slices.ContainsFunc(a.choice.Dirs, func(d string) bool { return subpath.Within(d, dir) })
 }
 
 // inImage says that the module sees a directory in its image, so that it is neither staged nor mounted.
 func (a *attempt) inImage(dir string) bool {
-	return a.held(dir) && !within(dir, a.Exec) && !a.covered(dir)
+	return a.held(dir) && !subpath.Within(dir, a.Exec) && !a.covered(dir)
 }
 
 // covered says that the module cannot see the image's own directory, because something is mounted over it, or that a
@@ -95,8 +97,8 @@ func (a *attempt) covered(dir string) bool {
 	if a.SyncScript != "" {
 		return true
 	}
-	over := func(d string) bool { return d != dir && within(d, dir) }
-	host := slices.ContainsFunc(a.Mounts, func(m Mount) bool { return m.Host != "" && within(m.Path, dir) })
+	over := func(d string) bool { return d != dir && subpath.Within(d, dir) }
+	host := slices.ContainsFunc(a.Mounts, func(m Mount) bool { return m.Host != "" && subpath.Within(m.Path, dir) })
 	return host || a.Stage == StageMount && slices.ContainsFunc(a.mountDirs(), over)
 }
 
@@ -152,7 +154,7 @@ func (a *attempt) freeze(ctx context.Context, out Outcome) {
 	_ = a.stage("freeze", func() error {
 		r := a.freezeRequest()
 		r.Image = a.image
-		for _, d := range outermost(a.frozenDirs()) {
+		for _, d := range subpath.Outermost(a.frozenDirs()) {
 			r.Dirs = append(r.Dirs, carry.FromRoot(a.root, inRoot(d), d, a.notForImage, a.warn))
 		}
 		done, err := a.Freezer.Freeze(ctx, r)
@@ -174,7 +176,7 @@ func (a *attempt) notForImage(name string) bool {
 	p, best, frozen := "/"+name, "", false
 	decide := func(dirs []string, is bool) {
 		for _, d := range dirs {
-			if within(d, p) && len(d) > len(best) {
+			if subpath.Within(d, p) && len(d) > len(best) {
 				best, frozen = d, is
 			}
 		}
@@ -191,5 +193,5 @@ func (a *attempt) notForImage(name string) bool {
 
 // origin tells `ferry commit` about the container.
 func (a *attempt) origin() string {
-	return commit.Origin{Name: a.Module.Name, LSID: a.Module.LSID, Job: a.ID, Dirs: outermost(a.frozenDirs())}.Label()
+	return commit.Origin{Name: a.Module.Name, LSID: a.Module.LSID, Job: a.ID, Dirs: subpath.Outermost(a.frozenDirs())}.Label()
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/wrapper/engine"
 )
@@ -53,7 +55,7 @@ func (a *attempt) launch(ctx context.Context) error {
 
 // execOnNode says that exec.sh lies in a directory of the node, where ferry cannot look.
 func (a *attempt) execOnNode() bool {
-	return slices.ContainsFunc(a.Mounts, func(m Mount) bool { return m.Host != "" && within(m.Path, a.Exec) })
+	return slices.ContainsFunc(a.Mounts, func(m Mount) bool { return m.Host != "" && subpath.Within(m.Path, a.Exec) })
 }
 
 func (a *attempt) labels() map[string]string {

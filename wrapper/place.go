@@ -8,7 +8,8 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
+
+	"github.com/genepattern/ferry/internal/subpath"
 
 	"github.com/genepattern/ferry/internal/carry"
 	"github.com/genepattern/ferry/internal/tartree"
@@ -68,7 +69,7 @@ func (p *copyPlace) fill(ctx context.Context) error {
 		return err
 	}
 	var dirs []carry.Dir
-	for _, d := range outermost(p.seenDirs()) {
+	for _, d := range subpath.Outermost(p.seenDirs()) {
 		dirs = append(dirs, carry.FromRoot(p.root, inRoot(d), d, p.notForModule, p.warn))
 	}
 	if err := carry.In(ctx, c, dirs, false); err != nil {
@@ -139,7 +140,7 @@ func (a *attempt) collectOutcome(ctx context.Context) {
 		return
 	}
 	err := a.collectOnce(ctx, a.MetadataDir)
-	if p, ok := a.place.(*copyPlace); ok && err == nil && !within(a.MetadataDir, a.Files.ExitCode) {
+	if p, ok := a.place.(*copyPlace); ok && err == nil && !subpath.Within(a.MetadataDir, a.Files.ExitCode) {
 		err = p.collectFile(ctx, a.Files.ExitCode)
 	}
 	if err != nil {
@@ -169,15 +170,4 @@ func (a *attempt) collectOnce(ctx context.Context, dir string) error {
 	}
 	a.collected[dir] = true
 	return nil
-}
-
-// outermost are the directories that lie in no other of them.
-func outermost(dirs []string) []string {
-	var out []string
-	for _, d := range slices.Sorted(slices.Values(dirs)) {
-		if !slices.ContainsFunc(out, func(o string) bool { return within(o, d) }) {
-			out = append(out, strings.TrimSuffix(d, "/"))
-		}
-	}
-	return out
 }

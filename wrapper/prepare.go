@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 
@@ -169,7 +171,7 @@ func (a *attempt) copyPrefix(remote bool) (string, error) {
 func HostPath(self engine.Self, p string) (string, error) {
 	var best *engine.SelfMount
 	for i, m := range self.Mounts {
-		if within(path.Clean(m.Destination), p) && (best == nil || len(m.Destination) > len(best.Destination)) {
+		if subpath.Within(path.Clean(m.Destination), p) && (best == nil || len(m.Destination) > len(best.Destination)) {
 			best = &self.Mounts[i]
 		}
 	}

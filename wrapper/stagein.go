@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	ferrysync "github.com/genepattern/ferry/sync"
 )
 
@@ -121,7 +123,7 @@ func (p *progress) done(d Dir) { close(p.end[d.Path]) }
 func (p *progress) wait(ctx context.Context, name string, key func(Dir) string) (from string, err error) {
 	holder := 0
 	for _, d := range p.dirs {
-		if !within(d.Path, name) && !within(name, d.Path) {
+		if !subpath.Within(d.Path, name) && !subpath.Within(name, d.Path) {
 			continue
 		}
 		select {
@@ -129,7 +131,7 @@ func (p *progress) wait(ctx context.Context, name string, key func(Dir) string) 
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}
-		if within(d.Path, name) && len(d.Path) > holder {
+		if subpath.Within(d.Path, name) && len(d.Path) > holder {
 			holder = len(d.Path)
 			from = path.Join(key(d), strings.TrimPrefix(name, d.Path))
 		}
@@ -192,7 +194,7 @@ func (a *attempt) url(key string) string {
 func (a *attempt) staleFilters() []ferrysync.Filter {
 	names := slices.Clone(ownNames)
 	for _, p := range []string{a.Files.Stdout, a.Files.Stderr, a.Files.ExitCode} {
-		if within(a.MetadataDir, p) {
+		if subpath.Within(a.MetadataDir, p) {
 			names = append(names, strings.TrimPrefix(p, a.MetadataDir+"/"))
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -48,7 +50,7 @@ func (p paths) rel(v string) (string, error) {
 		return "", &pathError{v, `holds ".."`}
 	}
 	clean := path.Clean(v)
-	if inside(p.prefix, clean) {
+	if subpath.Within(p.prefix, clean) {
 		under := "/" + strings.TrimPrefix(strings.TrimPrefix(clean, path.Clean(p.prefix)), "/")
 		if p.ours(under) || !p.ours(clean) {
 			clean = under
@@ -62,5 +64,5 @@ func (p paths) rel(v string) (string, error) {
 
 // ours says that p lies in a directory of the job.
 func (p paths) ours(v string) bool {
-	return slices.ContainsFunc(p.known, func(dir string) bool { return inside(dir, v) })
+	return slices.ContainsFunc(p.known, func(dir string) bool { return subpath.Within(dir, v) })
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genepattern/ferry/internal/subpath"
+
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -59,7 +61,7 @@ func FromArgs(args []string, lookup Lookup, environ []string) (Request, error) {
 	// and thus not in the store at all.
 	in := e.Settings["input"]
 	in.Values = []string{escapeDir(workdir)}
-	if !inside(workdir, e.inputs) {
+	if !subpath.Within(workdir, e.inputs) {
 		in.Values = append(in.Values, escapeDir(e.inputs))
 	}
 	e.Settings["input"] = in
@@ -93,12 +95,6 @@ func (e *env) undoBinds(dirs ...string) {
 	if len(m.Values) == 0 {
 		delete(e.Settings, "mount")
 	}
-}
-
-// inside says that p is dir or lies below it, by path elements.
-func inside(dir, p string) bool {
-	dir, p = path.Clean(dir), path.Clean(p)
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // escapeDir writes a directory as --input and --library take it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -14,14 +15,45 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	storetest.Suite{New: func(t *testing.T) store.Store {
-		s, err := dir.New(t.TempDir())
-		if err != nil {
+	storetest.Suite{
+		New:     func(t *testing.T) store.Store { return newStore(t, t.TempDir()) },
+		Denying: denying,
+	}.Run(t)
+}
+
+func newStore(t *testing.T, path string) store.Store {
+	s, err := dir.New(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// denying denies a file by its mode. Root may read it all the same, and so gives up the right for as long as the test
+// takes: on Linux each thread has a user of its own for files.
+func denying(t *testing.T) (store.Store, func(string)) {
+	path := t.TempDir()
+	deny := func(key string) {
+		if err := os.Chmod(filepath.Join(path, key), 0); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { s.Close() })
-		return s
-	}}.Run(t)
+		if os.Geteuid() != 0 {
+			return
+		}
+		runtime.LockOSThread()
+		if err := syscall.Setfsuid(65534); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { // on the same goroutine; a thread that cannot be made root again ends with it
+			if err := syscall.Setfsuid(0); err != nil {
+				t.Error(err)
+				return
+			}
+			runtime.UnlockOSThread()
+		})
+	}
+	return newStore(t, path), deny
 }
 
 // A pipe is no object, and nobody waits for who would write into it.

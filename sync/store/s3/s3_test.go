@@ -51,6 +51,14 @@ func TestConformance(t *testing.T) {
 			return s3.New(config(t, srv), srv.Bucket, s3.Options{PartSize: partSize})
 		},
 		PartSize: partSize,
+		Denying: func(t *testing.T) (store.Store, func(string)) {
+			srv := testenv.S3(t)
+			p := testenv.Proxy(t, srv.Endpoint)
+			deny := func(key string) {
+				p.Add(testenv.Rule{Kind: "GetObject", Match: func(r testenv.Request) bool { return r.Key == key }, Fault: testenv.Fault{Status: 403}})
+			}
+			return s3.New(config(t, p.Via(srv)), srv.Bucket, s3.Options{PartSize: partSize}), deny
+		},
 	}.Run(t)
 }
 

@@ -22,6 +22,9 @@ type Suite struct {
 	New func(t *testing.T) store.Store
 	// PartSize is the size above which the store sends an object in parts, 0 where it never does.
 	PartSize int64
+	// Denying makes a store of which deny makes an object unreadable to whom the store is made for, which the listing does
+	// not tell. nil where another run of the suite has shown what then happens.
+	Denying func(t *testing.T) (st store.Store, deny func(key string))
 	// Without names keys that the store cannot hold by its nature; it must refuse them, and the suite checks that.
 	Without []string
 }
@@ -37,6 +40,9 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("Ranges", s.ranges)
 	t.Run("Replaced", s.replaced)
 	t.Run("Missing", s.missing)
+	if s.Denying != nil {
+		t.Run("Denied", s.denied)
+	}
 	t.Run("Delete", s.remove)
 	t.Run("Stop", s.stop)
 }
@@ -220,6 +226,34 @@ func (s Suite) missing(t *testing.T) {
 	for _, k := range []string{"nowhere", "a/b", "here2"} {
 		_, err := st.Open(t.Context(), k, store.OpenOptions{})
 		if !errors.Is(err, store.ErrNotExist) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("Open(%q): %v", k, err)
+		}
+	}
+}
+
+// denied has the second of three objects refused: the others are as they were, and the error says which and why.
+func (s Suite) denied(t *testing.T) {
+	st, deny := s.Denying(t)
+	keys := []string{"p/a", "p/b", "p/c"}
+	for _, k := range keys {
+		put(t, st, k, []byte(k))
+	}
+	deny(keys[1])
+	if got := List(t, st, "p/"); !slices.Equal(got, keys) {
+		t.Errorf("listed: %q", got)
+	}
+	for i, k := range keys {
+		if i != 1 {
+			if _, got := Get(t, st, k, store.OpenOptions{}); string(got) != k {
+				t.Errorf("%q holds %q", k, got)
+			}
+			continue
+		}
+		r, err := st.Open(t.Context(), k, store.OpenOptions{})
+		if err == nil {
+			r.Close()
+		}
+		if !errors.Is(err, store.ErrDenied) || errors.Is(err, store.ErrNotExist) || !strings.Contains(err.Error(), k) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("Open(%q): %v", k, err)
 		}
 	}

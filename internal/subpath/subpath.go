@@ -1,0 +1,25 @@
+// Package subpath says which absolute paths lie in which, by path elements: /in2 is not in /in.
+package subpath
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Within says that p is dir or lies below it.
+func Within(dir, p string) bool {
+	dir, p = path.Clean(dir), path.Clean(p)
+	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
+}
+
+// Outermost are the paths that lie in no other of them, cleaned, sorted, each once.
+func Outermost(all []string) []string {
+	var out []string
+	for _, p := range slices.Sorted(slices.Values(all)) {
+		if p = path.Clean("/" + p); !slices.ContainsFunc(out, func(o string) bool { return Within(o, p) }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
