@@ -11,6 +11,7 @@ import (
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/internal/testenv"
+	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -159,6 +160,41 @@ func TestFrozenBelowAMount(t *testing.T) {
 	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, wrapper.CauseNone)
 	if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\n" {
 		t.Errorf("the frozen module made %q", got)
+	}
+}
+
+// An adder is a sync script that brings a file into the tasklib.
+type adder struct{}
+
+func (adder) StageIn(_ context.Context, s wrapper.Site) (ferrysync.Stats, error) {
+	if s.Job.SyncScript == "" {
+		return ferrysync.Stats{}, nil
+	}
+	return ferrysync.Stats{}, s.Root.WriteFile("gp/tasklib/added.txt", []byte("added\n"), 0o644)
+}
+
+// TestFrozenWithSyncScript runs a frozen image whose job has a sync script, as a GenePattern server's have: what the
+// script adds is seen beside what the image holds.
+func TestFrozenWithSyncScript(t *testing.T) {
+	s, r := newSite(t), registrytest.Start(t, registrytest.Options{})
+	s.module()
+	s.exec("cat /gp/tasklib/code.sh /gp/lib/deep/lib.txt >result", "cat /gp/tasklib/added.txt >>result || true")
+	settings := append([]string{"freeze", r.Host + "/frozen/script:1", "frozen", "prefer"}, moduleSettings...)
+	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, wrapper.CauseNone)
+	t.Cleanup(func() { _ = s.engine.RemoveImage(context.Background(), r.Host+"/frozen/script:1") })
+	if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\nlibrary" {
+		t.Fatalf("the module made %q", got)
+	}
+	if err := os.RemoveAll(filepath.Join(s.store, "gp")); err != nil {
+		t.Fatal(err)
+	}
+	s.stager = adder{}
+	s.ended(s.freezing(s.job(testenv.ModuleImage(t), append(settings, "sync-script", "sync.sh")...)), 0, wrapper.CauseNone)
+	if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\nlibraryadded\n" {
+		t.Errorf("the frozen module made %q", got)
+	}
+	if rec := s.record(); rec.Frozen == nil || !rec.Frozen.Used {
+		t.Errorf("run.json: %+v", rec.Frozen)
 	}
 }
 

@@ -34,6 +34,7 @@ type site struct {
 	stderr bytes.Buffer
 	log    bytes.Buffer
 	logger io.Writer // writes log, for ferries beside each other
+	stager wrapper.Stager
 }
 
 func newSite(t *testing.T) *site {
@@ -106,7 +107,7 @@ func (s *site) deps() wrapper.Deps {
 			st, err := dir.New(url)
 			return st, "", err
 		},
-		Log: zerolog.New(s.logger), Stdout: &s.stdout, Stderr: &s.stderr, Version: "test",
+		Stager: s.stager, Log: zerolog.New(s.logger), Stdout: &s.stdout, Stderr: &s.stderr, Version: "test",
 	}
 }
 
