@@ -2,6 +2,7 @@ package commit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -105,7 +106,7 @@ func (r *reach) run(args ...string) error {
 	return cmd.Run()
 }
 
-// round makes everything anew and deletes nothing: for minutes after files were deleted, ext4 looks long for inodes that
+// round makes everything anew and deletes none of the files: for minutes after files were deleted, ext4 looks long for inodes that
 // it may give to new ones (recently_deleted, a quarter of a commit's time), and whatever came next would pay for it. So
 // that no image has a layer that another has already, each has a directory of its own.
 func (r *reach) round(n int) {
@@ -201,10 +202,14 @@ func (r *reach) tag(name string, n int) string {
 // tidy removes what the rounds made.
 func (r *reach) tidy() {
 	for _, c := range r.containers {
-		_ = c.Remove(context.Background())
+		if err := c.Remove(context.Background()); err != nil {
+			r.Log(err)
+		}
 	}
 	for _, ref := range r.images {
-		_ = r.e.RemoveImage(context.Background(), ref)
+		if err := r.e.RemoveImage(context.Background(), ref); err != nil && !errors.Is(err, engine.ErrNoImage) {
+			r.Log(err)
+		}
 	}
 }
 

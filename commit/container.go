@@ -55,6 +55,13 @@ func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []st
 func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]carry.Dir, string, error) {
 	var all []carry.Dir
 	named := len(dirs) > 0
+	dirs = slices.Clone(dirs)
+	for i, p := range dirs {
+		if p == "" {
+			return nil, "", errors.New("a directory to freeze has no name")
+		}
+		dirs[i] = path.Clean("/" + p)
+	}
 	for _, p := range subpath.Outermost(slices.Concat(dirs, frozenDirs(d.Image))) {
 		kind, err := c.Lstat(ctx, p)
 		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(dirs, p) {

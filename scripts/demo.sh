@@ -3,7 +3,7 @@
 # fetched from S3 and compared with those of the same analysis without ferry. Everything is on this machine. Nothing is
 # left behind but the Docker engine, if there was none, and the images.
 #
-# REMOTE_ENGINE=tcp://HOST:2376 (with REMOTE_CERTS, a folder with ca.pem, cert.pem and key.pem) or ssh://USER@HOST has the
+# REMOTE_ENGINE=tcp://HOST:2376 (with REMOTE_CERTS, an absolute path of a folder with ca.pem, cert.pem and key.pem) or ssh://USER@HOST has the
 # module's container on that engine instead, which cannot mount anything of this machine: ferry runs here, and copies.
 set -eu
 cd "$(dirname "$0")/.."
@@ -73,10 +73,15 @@ if [ -z "${REMOTE_ENGINE:-}" ]; then
 		-v "$socket:/var/run/docker.sock" -v "$work/local:/local" \
 		-e AWS_ENDPOINT_URL -e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION \
 		"$TRANSFER_IMAGE" --log-format console "$@" >"$work/ferry.log" 2>&1 || code=$?
+	[ "$code" -ne 125 ] || die "the engine could not run $TRANSFER_IMAGE: $(cat "$work/ferry.log")"
 else
 	there() { DOCKER_HOST=$REMOTE_ENGINE DOCKER_TLS_VERIFY=${REMOTE_CERTS:+1} DOCKER_CERT_PATH=${REMOTE_CERTS:-} "$@"; }
 	step "Bring the module's image to $REMOTE_ENGINE"
-	there docker image inspect "$module_image" >/dev/null 2>&1 || docker save "$module_image" | there docker load | indent
+	if ! there docker image inspect "$module_image" >/dev/null 2>&1; then
+		docker image inspect "$module_image" >/dev/null 2>&1 || docker pull -q "$module_image" >/dev/null
+		docker save -o "$work/module.tar" "$module_image"
+		there docker load -q -i "$work/module.tar" >"$work/load.log" 2>&1 || die "docker load: $(cat "$work/load.log")"
+	fi
 	step "Run the job: ferry here, the module's container there, files copied into it and out of it"
 	cat <<-END
 		   DOCKER_HOST=$REMOTE_ENGINE${REMOTE_CERTS:+ DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=$REMOTE_CERTS} ferry run --stage copy --local-prefix $work/local \\
@@ -87,7 +92,6 @@ else
 	there bin/ferry --log-format console "$@" --stage copy --local-prefix "$work/local" >"$work/ferry.log" 2>&1 || code=$?
 fi
 indent <"$work/ferry.log"
-[ "$code" -ne 125 ] || die "the engine could not run $TRANSFER_IMAGE"
 echo
 echo "   exit code $code"
 left=$(ls -A "$work/local")

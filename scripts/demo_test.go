@@ -56,6 +56,13 @@ func TestDemoRemoteEngine(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+	input, err := os.Stat(filepath.Join(testenv.Root(), "testdata/demo/input/two_classes.gct"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := front.Received.Load(); n < input.Size() {
+		t.Errorf("%d bytes went to the other engine, and so not the input", n)
+	}
 	wants(t, out, "DOCKER_HOST="+front.Host, "--stage copy", "== Done: exit code 0", "left on this machine: nothing", "two_classes.markers.tsv", "(the module ended by itself)")
 }
 

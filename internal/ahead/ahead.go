@@ -15,7 +15,8 @@ const (
 )
 
 // Reader runs f in a goroutine of its own and gives what it writes. f's error comes after the last byte. After Close, which
-// is safe to call at any time, f's writes fail with io.ErrClosedPipe, and Close does not wait for it. Read is for one
+// is safe to call at any time, f's writes fail with io.ErrClosedPipe, at the latest when the buffers are full; Close does not
+// wait for it. Read is for one
 // goroutine.
 func Reader(f func(io.Writer) error) io.ReadCloser {
 	p := &pipe{full: make(chan []byte, buffers), free: make(chan []byte, buffers), closed: make(chan struct{})}
@@ -25,8 +26,8 @@ func Reader(f func(io.Writer) error) io.ReadCloser {
 	go func() {
 		w := writer{p: p}
 		err := f(&w)
-		if err == nil {
-			err = w.flush()
+		if e := w.flush(); err == nil {
+			err = e
 		}
 		p.err = err
 		close(p.full)

@@ -39,13 +39,13 @@ func TestReader(t *testing.T) {
 func TestErrorComesLast(t *testing.T) {
 	broken := errors.New("broken")
 	p := Reader(func(w io.Writer) error {
-		_, err := w.Write(bytes.Repeat([]byte("x"), bufferSize))
+		_, err := w.Write(bytes.Repeat([]byte("x"), bufferSize+1))
 		return errors.Join(err, broken)
 	})
 	defer p.Close()
 	got, err := io.ReadAll(p)
-	if !errors.Is(err, broken) || len(got) != bufferSize {
-		t.Errorf("ReadAll gave %d bytes, %v; want %d, %v", len(got), err, bufferSize, broken)
+	if !errors.Is(err, broken) || len(got) != bufferSize+1 {
+		t.Errorf("ReadAll gave %d bytes, %v; want %d, %v", len(got), err, bufferSize+1, broken)
 	}
 }
 

@@ -15,9 +15,13 @@ func Within(dir, p string) bool {
 
 // Outermost are the paths that lie in no other of them, cleaned, sorted, each once.
 func Outermost(all []string) []string {
-	var out []string
-	for _, p := range slices.Sorted(slices.Values(all)) {
-		if p = path.Clean("/" + p); !slices.ContainsFunc(out, func(o string) bool { return Within(o, p) }) {
+	var cleaned, out []string
+	for _, p := range all {
+		cleaned = append(cleaned, path.Clean("/"+p))
+	}
+	slices.Sort(cleaned)
+	for _, p := range cleaned {
+		if !slices.ContainsFunc(out, func(o string) bool { return Within(o, p) }) {
 			out = append(out, p)
 		}
 	}

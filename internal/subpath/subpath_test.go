@@ -27,7 +27,7 @@ func TestWithin(t *testing.T) {
 }
 
 func TestOutermost(t *testing.T) {
-	got := Outermost([]string{"/b/c/", "/a-b", "/a/x", "/b", "/a", "/b/", "/in2", "/in"})
+	got := Outermost([]string{"/b/c/", "/a-b", "/a/x", "/b", "/a", "//b/y", "/b/", "/in2", "/in", "in/z"})
 	if want := []string{"/a", "/a-b", "/b", "/in", "/in2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

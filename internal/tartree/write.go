@@ -1,5 +1,5 @@
 // Package tartree carries trees of files as tar streams: out of a directory, and into one that nothing in the stream can
-// leave. It keeps modes, times, owners, symbolic and hard links, and holds no more than one buffer and the names of
+// leave. It keeps modes, times, owners, symbolic and hard links, and holds no more than some buffers and the names of
 // hard-linked files in memory.
 package tartree
 
@@ -192,7 +192,7 @@ func kind(m fs.FileMode) string {
 	return "device"
 }
 
-// Stream gives what f writes as a reader, and is ahead of it by some buffers. An error of f is the reader's. The caller
+// Stream gives what f writes as a reader; f is ahead of it by some buffers. An error of f is the reader's. The caller
 // reads to the end or closes.
 func Stream(f func(*Writer) error) io.ReadCloser {
 	return ahead.Reader(func(out io.Writer) error {

@@ -168,8 +168,8 @@ func classify(err error) error {
 	switch {
 	case err == nil || errors.Is(err, errMissing):
 		return err
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, store.ErrUnreachable):
+		return err // a connection's timeout, too, says that it is context.DeadlineExceeded
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return &wrapper.Error{Cause: wrapper.CauseDisk, Err: err}
 	case errors.Is(err, ferrysync.ErrRefused):

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
+	"os"
 	"time"
 )
 
@@ -60,8 +62,7 @@ func (c *stallConn) Write(p []byte) (int, error) {
 const tlsBuffer = 64 << 10
 
 // tlsDialer makes TLS connections that are read in large pieces: crypto/tls alone asks the kernel for hardly more than a
-// record at once, and some servers make them of 4 KiB. A large download took 8 % less CPU. Connections through a proxy are
-// the transport's own affair.
+// record at once, and some servers make them of 4 KiB. TLS through a proxy's tunnel is the transport's own.
 func tlsDialer(dial dialFunc, config *tls.Config, handshake time.Duration) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
@@ -75,14 +76,18 @@ func tlsDialer(dial dialFunc, config *tls.Config, handshake time.Duration) dialF
 				return nil, err
 			}
 		}
+		limited := ctx
 		if handshake > 0 {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, handshake)
+			limited, cancel = context.WithTimeout(ctx, handshake)
 			defer cancel()
 		}
 		secure := tls.Client(readAhead{c, bufio.NewReaderSize(c, tlsBuffer)}, config)
-		if err := secure.HandshakeContext(ctx); err != nil {
+		if err := secure.HandshakeContext(limited); err != nil {
 			c.Close()
+			if ctx.Err() == nil && limited.Err() != nil { // the request was not given up: it is worth another try
+				err = fmt.Errorf("TLS handshake with %s: %w", addr, os.ErrDeadlineExceeded)
+			}
 			return nil, err
 		}
 		return secure, nil

@@ -139,7 +139,9 @@ func (s *Store) sendError(ctx context.Context, op, key string, err error) error 
 
 // retryable adds to what the SDK's retryer knows.
 func retryable(err error) aws.Ternary {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	// A deadline is as likely that of a connection in the making, whose timeout says that it is context.DeadlineExceeded:
+	// whether the request's own has passed is asked of its context.
+	if errors.Is(err, context.Canceled) {
 		return aws.FalseTernary
 	}
 	var e *Error

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ import (
 type TLS struct {
 	Host  string // for DOCKER_HOST: tcp://127.0.0.1:PORT
 	Certs string // for DOCKER_CERT_PATH
+
+	// Received is how many bytes came over connections that have ended.
+	Received *atomic.Int64
 }
 
 // StartTLS puts TLS before the engine's socket.
@@ -45,20 +49,21 @@ func StartTLS(t testing.TB) TLS {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	received := new(atomic.Int64)
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go join(c, socket)
+			go join(c, socket, received)
 		}
 	}()
-	return TLS{Host: "tcp://" + l.Addr().String(), Certs: dir}
+	return TLS{Host: "tcp://" + l.Addr().String(), Certs: dir, Received: received}
 }
 
 // join passes bytes on both ways until either side ends.
-func join(c net.Conn, socket string) {
+func join(c net.Conn, socket string, received *atomic.Int64) {
 	defer c.Close()
 	e, err := net.Dial("unix", socket)
 	if err != nil {
@@ -66,7 +71,11 @@ func join(c net.Conn, socket string) {
 	}
 	defer e.Close()
 	done := make(chan struct{}, 2)
-	go func() { _, _ = io.Copy(e, c); done <- struct{}{} }()
+	go func() {
+		n, _ := io.Copy(e, c)
+		received.Add(n)
+		done <- struct{}{}
+	}()
 	go func() { _, _ = io.Copy(c, e); done <- struct{}{} }()
 	<-done
 }
