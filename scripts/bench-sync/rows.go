@@ -87,7 +87,7 @@ func benchMode(s settings, tools []tool, row, mode, src string, bytes int64) err
 			return err
 		}
 		defer p.stop()
-		at.endpoint = "http://" + p.addr
+		at.endpoint, at.far = "http://"+p.addr, true
 	}
 	costs := map[string]map[string][]cost{} // by operation, by tool
 	for _, op := range operations {
@@ -99,6 +99,7 @@ func benchMode(s settings, tools []tool, row, mode, src string, bytes int64) err
 			if err := benchTool(s, srv, t, at, src, bytes, costs); err != nil {
 				return err
 			}
+			progress(row, mode, i, t.name, costs)
 			if t.name == "ferry" && row == "large" && slices.Contains(s.tools, "curl") {
 				warm(2 * bytes)
 				c, err := curl(srv, src, at, filepath.Join(s.dir, "dst"))
@@ -137,6 +138,16 @@ func benchTool(s settings, srv *server, t tool, at target, src string, bytes int
 		costs[op][t.name] = append(costs[op][t.name], c)
 	}
 	return check(src, dst)
+}
+
+// progress says on standard error what a tool has just taken: the table comes after minutes, or hours.
+func progress(row, mode string, round int, tool string, costs map[string]map[string][]cost) {
+	line := fmt.Sprintf("%s, %s, round %d, %s:", row, mode, round+1, tool)
+	for _, op := range operations {
+		c := costs[op][tool][round]
+		line += fmt.Sprintf(" %s %.2f s, %.2f s, %d MiB;", op, c.wall.Seconds(), c.cpu.Seconds(), c.mem>>10)
+	}
+	fmt.Fprintln(os.Stderr, strings.TrimSuffix(line, ";"))
 }
 
 // check makes sure that a tool did what it was measured for.

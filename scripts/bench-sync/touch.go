@@ -19,6 +19,7 @@ func warm(bytes int64) {
 	var kib int64
 	_, _ = fmt.Sscan(after, &kib)
 	bytes = min(bytes, kib<<10/2) // more would drive what is cached out of memory, or get somebody killed
+	bytes = min(bytes, 4<<30)     // more takes longer than what is to be measured, and the host has it back before it is used
 	self, err := os.Executable()
 	if err != nil || bytes == 0 {
 		return
