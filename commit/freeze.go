@@ -9,11 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/genepattern/ferry/internal/subpath"
-
 	"github.com/distribution/reference"
 
 	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 

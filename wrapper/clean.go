@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/internal/subpath"
-
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 

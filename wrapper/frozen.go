@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/genepattern/ferry/internal/subpath"
-
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 

@@ -11,9 +11,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/genepattern/ferry/internal/subpath"
-
 	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 

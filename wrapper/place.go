@@ -9,9 +9,8 @@ import (
 	"path"
 	"slices"
 
-	"github.com/genepattern/ferry/internal/subpath"
-
 	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/internal/tartree"
 	"github.com/genepattern/ferry/wrapper/engine"
 )

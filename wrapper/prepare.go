@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/internal/subpath"
-
 	"github.com/genepattern/ferry/wrapper/engine"
 )
 
@@ -171,7 +170,7 @@ func (a *attempt) copyPrefix(remote bool) (string, error) {
 func HostPath(self engine.Self, p string) (string, error) {
 	var best *engine.SelfMount
 	for i, m := range self.Mounts {
-		if subpath.Within(path.Clean(m.Destination), p) && (best == nil || len(m.Destination) > len(best.Destination)) {
+		if subpath.Within(m.Destination, p) && (best == nil || len(m.Destination) > len(best.Destination)) {
 			best = &self.Mounts[i]
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/genepattern/ferry/internal/subpath"
-
 	ferrysync "github.com/genepattern/ferry/sync"
 )
 

@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	// recordTime bounds sending the record to a store that works badly, which may be silent for two minutes before a request
-	// is sent again; recordAgain does so where it has failed once.
-	recordTime  = 4 * time.Minute
+	// recordTime bounds sending the record to a store that works badly. A connection may be silent for five minutes before
+	// store/s3 gives it up and sends the request again, for which there must be time left. recordAgain bounds it where it
+	// has failed once.
+	recordTime  = 6 * time.Minute
 	recordAgain = 5 * time.Second
 	// lastTime is what the record gets once there is no time left for results: of the 30 s that AWS Batch gives, the
 	// stopper keeps twice as much.

@@ -16,8 +16,7 @@ const (
 
 // Reader runs f in a goroutine of its own and gives what it writes. f's error comes after the last byte. After Close, which
 // is safe to call at any time, f's writes fail with io.ErrClosedPipe, at the latest when the buffers are full; Close does not
-// wait for it. Read is for one
-// goroutine.
+// wait for it. Read is for one goroutine.
 func Reader(f func(io.Writer) error) io.ReadCloser {
 	p := &pipe{full: make(chan []byte, buffers), free: make(chan []byte, buffers), closed: make(chan struct{})}
 	for range buffers {

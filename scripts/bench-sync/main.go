@@ -1,8 +1,8 @@
 // Command bench-sync compares `ferry sync` with the peers found on the machine, aws, rclone and s5cmd: the same data, the
 // same S3 server, one run, the tools taking turns. It prints a table of medians, the ratio to the best peer first.
 //
-// `make bench-sync` runs it. It needs about four times the size of the largest row in -dir, which is best on a tmpfs,
-// and nothing but the loopback interface.
+// `make bench-sync` runs it. It needs about four times the size of the largest row in -dir, which is best on a tmpfs
+// where that fits into memory (the mixed row is of 12 GB, see -scale), and nothing but the loopback interface.
 package main
 
 import (

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/internal/subpath"
-
 	"github.com/genepattern/ferry/wrapper"
 )
 

@@ -12,7 +12,7 @@ import (
 
 // stall is how long a connection may be silent while something is awaited, before the request counts as failed and is
 // sent again. S3 answers even the completion of a large upload with a first byte within a minute; a server that puts the
-// parts together on a slow disk takes longer.
+// parts together on a slow disk takes longer. Whoever bounds a request by a time gives it more than this.
 const stall = 5 * time.Minute
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
