@@ -14,12 +14,14 @@ import (
 // two thirds of a large download's time (perf: copy_folio_from_iter_atomic), and whose turn it met was chance. It is a
 // process of its own for the reason that the proxy is one.
 func warm(bytes int64) {
+	if bytes > 8<<30 { // a row for a disk: this would take longer than what it is for, and the host have it back before
+		return
+	}
 	text, _ := os.ReadFile("/proc/meminfo")
 	_, after, _ := strings.Cut(string(text), "MemAvailable:")
 	var kib int64
 	_, _ = fmt.Sscan(after, &kib)
 	bytes = min(bytes, kib<<10/2) // more would drive what is cached out of memory, or get somebody killed
-	bytes = min(bytes, 4<<30)     // more takes longer than what is to be measured, and the host has it back before it is used
 	self, err := os.Executable()
 	if err != nil || bytes == 0 {
 		return
