@@ -124,7 +124,7 @@ func (s *Store) configure() {
 		}
 	}
 	if t, ok := s.wire.(*http.Transport); ok && s.base.Scheme == "https" {
-		t.ReadBufferSize = 0 // net/http's 4 KiB: the connection below reads ahead already, in larger pieces
+		t.ReadBufferSize = 0 // net/http's 4 KiB: crypto/tls holds a record in any case, and gives no more than one at once
 	}
 	// Over TLS to AWS itself the bytes are covered by TLS and by a CRC that S3 checks and keeps, and need no SHA-256 in
 	// the signature. A server of another kind may not know these checksums, but every one checks the signature.
