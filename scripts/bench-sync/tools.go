@@ -45,17 +45,11 @@ func findTools(s settings) ([]tool, error) {
 		{name: "ferry", path: ferry,
 			sync: func(_ target, src, dst string) []string { return []string{"sync", "--only-show-errors", src, dst} },
 			dry:  func(_ target, src, dst string) []string { return []string{"sync", "--dryrun", "--quiet", src, dst} }},
-		{name: "s5cmd",
-			sync: func(t target, src, dst string) []string {
-				if src[:3] != "s3:" {
-					src += "/"
-				} else {
-					src += "/*"
-				}
-				return []string{"--log", "error", "--endpoint-url", t.endpoint, "--no-verify-ssl", "sync", src, dst + "/"}
-			}},
+		{name: "s5cmd", sync: s5cmd, dry: func(t target, src, dst string) []string {
+			return append([]string{"--dry-run"}, s5cmd(t, src, dst)...)
+		}},
 		{name: "rclone", sync: rclone, dry: func(t target, src, dst string) []string {
-			return append(rclone(t, src, dst), "--dry-run", "--log-level", "ERROR", "--use-server-modtime")
+			return append(rclone(t, src, dst), "--dry-run", "--use-server-modtime", "--s3-list-version", "2")
 		}},
 		{name: "aws",
 			sync: func(_ target, src, dst string) []string {
@@ -83,6 +77,15 @@ func findTools(s settings) ([]tool, error) {
 		found = append(found, t)
 	}
 	return found, nil
+}
+
+func s5cmd(t target, src, dst string) []string {
+	if src[:3] != "s3:" {
+		src += "/"
+	} else {
+		src += "/*"
+	}
+	return []string{"--log", "error", "--endpoint-url", t.endpoint, "--no-verify-ssl", "sync", src, dst + "/"}
 }
 
 func rclone(t target, src, dst string) []string {
