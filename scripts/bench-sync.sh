@@ -1,8 +1,8 @@
 #!/bin/sh
 # Compare `ferry sync` with aws, rclone and s5cmd; see scripts/bench-sync/main.go for the options, which are passed on.
 # rclone is built from its module where it is not installed: go install github.com/rclone/rclone@v1.76.0
-# s5cmd is github.com/peak/s5cmd/v2@v2.3.0. The whole table takes three to four hours, most of them the mixed rows, which need a
-# disk: -dir /dev/shm -rows small,large (an hour), then -dir DISK -rows mixed (45 minutes for each of -modes).
+# s5cmd is github.com/peak/s5cmd/v2@v2.3.0. The whole table takes some four hours, most of them the mixed rows, which need a
+# disk: -dir /dev/shm -rows small,large (an hour), then -dir DISK -rows mixed (an hour for each of -modes).
 set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}

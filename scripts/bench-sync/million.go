@@ -43,16 +43,13 @@ func million(s settings, tools []tool) error {
 		}
 		costs := map[string][]cost{}
 		for _, t := range tools {
-			if t.dry == nil {
-				continue
-			}
 			c, err := measure(t.path, t.dry(at, "s3://"+bucket+"/data", dst), at)
-			if err != nil && t.name != "ferry" { // s5cmd 2.3.0 crashed with the full tree once in two
+			if err != nil && t.name == "ferry" {
+				return err
+			}
+			if err != nil { // s5cmd 2.3.0 crashed with the full tree once in two
 				fmt.Fprintln(os.Stderr, "not in this row:", err)
 				continue
-			}
-			if err != nil {
-				return err
 			}
 			costs[t.name] = append(costs[t.name], c)
 		}

@@ -29,7 +29,7 @@ type tool struct {
 	path string
 	// sync is the arguments that make dst like src; one of them begins with s3://.
 	sync func(t target, src, dst string) []string
-	// dry is the same without doing it; nil where the tool is not in that row.
+	// dry is the same without doing it.
 	dry func(t target, src, dst string) []string
 }
 
