@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/commit"
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
+	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper/engine"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 // What is copied and frozen: as many files and bytes as the reach of freezing is stated for.
@@ -116,12 +116,12 @@ func (r *reach) round(n int) {
 		r.Fatal(err)
 	}
 	defer root.Close()
-	at := func(name string) []carry.Dir {
-		return []carry.Dir{carry.FromRoot(root, "tasklib", fmt.Sprintf("/gp/%s%d/tasklib", name, n), nil, nil)}
+	at := func(name string) []copytree.Dir {
+		return []copytree.Dir{copytree.FromRoot(root, "tasklib", fmt.Sprintf("/gp/%s%d/tasklib", name, n), nil, nil)}
 	}
 	filled := func(name string) engine.Container {
 		c := r.container()
-		if err := carry.In(ctx, c.(engine.Copier), at(name), false); err != nil {
+		if err := copytree.In(ctx, c.(engine.Copier), at(name), false); err != nil {
 			r.Fatal(err)
 		}
 		return c
@@ -137,7 +137,7 @@ func (r *reach) round(n int) {
 	for _, group := range [][]measured{
 		{
 			{"docker cp", nil, func() error { return r.run("cp", "-q", r.tree, byDocker.ID()+":/tasklib") }},
-			{"copy staging", nil, func() error { return carry.In(ctx, byFerry.(engine.Copier), at("c"), false) }},
+			{"copy staging", nil, func() error { return copytree.In(ctx, byFerry.(engine.Copier), at("c"), false) }},
 		}, {
 			{"docker commit", forDocker, func() error { return r.quiet("commit", forDocker.ID(), r.tag("docker", n)) }},
 			{"ferry commit", forFerry, func() error { return ferry(forFerry, "commit") }},

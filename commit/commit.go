@@ -8,8 +8,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/genepattern/ferry/internal/carry"
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
 )
 
 // An Images is what freezing needs of a container engine. Its methods are safe for concurrent use.
@@ -78,8 +78,8 @@ type Request struct {
 	Image  engine.Image // what the module ran from, be it a frozen image
 	Module Module
 	Job    string
-	Dirs   []carry.Dir // what is copied in
-	Local  bool        // commit only: no registry is asked anything
+	Dirs   []copytree.Dir // what is copied in
+	Local  bool           // commit only: no registry is asked anything
 
 	adopt  string // a container that is to be the image as it is
 	stream bool   // Dirs come from a container, and are not to be read twice

@@ -23,10 +23,10 @@ import (
 	"github.com/genepattern/ferry/commit/ecr"
 	"github.com/genepattern/ferry/commit/registry"
 	"github.com/genepattern/ferry/commit/registrytest"
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
+	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper/engine"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 var module = commit.Module{Name: "My Module", LSID: "urn:lsid:example.org:module.analysis:00044:9.1"}
@@ -74,7 +74,7 @@ func forget(t *testing.T, e *docker.Engine, refs ...string) {
 }
 
 // tasklib is a directory as it stands in an attempt's root, to be frozen at /gp/tasklib.
-func tasklib(t *testing.T) []carry.Dir {
+func tasklib(t *testing.T) []copytree.Dir {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) {
@@ -111,7 +111,7 @@ func tasklib(t *testing.T) []carry.Dir {
 	}
 	t.Cleanup(func() { root.Close() })
 	skip := func(name string) bool { return name == "gp/tasklib/out" }
-	return []carry.Dir{carry.FromRoot(root, "gp/tasklib", "/gp/tasklib", skip, nil)}
+	return []copytree.Dir{copytree.FromRoot(root, "gp/tasklib", "/gp/tasklib", skip, nil)}
 }
 
 // api speaks to the engine without ferry's own client.

@@ -9,10 +9,10 @@ import (
 	"path"
 	"slices"
 
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/internal/tartree"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // Container freezes a container that exists, by name or ID, under NAME. Of one that ferry made, the image holds what
@@ -51,8 +51,8 @@ func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []st
 }
 
 // contents is what of a container goes into its image, and the container itself where that is all that changed in it.
-func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]carry.Dir, string, error) {
-	var all []carry.Dir
+func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]copytree.Dir, string, error) {
+	var all []copytree.Dir
 	named := len(dirs) > 0
 	dirs = slices.Clone(dirs)
 	for i, p := range dirs {
@@ -72,7 +72,7 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 		if !kind.IsDir() {
 			return nil, "", fmt.Errorf("%q is no directory of the container", p)
 		}
-		all = append(all, carry.FromContainer(c, p, nil))
+		all = append(all, copytree.FromContainer(c, p, nil))
 	}
 	if named {
 		return all, "", nil
@@ -88,9 +88,9 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 	}
 	paths := f.added(changes, slices.Concat(d.Mounts, frozenDirs(d.Image)))
 	if len(paths) > 0 {
-		all = append(all, carry.Dir{Path: "/", Write: func(ctx context.Context, w *tartree.Writer, _ string, _ bool) error {
+		all = append(all, copytree.Dir{Path: "/", Write: func(ctx context.Context, w *tartree.Writer, _ string, _ bool) error {
 			for _, p := range paths {
-				if err := carry.FromContainer(c, p, nil).Write(ctx, w, p, false); err != nil {
+				if err := copytree.FromContainer(c, p, nil).Write(ctx, w, p, false); err != nil {
 					return err
 				}
 			}

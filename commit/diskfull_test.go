@@ -18,9 +18,9 @@ import (
 
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine/copytree"
+	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 // smallEngine starts an engine of its own whose disk has size bytes, and gives its address.
@@ -148,7 +148,7 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer root.Close()
-		out, err := f.Freeze(t.Context(), commit.Request{Name: name, Image: image(t, e, ref), Dirs: []carry.Dir{carry.FromRoot(root, ".", "/gp/lib", nil, nil)}})
+		out, err := f.Freeze(t.Context(), commit.Request{Name: name, Image: image(t, e, ref), Dirs: []copytree.Dir{copytree.FromRoot(root, ".", "/gp/lib", nil, nil)}})
 		if err == nil || out.Outcome != commit.OutcomeFailed || out.Error == "" {
 			t.Errorf("%d MB: %+v, %v", megabytes, out, err)
 		}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 func request(t *testing.T, name string, base engine.Image) commit.Request {

@@ -11,9 +11,9 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/internal/subpath"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // Freeze makes the image and pushes it. A name that exists is left alone. The result says how far it came also beside
@@ -177,17 +177,17 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 		}
 	}
 	if builder != nil && !r.stream {
-		layer, err := carry.Layer(ctx, d, r.Dirs)
+		layer, err := copytree.Layer(ctx, d, r.Dirs)
 		if err == nil {
 			// The container was only looked into; it is removed while the image is made.
 			go remove()
 			return builder.Build(ctx, ref, base, labels, layer)
 		}
-		if !errors.Is(err, carry.ErrLink) {
+		if !errors.Is(err, copytree.ErrLink) {
 			return "", err
 		}
 	}
-	if err := carry.In(ctx, d, r.Dirs, true); err != nil {
+	if err := copytree.In(ctx, d, r.Dirs, true); err != nil {
 		return "", err
 	}
 	return d.Commit(ctx, ref, labels)

@@ -12,9 +12,9 @@ import (
 
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper/engine"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 // plainImages is an engine that cannot take a layer as a stream, as with containerd's image store.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/genepattern/ferry/internal/carry"
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
 )
 
 // Labels of a frozen image. They are none of those by which ferry finds the containers it may remove: a container has its
@@ -54,7 +54,7 @@ func (f *Freezer) labels(r Request, base engine.Image) map[string]string {
 	}
 }
 
-func paths(dirs []carry.Dir) []string {
+func paths(dirs []copytree.Dir) []string {
 	list := make([]string, 0, len(dirs))
 	for _, d := range dirs {
 		if d.Path != "/" { // single files here and there

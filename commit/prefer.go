@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
 )
 
 // A Choice is a frozen image that serves for a job.

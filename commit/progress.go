@@ -8,7 +8,7 @@ import (
 
 	"github.com/docker/go-units"
 
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
 )
 
 // A Reporter shows how far a push is. On a terminal it keeps one line up to date, elsewhere it writes a line now and

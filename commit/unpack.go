@@ -7,9 +7,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/internal/tartree"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // Unpacked is a directory of an image, and where on this node it is to be.
@@ -31,7 +31,7 @@ func (f *Freezer) Unpack(ctx context.Context, image engine.Image, dirs []Unpacke
 	}()
 	for _, u := range dirs {
 		x := tartree.Extractor{Root: u.Root, Owners: os.Geteuid() == 0, Warn: f.log}
-		if err := carry.Out(ctx, d, u.Path, x); err != nil {
+		if err := copytree.Out(ctx, d, u.Path, x); err != nil {
 			return fmt.Errorf("unpacking %q of image %q: %w", u.Path, image.Ref, err)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/engine/docker/remotetest"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper/engine/docker/remotetest"
 )
 
 // runDemo runs `make demo` with its work below a directory of the test's, and returns what it printed and its exit code.

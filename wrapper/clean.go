@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/subpath"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // removalTime bounds what removing a container may take, with an engine that restarts meanwhile; removalLast does so once

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/genepattern/ferry/engine"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // diskCause gives err a cause: no space where the system said so, else c.

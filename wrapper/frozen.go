@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/commit"
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/internal/subpath"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // A Freezer makes and finds images that hold a module and its libraries. *commit.Freezer is one.
@@ -154,7 +154,7 @@ func (a *attempt) freeze(ctx context.Context, out Outcome) {
 		r := a.freezeRequest()
 		r.Image = a.image
 		for _, d := range subpath.Outermost(a.frozenDirs()) {
-			r.Dirs = append(r.Dirs, carry.FromRoot(a.root, inRoot(d), d, a.notForImage, a.warn))
+			r.Dirs = append(r.Dirs, copytree.FromRoot(a.root, inRoot(d), d, a.notForImage, a.warn))
 		}
 		done, err := a.Freezer.Freeze(ctx, r)
 		a.rec.edit(func(r *Record) { r.Freeze = &done })

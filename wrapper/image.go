@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
 )
 
 // shells are looked for in this order: modules are written for bash, and many images have only sh. The folders are those

@@ -12,8 +12,8 @@ import (
 	"strconv"
 
 	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/subpath"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // Labels of the containers that ferry makes, by which a later ferry finds those of a killed one.

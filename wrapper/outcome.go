@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
 )
 
 // settle makes an outcome the job's: in the record, in the exit code file and in stderr.txt.

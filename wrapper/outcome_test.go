@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
 )
 
 func TestParseExitCode(t *testing.T) {

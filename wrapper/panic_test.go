@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // panicky is a bug: its Image panics.

@@ -9,10 +9,10 @@ import (
 	"path"
 	"slices"
 
-	"github.com/genepattern/ferry/internal/carry"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/internal/tartree"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // A place is how the module comes to see the attempt's directories, and ferry what the module did to them: --stage.
@@ -67,11 +67,11 @@ func (p *copyPlace) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var dirs []carry.Dir
+	var dirs []copytree.Dir
 	for _, d := range subpath.Outermost(p.seenDirs()) {
-		dirs = append(dirs, carry.FromRoot(p.root, inRoot(d), d, p.notForModule, p.warn))
+		dirs = append(dirs, copytree.FromRoot(p.root, inRoot(d), d, p.notForModule, p.warn))
 	}
-	if err := carry.In(ctx, c, dirs, false); err != nil {
+	if err := copytree.In(ctx, c, dirs, false); err != nil {
 		return engineCause(ctx, CauseLaunch, diskful(err))
 	}
 	p.filled = true
@@ -102,7 +102,7 @@ func (p *copyPlace) collect(ctx context.Context, dir string) error {
 		return p.notForModule(inRoot(full)) ||
 			slices.ContainsFunc(p.outputDirs(), func(d Dir) bool { return d.Path == full && full != dir })
 	}}
-	return diskful(carry.Out(ctx, c, dir, x))
+	return diskful(copytree.Out(ctx, c, dir, x))
 }
 
 // collectFile brings one file, if it is there.
@@ -116,7 +116,7 @@ func (p *copyPlace) collectFile(ctx context.Context, file string) error {
 		return err
 	}
 	defer root.Close()
-	err = carry.OutFile(ctx, c, file, tartree.Extractor{Root: root, Warn: p.warn})
+	err = copytree.OutFile(ctx, c, file, tartree.Extractor{Root: root, Warn: p.warn})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

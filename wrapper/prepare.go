@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/subpath"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // prepare makes the place for this attempt. What cannot succeed is refused before anything is made.

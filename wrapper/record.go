@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/engine"
 	ferrysync "github.com/genepattern/ferry/sync"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // A Record is run.json: what became of a job, for people and programs. Fields are only ever added.

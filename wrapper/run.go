@@ -16,9 +16,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/engine"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // Deps are what a job is run with.

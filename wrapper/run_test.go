@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 func TestSuccess(t *testing.T) {

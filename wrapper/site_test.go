@@ -18,10 +18,10 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/dir"
 
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 // site is a store in a directory, a local prefix and an engine for one test.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
 )
 
 const (

@@ -14,9 +14,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 func commitCommand(w world) *cli.Command {

@@ -6,10 +6,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/genepattern/ferry/engine"
+	inprocess "github.com/genepattern/ferry/engine/process"
+	"github.com/genepattern/ferry/frontend/genepattern"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine"
-	inprocess "github.com/genepattern/ferry/wrapper/engine/process"
-	"github.com/genepattern/ferry/wrapper/genepattern"
 )
 
 // byName makes the command that a legacy name stands for explicit. Its arguments are kept in w for the older form, and

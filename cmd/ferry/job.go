@@ -9,10 +9,10 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/docker"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine"
-	"github.com/genepattern/ferry/wrapper/engine/docker"
 )
 
 func runCommand(w world) *cli.Command {

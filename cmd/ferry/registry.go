@@ -16,8 +16,8 @@ import (
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/ecr"
 	"github.com/genepattern/ferry/commit/registry"
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine"
 )
 
 // registryLogin is the login given by flags, and the names that say which one registry it is for: that of name, or where

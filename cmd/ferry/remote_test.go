@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/engine/docker/remotetest"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
-	"github.com/genepattern/ferry/wrapper/engine/docker/remotetest"
 )
 
 // TestRunOnRemoteEngine runs a job with --stage copy on an engine behind TLS and one behind SSH.

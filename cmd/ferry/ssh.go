@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 
-	"github.com/genepattern/ferry/wrapper/engine/docker"
+	"github.com/genepattern/ferry/engine/docker"
 )
 
 // sshConfig says how to log in to an engine at ssh://, as ssh itself does without a configuration file.

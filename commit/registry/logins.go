@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/genepattern/ferry/wrapper/engine"
+	"github.com/genepattern/ferry/engine"
 )
 
 // An Issuer makes logins for registries of its own, such as ECR's. Its methods are safe for concurrent use.

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/genepattern/ferry/internal/ahead"
+	"github.com/genepattern/ferry/internal/readahead"
 )
 
 // bufferSize is what is read at once: large enough that system calls are few, small against ferry's 64 MiB.
@@ -195,7 +195,7 @@ func kind(m fs.FileMode) string {
 // Stream gives what f writes as a reader; f is ahead of it by some buffers. An error of f is the reader's. The caller
 // reads to the end or closes.
 func Stream(f func(*Writer) error) io.ReadCloser {
-	return ahead.Reader(func(out io.Writer) error {
+	return readahead.Reader(func(out io.Writer) error {
 		w := NewWriter(out)
 		if err := f(w); err != nil {
 			return err

@@ -1,0 +1,87 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+
+	"github.com/genepattern/ferry/engine"
+)
+
+// Create implements engine.Engine. The container gets no capabilities but those asked for, cannot gain any, and has an
+// init process, so that a shell that ignores TERM still ends.
+func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, error) {
+	yes := true
+	host := &container.HostConfig{
+		NetworkMode: container.NetworkMode(s.Network),
+		CapDrop:     []string{"ALL"},
+		CapAdd:      s.CapAdd,
+		SecurityOpt: []string{"no-new-privileges"},
+		Init:        &yes,
+		ShmSize:     s.Limits.ShmSize,
+		Runtime:     s.Limits.Runtime,
+		// The streams reach ferry by attaching; a second copy in the engine's log files would fill the node's disk.
+		LogConfig: container.LogConfig{Type: "none"},
+		Resources: resources(s.Limits),
+	}
+	for _, m := range s.Mounts {
+		// A mount object: a missing source is an error, where the older form would make a directory owned by root.
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
+	}
+	conf := &container.Config{
+		Image: s.Image.ID, Entrypoint: s.Command, Env: slices.Concat(s.Env, gpuEnv(s.Limits)), WorkingDir: s.Workdir, User: s.User,
+		Labels: s.Labels, AttachStdout: true, AttachStderr: true,
+	}
+	made, err := e.cli.ContainerCreate(ctx, conf, host, nil, nil, s.Name)
+	if err != nil {
+		err = e.explain(fmt.Sprintf("creating a container of %q", s.Image.Ref), err)
+		if !gone(err) {
+			err = fmt.Errorf("%w: %w", engine.ErrLaunch, err)
+		}
+		return nil, err
+	}
+	c := &Container{eng: e, id: made.ID}
+	if len(s.Command) > 0 && path.IsAbs(s.Command[0]) {
+		c.command = s.Command[0]
+	}
+	return c, nil
+}
+
+func resources(l engine.Limits) container.Resources {
+	r := container.Resources{Memory: l.Memory, NanoCPUs: l.NanoCPUs, CPUShares: l.CPUShares, CpusetCpus: l.CPUSet, CgroupParent: l.CgroupParent}
+	if l.Memory > 0 {
+		r.MemorySwap = l.Memory // no swap on top, as AWS Batch does
+	}
+	if l.PIDs > 0 {
+		r.PidsLimit = &l.PIDs
+	}
+	if l.GPUs != "" && l.GPUs != "none" && l.Runtime == "" {
+		d := container.DeviceRequest{Capabilities: [][]string{{"gpu"}}}
+		if n, err := strconv.Atoi(l.GPUs); err == nil {
+			d.Count = n
+		} else if l.GPUs == "all" {
+			d.Count = -1
+		} else {
+			d.DeviceIDs = strings.Split(l.GPUs, ",")
+		}
+		r.DeviceRequests = []container.DeviceRequest{d}
+	}
+	return r
+}
+
+// gpuEnv keeps an image with NVIDIA_VISIBLE_DEVICES=all from seeing every GPU where nvidia's is the runtime.
+func gpuEnv(l engine.Limits) []string {
+	switch {
+	case l.GPUs == "" || l.GPUs == "none":
+		return []string{"NVIDIA_VISIBLE_DEVICES=void"}
+	case l.Runtime != "":
+		return []string{"NVIDIA_VISIBLE_DEVICES=" + l.GPUs}
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/registry"
+	"github.com/docker/docker/pkg/jsonmessage"
+
+	"github.com/genepattern/ferry/engine"
+)
+
+// pullTries and pullPause bound what a registry's hiccup may cost: pauses of about 1, 2 and 4 seconds. Docker Hub's 429
+// lasts longer, and is then the job's retry to wait for.
+const (
+	pullTries = 4
+	pullPause = time.Second
+)
+
+// Image implements engine.Engine. The registry is not asked where the image is there: a plain pull would, and Docker Hub
+// counts that against its limit.
+func (e *Engine) Image(ctx context.Context, ref string, login engine.Login) (engine.Image, error) {
+	img, err := e.inspect(ctx, ref)
+	if err == nil || !errors.Is(err, engine.ErrNoImage) {
+		return img, err
+	}
+	for try := 1; ; try++ {
+		err = e.pull(ctx, ref, login)
+		if err == nil {
+			return e.inspect(ctx, ref)
+		}
+		final := errors.Is(err, engine.ErrNoImage) || errors.Is(err, engine.ErrDenied) || errors.Is(err, engine.ErrUnavailable)
+		if final || try == pullTries || ctx.Err() != nil {
+			return engine.Image{}, err
+		}
+		pause := pullPause << (try - 1)
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return engine.Image{}, ctx.Err()
+		}
+	}
+}
+
+func (e *Engine) inspect(ctx context.Context, ref string) (engine.Image, error) {
+	in, err := e.cli.ImageInspect(ctx, ref)
+	if errdefs.IsNotFound(err) {
+		return engine.Image{}, fmt.Errorf("image %q: %w", ref, engine.ErrNoImage)
+	}
+	if err != nil {
+		return engine.Image{}, e.explain(fmt.Sprintf("inspecting image %q", ref), err)
+	}
+	img := engine.Image{Ref: ref, ID: in.ID, Size: in.Size, Digest: ownDigest(ref, in.RepoDigests)}
+	if c := in.Config; c != nil {
+		img.User, img.Workdir, img.Env, img.Labels = c.User, c.WorkingDir, c.Env, c.Labels
+		img.Entrypoint, img.Cmd = c.Entrypoint, c.Cmd
+	}
+	img.Owner, err = e.owner(ctx, img)
+	return img, err
+}
+
+// ownDigest picks the digest that belongs to the repository asked for: an image may have come from several.
+func ownDigest(ref string, digests []string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ""
+	}
+	for _, d := range digests {
+		if n, err := reference.ParseNormalizedNamed(d); err == nil && n.Name() == named.Name() {
+			return d
+		}
+	}
+	return ""
+}
+
+func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) error {
+	auth, err := e.auth(ctx, ref, login)
+	if err != nil {
+		return fmt.Errorf("logging in to pull %q: %w: %w", ref, engine.ErrDenied, err)
+	}
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return fmt.Errorf("image %q: %w", ref, err)
+	}
+	out, err := e.cli.ImagePull(ctx, reference.TagNameOnly(named).String(), image.PullOptions{RegistryAuth: auth})
+	if err == nil {
+		defer out.Close()
+		err = drain(out, nil)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errdefs.IsNotFound(err):
+		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrNoImage, err)
+	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err),
+		!gone(err) && ctx.Err() == nil && e.refused(ctx, reference.TagNameOnly(named).String(), auth):
+		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrDenied, err)
+	}
+	return e.explain(fmt.Sprintf("pulling %q", ref), err)
+}
+
+// drain reads a stream of the engine's progress messages to its end and returns the error in it, if any: the HTTP status
+// was sent before the work began.
+func drain(r io.Reader, each func(jsonmessage.JSONMessage)) error {
+	dec := json.NewDecoder(r)
+	for {
+		var m jsonmessage.JSONMessage
+		switch err := dec.Decode(&m); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading the engine's answer: %w", err)
+		case m.Error != nil:
+			return m.Error
+		}
+		if each != nil {
+			each(m)
+		}
+	}
+}
+
+// auth is the login for ref's registry as the Engine API wants it, "" for none.
+func (e *Engine) auth(ctx context.Context, ref string, login engine.Login) (string, error) {
+	if login == nil {
+		return "", nil
+	}
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", err
+	}
+	host := reference.Domain(named)
+	user, password, err := login(ctx, host)
+	if err != nil || user == "" {
+		return "", err
+	}
+	if user == tokenUser {
+		return registry.EncodeAuthConfig(registry.AuthConfig{IdentityToken: password, ServerAddress: host})
+	}
+	return registry.EncodeAuthConfig(registry.AuthConfig{Username: user, Password: password, ServerAddress: host})
+}
+
+// tokenUser is the user by which Docker's tools say that a password is an identity token.
+const tokenUser = "<token>"

@@ -1,0 +1,131 @@
+package docker
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/genepattern/ferry/engine"
+)
+
+// looker is a container that never runs, made to look into an image.
+type looker struct {
+	eng *Engine
+	id  string
+	ref string
+}
+
+// lookTime bounds making or removing a looker, each of which takes a tenth of a second.
+const lookTime = time.Minute
+
+// look makes a looker; the caller calls close.
+func (e *Engine) look(ctx context.Context, img engine.Image) (*looker, error) {
+	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	c, err := e.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
+		Labels: map[string]string{"ferry.probe": "1"}}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
+	if err != nil {
+		return nil, e.explain(fmt.Sprintf("looking into image %q", img.Ref), err)
+	}
+	return &looker{eng: e, id: c.ID, ref: img.Ref}, nil
+}
+
+func (l *looker) close(ctx context.Context) {
+	// What cannot be removed now carries a label, and no files.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	_ = l.eng.cli.ContainerRemove(ctx, l.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+}
+
+// Has implements engine.Container.
+func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, error) {
+	has := make(map[string]bool, len(paths))
+	for _, p := range paths {
+		stat, err := c.eng.cli.ContainerStatPath(ctx, c.id, p)
+		if errdefs.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, c.eng.explain(fmt.Sprintf("looking for %q in the container", p), err)
+		}
+		has[p] = !stat.Mode.IsDir()
+		if has[p] && p == c.command {
+			c.mu.Lock()
+			c.found = true
+			c.mu.Unlock()
+		}
+	}
+	return has, nil
+}
+
+// owner is the image's user as numbers. Names are looked up in the image's own /etc/passwd and /etc/group.
+func (e *Engine) owner(ctx context.Context, img engine.Image) (string, error) {
+	user, group, hasGroup := strings.Cut(img.User, ":")
+	if user == "" {
+		user = "0"
+	}
+	if numeric(user) && (numeric(group) || !hasGroup) {
+		if !hasGroup {
+			group = "0"
+		}
+		return user + ":" + group, nil
+	}
+	l, err := e.look(ctx, img)
+	if err != nil {
+		return "", err
+	}
+	defer l.close(ctx)
+	uid, gid, err := l.find(ctx, "/etc/passwd", user)
+	if err != nil || uid == "" {
+		return "", err
+	}
+	if hasGroup {
+		// In /etc/group the number stands in the third field, where /etc/passwd has the uid.
+		if gid, _, err = l.find(ctx, "/etc/group", group); err != nil || gid == "" {
+			return "", err
+		}
+	}
+	return uid + ":" + gid, nil
+}
+
+func numeric(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 32)
+	return err == nil
+}
+
+// find is the third and fourth field of the line of an image's user database that has the name or number; "" where there
+// is none.
+func (l *looker) find(ctx context.Context, file, name string) (third, fourth string, err error) {
+	if numeric(name) && file == "/etc/group" {
+		return name, "", nil
+	}
+	r, _, err := l.eng.cli.CopyFromContainer(ctx, l.id, file)
+	if errdefs.IsNotFound(err) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", l.eng.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
+	}
+	defer r.Close()
+	t := tar.NewReader(r)
+	if _, err := t.Next(); err != nil && !errors.Is(err, io.EOF) {
+		return "", "", l.eng.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
+	}
+	for lines := bufio.NewScanner(t); lines.Scan(); {
+		f := strings.Split(lines.Text(), ":")
+		if len(f) >= 4 && (f[0] == name || f[2] == name) && numeric(f[2]) {
+			return f[2], f[3], nil
+		}
+	}
+	return "", "", nil
+}

@@ -1,0 +1,194 @@
+// Package process runs modules as processes of ferry's own container: for module images that have ferry baked in, as the
+// first generation of GenePattern's had their wrapper. It is an engine.Engine with less than a container engine gives:
+// the module shares ferry's file system, network and limits, its mounts are symlinks, and a read-only one can be written.
+// It gets no capabilities, no new privileges, and of ferry's environment only what is not ferry's own and no secret.
+// It needs Linux.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/genepattern/ferry/engine"
+)
+
+// Engine runs processes. It knows only those it started itself: they end with it.
+type Engine struct {
+	env []string
+
+	mu   sync.Mutex
+	next int
+	all  map[string]*container
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// New makes an Engine. environ is the environment that the container was started with, as os.Environ gives it: the image's
+// variables are among it.
+func New(environ []string) *Engine {
+	return &Engine{env: moduleEnv(environ), all: map[string]*container{}}
+}
+
+// foreign are the prefixes of variables that are not the image's, and secret what a name must not hold.
+var (
+	foreign = []string{"AWS_", "ECS_", "FERRY_", "GP_"}
+	secret  = []string{"SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "PRIVATE", "APIKEY", "API_KEY"}
+)
+
+// moduleEnv is what of the environment the module may have. The image's own variables cannot be told from those that the
+// container was given, so what is known not to be meant for the module is left out by name.
+func moduleEnv(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		name = strings.ToUpper(name)
+		return slices.ContainsFunc(foreign, func(p string) bool { return strings.HasPrefix(name, p) }) ||
+			slices.ContainsFunc(secret, func(p string) bool { return strings.Contains(name, p) })
+	})
+}
+
+// Info is that of this engine, which always answers.
+func (e *Engine) Info(context.Context) (engine.Info, error) {
+	return engine.Info{Name: "process", Version: "1", Root: "/"}, nil
+}
+
+// Image describes ferry's own container, whatever ref is.
+func (e *Engine) Image(_ context.Context, ref string, _ engine.Login) (engine.Image, error) {
+	img := engine.Image{Ref: ref, ID: "process", Env: e.env}
+	if uid := os.Geteuid(); uid != 0 {
+		img.User = fmt.Sprintf("%d:%d", uid, os.Getegid())
+	}
+	img.Owner = fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid())
+	return img, nil
+}
+
+// Create checks the description and makes the mounts' links.
+func (e *Engine) Create(_ context.Context, spec engine.Spec) (engine.Container, error) {
+	if spec.User != "" && spec.User != fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid()) {
+		return nil, fmt.Errorf("%w: in ferry's own container the module runs as ferry's user, not as %q", engine.ErrLaunch, spec.User)
+	}
+	if len(spec.Command) == 0 {
+		return nil, fmt.Errorf("%w: no command", engine.ErrLaunch)
+	}
+	c := &container{engine: e, spec: spec, created: time.Now(), ended: make(chan struct{})}
+	if err := c.links.make(spec.Mounts); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", engine.ErrLaunch, err), c.links.remove())
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.next++
+	c.id = fmt.Sprintf("process-%d-%d", os.Getpid(), e.next)
+	e.all[c.id] = c
+	return c, nil
+}
+
+// List finds those that this engine made and nobody removed.
+func (e *Engine) List(_ context.Context, labels map[string]string) ([]engine.Found, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []engine.Found
+	for _, c := range e.all {
+		if c.carries(labels) {
+			all = append(all, engine.Found{ID: c.id, Name: c.spec.Name, Labels: c.spec.Labels, Running: c.running(), Created: c.created})
+		}
+	}
+	return all, nil
+}
+
+// Attach finds one by its id.
+func (e *Engine) Attach(_ context.Context, id string) (engine.Container, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c, ok := e.all[id]; ok {
+		return c, nil
+	}
+	return nil, fmt.Errorf("%q: %w", id, engine.ErrNoContainer)
+}
+
+func (e *Engine) forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.all, id)
+}
+
+// links are the symlinks that stand for mounts, and the directories that were made for them.
+type links struct {
+	made  []string // links and directories, in the order they were made
+	empty []string // empty directories that a link took the place of
+}
+
+// make links each target to its source, outer ones first as the caller has them. What lies inside another mount is there
+// already.
+func (l *links) make(mounts []engine.Mount) error {
+	for _, m := range mounts {
+		source, err := filepath.EvalSymlinks(m.Source)
+		if err != nil {
+			return fmt.Errorf("mounting %q: %w", m.Source, err)
+		}
+		if there, err := filepath.EvalSymlinks(m.Target); err == nil && there == source {
+			continue
+		}
+		if err := l.link(source, m.Target); err != nil {
+			return fmt.Errorf("mounting %q at %q: %w", m.Source, m.Target, err)
+		}
+	}
+	return nil
+}
+
+func (l *links) link(source, target string) error {
+	var missing []string
+	for dir := filepath.Dir(target); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		missing = append(missing, dir)
+	}
+	for _, dir := range slices.Backward(missing) {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		l.made = append(l.made, dir)
+	}
+	if st, err := os.Lstat(target); err == nil && st.IsDir() {
+		// An image's empty directory gives way; one with files in it does not.
+		if err := os.Remove(target); err != nil {
+			return fmt.Errorf("this container has a directory there: %w", err)
+		}
+		l.empty = append(l.empty, target)
+	}
+	if err := os.Symlink(source, target); err != nil {
+		return err
+	}
+	l.made = append(l.made, target)
+	return nil
+}
+
+// remove takes away what make made, and nothing else: a directory that meanwhile holds something stays.
+func (l *links) remove() error {
+	var errs []error
+	for _, p := range slices.Backward(l.made) {
+		st, err := os.Lstat(p)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
+			errs = append(errs, err)
+		case st.Mode()&os.ModeSymlink != 0:
+			errs = append(errs, os.Remove(p))
+		case st.IsDir():
+			_ = os.Remove(p)
+		}
+	}
+	for _, p := range l.empty {
+		if err := os.Mkdir(p, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			errs = append(errs, err)
+		}
+	}
+	l.made, l.empty = nil, nil
+	return errors.Join(errs...)
+}
