@@ -5,19 +5,25 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"time"
+
+	"github.com/genepattern/ferry/cause"
 )
 
-// Errors that implementations wrap, so that callers can tell causes apart by errors.Is.
+// Errors that implementations wrap, so that callers can tell them apart by errors.Is. Each knows what it means for a job.
 var (
-	ErrUnavailable = errors.New("no engine answers")      // no engine, or it went away
-	ErrNoImage     = errors.New("image not found")        // not local, and the registry does not have it
-	ErrDenied      = errors.New("not allowed to pull")    // the registry refused the login
-	ErrLaunch      = errors.New("container cannot start") // the engine took the container but could not run its command
-	ErrNoContainer = errors.New("no such container")      // it was removed
+	// ErrUnavailable is no engine, or one that went away.
+	ErrUnavailable = cause.New(cause.Engine, "", "no engine answers")
+	// ErrNoImage is an image that is not here, and that its registry does not have.
+	ErrNoImage = cause.New(cause.Image, "is the image's name right, and its registry reachable from the engine?", "image not found")
+	// ErrDenied is a registry that refused the login.
+	ErrDenied = cause.New(cause.Image, "the registry wants a login with that right: what `docker login` left, or --registry-user and --registry-password-file", "not allowed to pull")
+	// ErrLaunch is a container that the engine took, but whose command it could not run.
+	ErrLaunch = cause.New(cause.Launch, "", "container cannot start")
+	// ErrNoContainer is one that was removed.
+	ErrNoContainer = cause.New(cause.None, "", "no such container")
 )
 
 // An Engine makes containers. All methods are safe for concurrent use.

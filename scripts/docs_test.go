@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -70,7 +71,7 @@ func escape(s string) string {
 
 func TestExitCodesAreDocumented(t *testing.T) {
 	var want strings.Builder
-	for _, e := range wrapper.ExitCodes {
+	for _, e := range cause.ExitCodes {
 		fmt.Fprintf(&want, "| %d | `%s` | %s |\n", e.Code, e.Cause, escape(e.Meaning))
 	}
 	checkTable(t, "README.md", "| code | cause | meaning |", want.String())

@@ -176,7 +176,7 @@ func (t *transfer) deleteFiles(paths []string) {
 				d.Release()
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				t.fail("", p, fmt.Errorf("deleting %s: %w", strconv.Quote(p), tree.Cause(err)))
+				t.fail("", p, fmt.Errorf("deleting %s: %w", strconv.Quote(p), tree.Pathless(err)))
 				continue
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/storetest"
@@ -130,7 +131,7 @@ func TestPanics(t *testing.T) {
 	} {
 		st.in = c.in
 		_, err := c.do()
-		var bug *store.PanicError
+		var bug *cause.PanicError
 		if !errors.As(err, &bug) || bug.Value != "bug in "+c.in || !strings.Contains(string(bug.Stack), "panic_test.go") || ferrysync.IsPerFile(err) {
 			t.Errorf("%s: %v", c.in, err)
 		}

@@ -51,7 +51,7 @@ func (e *Engine) UpFile(ctx context.Context, root *os.Root, name string, st stor
 		err = errors.New("not a file")
 	}
 	if err != nil {
-		t.fail(key, name, fmt.Errorf("reading %s: %w", strconv.Quote(name), tree.Cause(err)))
+		t.fail(key, name, fmt.Errorf("reading %s: %w", strconv.Quote(name), tree.Pathless(err)))
 		return t.end(ctx)
 	}
 	t.o.Progress.Files.Add(1)

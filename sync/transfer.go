@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/internal/tree"
 	"github.com/genepattern/ferry/sync/store"
 )
@@ -157,7 +158,7 @@ func (t *transfer) halt(err error) bool {
 func (t *transfer) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.halt(store.Caught(p))
+			t.halt(cause.Caught(p))
 		}
 	}()
 	f()
@@ -188,7 +189,7 @@ func stops(err error) bool {
 			return true
 		}
 	}
-	var bug *store.PanicError
+	var bug *cause.PanicError
 	return errors.As(err, &bug)
 }
 

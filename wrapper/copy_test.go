@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/internal/testenv"
@@ -33,7 +34,7 @@ func TestStageCopy(t *testing.T) {
 			s.exec("set -e", "cat /gp/tasklib/code.sh >code", "cat /gp/lib/deep/lib.txt /users/ann/in.txt >read", "mkdir -p sub/empty",
 				"ln -s read sub/link", "chmod 750 code", "echo changed >/users/ann/in.txt 2>/dev/null || true", "echo out", "exit 3")
 			out := s.run(s.job(testenv.ModuleImage(t, image), append(moduleSettings, "stage", "copy")...))
-			s.ended(out, 3, wrapper.CauseNone)
+			s.ended(out, 3, cause.None)
 			if got := s.get("jobs/1/read"); got != "libraryprivate input" {
 				t.Errorf("the module read %q", got)
 			}
@@ -106,7 +107,7 @@ func TestFreezeAndFrozen(t *testing.T) {
 			s.exec("cat /gp/tasklib/code.sh /gp/lib/deep/lib.txt /users/ann/in.txt >result", "echo private >/gp/tasklib/../../tmp/x", "echo $TOKEN >token")
 			name := r.Host + "/frozen/mod"
 			settings := append([]string{"stage", stage, "freeze", name, "frozen", "prefer"}, moduleSettings...)
-			s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, wrapper.CauseNone)
+			s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, cause.None)
 			rec := s.record()
 			if rec.Freeze == nil || rec.Freeze.Outcome != commit.OutcomePushed || rec.Frozen == nil || rec.Frozen.Used {
 				t.Fatalf("run.json: freeze %+v, frozen %+v", rec.Freeze, rec.Frozen)
@@ -130,7 +131,7 @@ func TestFreezeAndFrozen(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, wrapper.CauseNone)
+			s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, cause.None)
 			if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\nlibraryprivate input" {
 				t.Errorf("the frozen module made %q", got)
 			}
@@ -151,13 +152,13 @@ func TestFrozenBelowAMount(t *testing.T) {
 	s.module()
 	s.exec("cat /gp/tasklib/code.sh >result")
 	settings := append([]string{"freeze", r.Host + "/frozen/below:1", "frozen", "prefer", "mount", "/gp"}, moduleSettings...)
-	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, wrapper.CauseNone)
+	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, cause.None)
 	t.Cleanup(func() { _ = s.engine.RemoveImage(context.Background(), r.Host+"/frozen/below:1") })
 	if err := os.RemoveAll(filepath.Join(s.store, "gp")); err != nil {
 		t.Fatal(err)
 	}
 	s.put("jobs/1/result", "")
-	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, wrapper.CauseNone)
+	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, cause.None)
 	if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\n" {
 		t.Errorf("the frozen module made %q", got)
 	}
@@ -180,7 +181,7 @@ func TestFrozenWithSyncScript(t *testing.T) {
 	s.module()
 	s.exec("cat /gp/tasklib/code.sh /gp/lib/deep/lib.txt >result", "cat /gp/tasklib/added.txt >>result || true")
 	settings := append([]string{"freeze", r.Host + "/frozen/script:1", "frozen", "prefer"}, moduleSettings...)
-	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, wrapper.CauseNone)
+	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, cause.None)
 	t.Cleanup(func() { _ = s.engine.RemoveImage(context.Background(), r.Host+"/frozen/script:1") })
 	if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\nlibrary" {
 		t.Fatalf("the module made %q", got)
@@ -189,7 +190,7 @@ func TestFrozenWithSyncScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.stager = adder{}
-	s.ended(s.freezing(s.job(testenv.ModuleImage(t), append(settings, "sync-script", "sync.sh")...)), 0, wrapper.CauseNone)
+	s.ended(s.freezing(s.job(testenv.ModuleImage(t), append(settings, "sync-script", "sync.sh")...)), 0, cause.None)
 	if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\nlibraryadded\n" {
 		t.Errorf("the frozen module made %q", got)
 	}
@@ -204,7 +205,7 @@ func TestFreezeFails(t *testing.T) {
 	s.module()
 	s.exec("echo fine >result")
 	out := s.freezing(s.job(testenv.ModuleImage(t), append([]string{"freeze", "127.0.0.1:1/no/registry:1", "frozen", "prefer"}, moduleSettings...)...))
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	rec := s.record()
 	if s.get("jobs/1/result") != "fine\n" || rec.Freeze == nil || rec.Freeze.Outcome != commit.OutcomeFailed || rec.Freeze.Error == "" || len(rec.Warnings) == 0 {
 		t.Errorf("run.json: %+v, warnings %q", rec.Freeze, rec.Warnings)
@@ -216,7 +217,7 @@ func TestFailedModuleIsNotFrozen(t *testing.T) {
 	s, r := newSite(t), registrytest.Start(t, registrytest.Options{})
 	s.module()
 	s.exec("exit 1")
-	s.ended(s.freezing(s.job(testenv.ModuleImage(t), append([]string{"freeze", r.Host + "/frozen/failed:1"}, moduleSettings...)...)), 1, wrapper.CauseNone)
+	s.ended(s.freezing(s.job(testenv.ModuleImage(t), append([]string{"freeze", r.Host + "/frozen/failed:1"}, moduleSettings...)...)), 1, cause.None)
 	if rec := s.record(); rec.Freeze != nil || len(r.Seen()) > 0 {
 		t.Errorf("run.json: %+v; asked of the registry: %q", rec.Freeze, r.Seen())
 	}

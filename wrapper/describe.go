@@ -12,11 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/subpath"
 )
 
 // Describe makes the validated Job out of settings. lookup is ferry's environment, for --env NAME; nothing else of it is
-// read. The error's cause is CauseUsage and it names the flag, variable or key at fault. Nothing is touched.
+// read. The error's cause is cause.Usage and it names the flag, variable or key at fault. Nothing is touched.
 func Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
 	d := &describer{lookup: lookup, Job: defaults()}
 	known := map[string]bool{}
@@ -27,7 +28,7 @@ func Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
 			continue
 		}
 		if err := o.set(d, v.Values); err != nil {
-			return Job{}, Fail(CauseUsage, "", "%s: %w", v.From, err)
+			return Job{}, cause.Fail(cause.Usage, "", "%s: %w", v.From, err)
 		}
 	}
 	names := make([]string, 0, len(s))
@@ -37,7 +38,7 @@ func Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
 	sort.Strings(names)
 	for _, name := range names {
 		if !known[name] {
-			return Job{}, Fail(CauseUsage, "ferry run --help lists what there is", "%s: no such option", s[name].From)
+			return Job{}, cause.Fail(cause.Usage, "ferry run --help lists what there is", "%s: no such option", s[name].From)
 		}
 	}
 	return d.complete()
@@ -82,12 +83,12 @@ func (d *describer) complete() (Job, error) {
 		{j.Workdir, "workdir", "such as --workdir /jobs/1"},
 	} {
 		if need.value == "" && !(need.flag == "image" && j.RunsIn == EngineProcess) {
-			return Job{}, Fail(CauseUsage, need.hint, "--%s is missing (or FERRY_%s)", need.flag, EnvName(need.flag))
+			return Job{}, cause.Fail(cause.Usage, need.hint, "--%s is missing (or FERRY_%s)", need.flag, EnvName(need.flag))
 		}
 	}
 	j = d.fill()
 	if err := j.checkDirs(); err != nil {
-		return Job{}, &Error{Cause: CauseUsage, Err: err}
+		return Job{}, &cause.Error{Cause: cause.Usage, Err: err}
 	}
 	return j, nil
 }

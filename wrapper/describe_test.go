@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/genepattern/ferry/cause"
 )
 
 func noEnv(string) (string, bool) { return "", false }
@@ -91,8 +93,8 @@ func TestDescribeRefuses(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 			continue
 		}
-		if CauseOf(err) != CauseUsage || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: cause %q, error %q, want %q in it", name, CauseOf(err), err, c.want)
+		if cause.Of(err) != cause.Usage || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: cause %q, error %q, want %q in it", name, cause.Of(err), err, c.want)
 		}
 	}
 }

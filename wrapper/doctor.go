@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker/go-units"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
 )
 
@@ -60,7 +61,7 @@ type doctor struct {
 }
 
 func bad(name string, err error, hint string) Check {
-	if h := HintOf(err); h != "" {
+	if h := cause.HintOf(err); h != "" {
 		hint = h
 	}
 	return Check{Name: name, Detail: err.Error(), Hint: hint}
@@ -124,7 +125,7 @@ func (d *doctor) list(ctx context.Context) Check {
 	}
 	for _, err := range d.store.List(ctx, under(d.prefix, "")) {
 		if err != nil {
-			return bad("list", transferCause(ctx, CauseStageIn, err), "")
+			return bad("list", cause.Name(ctx, cause.StageIn, "", err), "")
 		}
 		return good("list", "%s", d.Remote)
 	}
@@ -147,12 +148,12 @@ func (d *doctor) readWrite(ctx context.Context) Check {
 	key := under(d.prefix, ".ferry-doctor-"+text)
 	before := time.Now()
 	if _, err := d.store.Put(ctx, key, store.Body{Bytes: []byte(text)}, store.PutOptions{}); err != nil {
-		return bad("read and write", transferCause(ctx, CauseStageOut, err), "")
+		return bad("read and write", cause.Name(ctx, cause.StageOut, "", err), "")
 	}
 	defer func() { _ = d.store.Delete(context.WithoutCancel(ctx), []string{key}) }()
 	r, err := d.store.Open(ctx, key, store.OpenOptions{})
 	if err != nil {
-		return bad("read and write", transferCause(ctx, CauseStageIn, err), "")
+		return bad("read and write", cause.Name(ctx, cause.StageIn, "", err), "")
 	}
 	defer r.Close()
 	if got, err := io.ReadAll(r); err != nil || string(got) != text {

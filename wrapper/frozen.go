@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/copytree"
@@ -45,7 +46,7 @@ func (a *attempt) chooseFrozen(ctx context.Context) error {
 		return nil
 	})
 	if ctx.Err() != nil {
-		return interrupted(ctx, ctx.Err())
+		return cause.Stopped(ctx, ctx.Err())
 	}
 	if !ok {
 		a.Log.Info().Str("why", why).Msg("no frozen image is run")
@@ -110,7 +111,7 @@ func (a *attempt) unfreeze(ctx context.Context) error {
 		if a.held(d) && !a.inImage(d) {
 			root, err := a.root.OpenRoot(inRoot(d))
 			if err != nil {
-				return Fail(CauseInternal, "", "opening %s: %w", d, err)
+				return cause.Fail(cause.Internal, "", "opening %s: %w", d, err)
 			}
 			defer root.Close()
 			dirs, taken = append(dirs, commit.Unpacked{Path: d, Root: root}), append(taken, d)
@@ -120,7 +121,7 @@ func (a *attempt) unfreeze(ctx context.Context) error {
 		return nil
 	}
 	if err := a.Freezer.Unpack(ctx, a.choice.Image, dirs); err != nil {
-		return engineCause(ctx, CauseStageIn, diskful(fmt.Errorf("unpacking the frozen image: %w", err)))
+		return cause.Name(ctx, cause.StageIn, "", diskful(fmt.Errorf("unpacking the frozen image: %w", err)))
 	}
 	a.unpacked = taken
 	return nil

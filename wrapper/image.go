@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 )
 
@@ -17,12 +18,12 @@ var shells = []string{"/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin
 func (a *attempt) pull(ctx context.Context) error {
 	img, err := a.moduleImage(ctx)
 	if err != nil {
-		return engineCause(ctx, CauseImage, err)
+		return cause.Name(ctx, cause.Image, "", err)
 	}
 	a.image = img
 	a.rec.edit(func(r *Record) { r.Image.ID, r.Image.Digest = img.ID, img.Digest })
 	if a.ForbidRoot && isRoot(a.moduleUser()) {
-		return Fail(CauseRefused, "use an image with a USER, or give --user", "image %q runs as root, which --forbid-root refuses", a.Image)
+		return cause.Fail(cause.Refused, "use an image with a USER, or give --user", "image %q runs as root, which --forbid-root refuses", a.Image)
 	}
 	return a.create(ctx)
 }
@@ -42,14 +43,14 @@ const createTime = 2 * time.Minute
 // being staged in: the engine takes about as long for it as small inputs take to come.
 func (a *attempt) create(work context.Context) (err error) {
 	if work.Err() != nil {
-		return interrupted(work, work.Err())
+		return cause.Stopped(work, work.Err())
 	}
 	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), createTime)
 	defer cancel()
 	a.shell = shells[0]
 	if a.container, err = a.Engine.Create(ctx, a.spec()); err != nil {
-		return engineCause(ctx, CauseLaunch, err)
+		return cause.Name(ctx, cause.Launch, "", err)
 	}
 	if a.needsShell() {
 		if err := a.chooseShell(ctx); err != nil {
@@ -74,7 +75,7 @@ func (a *attempt) chooseShell(ctx context.Context) error {
 	for _, s := range shells { // one by one: each look costs the engine as much as a mount
 		has, err := a.container.Has(ctx, []string{s})
 		if err != nil {
-			return engineCause(ctx, CauseEngine, err)
+			return cause.Name(ctx, cause.Engine, "", err)
 		}
 		switch {
 		case !has[s]:
@@ -83,13 +84,13 @@ func (a *attempt) chooseShell(ctx context.Context) error {
 			return nil
 		}
 		if err := a.container.Remove(ctx); err != nil {
-			return engineCause(ctx, CauseEngine, err)
+			return cause.Name(ctx, cause.Engine, "", err)
 		}
 		a.shell = s
 		a.container, err = a.Engine.Create(ctx, a.spec())
-		return engineCause(ctx, CauseLaunch, err)
+		return cause.Name(ctx, cause.Launch, "", err)
 	}
-	return Fail(CauseLaunch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", a.Image)
+	return cause.Fail(cause.Launch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", a.Image)
 }
 
 // moduleUser is who the module runs as, "" for root.

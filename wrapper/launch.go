@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/subpath"
@@ -32,24 +33,24 @@ func (a *attempt) launch(ctx context.Context) error {
 	st, err := a.root.Stat(inRoot(a.Exec))
 	if err != nil || !st.Mode().IsRegular() {
 		if len(a.Command) == 0 && !a.execOnNode() {
-			return Fail(CauseLaunch, "was it uploaded?", "there is no script %s", a.Exec)
+			return cause.Fail(cause.Launch, "was it uploaded?", "there is no script %s", a.Exec)
 		}
 	}
 	// What stage in brought, by a sync script for instance, is not this attempt's.
 	if err := a.root.RemoveAll(inRoot(a.Files.ExitCode)); err != nil {
-		return Fail(CauseInternal, "", "removing an older exit code: %w", err)
+		return cause.Fail(cause.Internal, "", "removing an older exit code: %w", err)
 	}
 	if err := a.giveDirs(); err != nil {
 		return err
 	}
 	if err := a.writeContainerUsed(); err != nil {
-		return diskCause(CauseInternal, "", err)
+		return cause.Name(context.Background(), cause.Internal, "", err)
 	}
 	if err := a.place.fill(ctx); err != nil {
 		return err
 	}
 	err = a.container.Start(ctx, io.MultiWriter(a.logs.out, lossy{a.Stdout}), io.MultiWriter(a.logs.err, lossy{a.Stderr}))
-	return engineCause(ctx, CauseLaunch, err)
+	return cause.Name(ctx, cause.Launch, "", err)
 }
 
 // execOnNode says that exec.sh lies in a directory of the node, where ferry cannot look.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/genepattern/ferry/cause"
 )
 
 // A lock says that a ferry is alive and runs the job of this id on this node. The kernel gives it up when the process
@@ -55,7 +57,7 @@ func lockJob(ctx context.Context, prefix, id string) (*lock, error) {
 			}
 			select {
 			case <-ctx.Done():
-				return nil, interrupted(ctx, ctx.Err())
+				return nil, cause.Stopped(ctx, ctx.Err())
 			case <-time.After(lockPause):
 			}
 			if time.Since(begun) < wait {
@@ -63,9 +65,9 @@ func lockJob(ctx context.Context, prefix, id string) (*lock, error) {
 			}
 		}
 		if errors.Is(err, errHeld) {
-			return nil, Fail(CauseRefused, "give this one another --job-id", "job %q is %w", id, errRunning)
+			return nil, cause.Fail(cause.Refused, "give this one another --job-id", "job %q is %w", id, errRunning)
 		}
-		return l, diskCause(CauseUsage, "is the local prefix writable?", err)
+		return l, cause.Name(context.Background(), cause.Usage, "is the local prefix writable?", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 )
 
@@ -23,7 +24,7 @@ func (a *attempt) settle(out Outcome) {
 	if n, ok := a.ownExitCode(); !ok || n != out.Code {
 		a.note(a.Files.ExitCode, string(exitFile(out.Code)))
 	}
-	if out.Cause != CauseNone {
+	if out.Cause != cause.None {
 		a.tellUser(out)
 	}
 }
@@ -61,7 +62,7 @@ func (a *attempt) judge(failed error, exit *engine.Exit, diskFull bool) Outcome 
 		return outcomeOf(failed)
 	}
 	if exit == nil {
-		return outcomeOf(Fail(CauseInternal, "please report this", "the module's end was never seen"))
+		return outcomeOf(cause.Fail(cause.Internal, "please report this", "the module's end was never seen"))
 	}
 	code, own := a.ownExitCode()
 	if !own {
@@ -69,10 +70,10 @@ func (a *attempt) judge(failed error, exit *engine.Exit, diskFull bool) Outcome 
 	}
 	switch {
 	case exit.Lost && !own:
-		return outcomeOf(Fail(CauseEngine, "try again",
+		return outcomeOf(cause.Fail(cause.Engine, "try again",
 			"the engine went away while the module ran, and says since that it ended with %d", exit.Code))
 	case !exit.OOMKilled && code != 0 && diskFull:
-		return Outcome{Code: code, Cause: CauseDisk, Err: Fail(CauseDisk, "give the node more space, or the job another --local-prefix",
+		return Outcome{Code: code, Cause: cause.Disk, Err: cause.Fail(cause.Disk, "give the node more space, or the job another --local-prefix",
 			"the module ended with %d, and left no space in %s", code, a.LocalPrefix)}
 	case !exit.OOMKilled && code == 0 && !own && a.wroteExitFile():
 		// exec.sh of a server always ends with 0, whatever became of the module: without its file nobody knows.
@@ -85,10 +86,10 @@ func (a *attempt) judge(failed error, exit *engine.Exit, diskFull bool) Outcome 
 		return Outcome{}
 	}
 	if code == 0 {
-		code = CauseOOM.Code()
+		code = cause.OOM.Code()
 	}
-	return Outcome{Code: code, Cause: CauseOOM,
-		Err: Fail(CauseOOM, "give it more --memory", "the module was killed for memory, its limit being %d bytes", a.limits().Memory)}
+	return Outcome{Code: code, Cause: cause.OOM,
+		Err: cause.Fail(cause.OOM, "give it more --memory", "the module was killed for memory, its limit being %d bytes", a.limits().Memory)}
 }
 
 // wroteExitFile says that a file of this run is where the exit code belongs.
@@ -100,10 +101,10 @@ func (a *attempt) wroteExitFile() bool {
 // noCode is the failure of a script that began to write its exit code and did not end doing so.
 func (a *attempt) noCode(diskFull bool) error {
 	if diskFull {
-		return Fail(CauseDisk, "give the node more space, or the job another --local-prefix",
+		return cause.Fail(cause.Disk, "give the node more space, or the job another --local-prefix",
 			"the module left no space in %s, and no whole exit code in %s", a.LocalPrefix, a.Files.ExitCode)
 	}
-	return Fail(CauseLaunch, "was the disk full for a while?", "%s ended without a whole exit code in %s", a.Exec, a.Files.ExitCode)
+	return cause.Fail(cause.Launch, "was the disk full for a while?", "%s ended without a whole exit code in %s", a.Exec, a.Files.ExitCode)
 }
 
 func (a *attempt) recordExit(exit *engine.Exit) {

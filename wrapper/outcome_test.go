@@ -3,11 +3,11 @@ package wrapper
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 )
 
@@ -35,22 +35,6 @@ func TestParseExitCode(t *testing.T) {
 	}
 }
 
-func TestExitCodesAreDistinct(t *testing.T) {
-	codes, causes := map[int]bool{}, map[Cause]bool{}
-	for _, e := range ExitCodes {
-		if codes[e.Code] || causes[e.Cause] || e.Meaning == "" || e.Cause.Code() != e.Code {
-			t.Errorf("bad row %+v", e)
-		}
-		codes[e.Code], causes[e.Cause] = true, true
-	}
-	if Cause("nonsense").Code() != CauseInternal.Code() || CauseNone.Code() != 0 {
-		t.Error("codes of causes that have no row")
-	}
-	if CauseOf(errors.New("x")) != CauseInternal || CauseOf(fmt.Errorf("w: %w", Fail(CauseDisk, "", "x"))) != CauseDisk || CauseOf(nil) != CauseNone {
-		t.Error("causes of errors")
-	}
-}
-
 func TestHostPath(t *testing.T) {
 	self := engine.Self{Mounts: []engine.SelfMount{
 		{Source: "/var/run/docker.sock", Destination: "/var/run/docker.sock"},
@@ -65,7 +49,7 @@ func TestHostPath(t *testing.T) {
 	}
 	self.Mounts = self.Mounts[3:]
 	for _, p := range []string{"/local", "/readonly/x"} {
-		if _, err := HostPath(self, p); CauseOf(err) != CauseUsage || HintOf(err) == "" || !strings.Contains(err.Error(), p) {
+		if _, err := HostPath(self, p); cause.Of(err) != cause.Usage || cause.HintOf(err) == "" || !strings.Contains(err.Error(), p) {
 			t.Errorf("HostPath(%q): %v", p, err)
 		}
 	}
@@ -77,7 +61,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockJob(t.Context(), dir, "1"); CauseOf(err) != CauseRefused {
+	if _, err := lockJob(t.Context(), dir, "1"); cause.Of(err) != cause.Refused {
 		t.Errorf("a second ferry with the same job: %v", err)
 	}
 	other, err := lockJob(t.Context(), dir, "2")

@@ -1,12 +1,15 @@
 package wrapper
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/genepattern/ferry/cause"
 )
 
 // owner is a user and group by number.
@@ -53,7 +56,7 @@ func (a *attempt) giveDirs() error {
 		var ok bool
 		if who, ok = ownerOf(a.image.Owner); a.User != UserImage || !ok {
 			if who, ok = ownerOf(user); !ok {
-				return Fail(CauseLaunch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", a.Image, user)
+				return cause.Fail(cause.Launch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", a.Image, user)
 			}
 		}
 	}
@@ -62,7 +65,7 @@ func (a *attempt) giveDirs() error {
 	}
 	for _, d := range a.mountDirs() {
 		if err := a.give(inRoot(d), who, me == 0); err != nil {
-			return diskCause(CauseInternal, "", fmt.Errorf("giving %s to the module's user: %w", d, err))
+			return cause.Name(context.Background(), cause.Internal, "", fmt.Errorf("giving %s to the module's user: %w", d, err))
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/sync/store"
@@ -26,7 +27,7 @@ func TestPanicIsRecorded(t *testing.T) {
 	d.Engine = panicky{s.engine}
 	out := wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), d)
 	s.nothingLeft()
-	if r := s.ended(out, 70, wrapper.CauseInternal); !strings.Contains(r.Error, "a bug") || r.Hint == "" {
+	if r := s.ended(out, 70, cause.Internal); !strings.Contains(r.Error, "a bug") || r.Hint == "" {
 		t.Errorf("error %q, hint %q", r.Error, r.Hint)
 	}
 }
@@ -85,5 +86,5 @@ func TestStoreGoesAwayDuringStageOut(t *testing.T) {
 	if names, err := wrapper.Unsent(s.local); err != nil || len(names) != 1 || names[0] != kept {
 		t.Errorf("Unsent = %q, %v", names, err)
 	}
-	s.ended(s.run(j), 0, wrapper.CauseNone) // and nothing is left, the record included
+	s.ended(s.run(j), 0, cause.None) // and nothing is left, the record included
 }

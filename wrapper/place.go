@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/internal/subpath"
@@ -57,7 +58,7 @@ func (p *copyPlace) mounts() []engine.Mount {
 func (p *copyPlace) copier() (engine.Copier, error) {
 	c, ok := p.container.(engine.Copier)
 	if !ok {
-		return nil, Fail(CauseUsage, "use --stage mount", "this engine's containers cannot be copied into")
+		return nil, cause.Fail(cause.Usage, "use --stage mount", "this engine's containers cannot be copied into")
 	}
 	return c, nil
 }
@@ -72,7 +73,7 @@ func (p *copyPlace) fill(ctx context.Context) error {
 		dirs = append(dirs, copytree.FromRoot(p.root, inRoot(d), d, p.notForModule, p.warn))
 	}
 	if err := copytree.In(ctx, c, dirs, false); err != nil {
-		return engineCause(ctx, CauseLaunch, diskful(err))
+		return cause.Name(ctx, cause.Launch, "", diskful(err))
 	}
 	p.filled = true
 	return nil
@@ -125,8 +126,8 @@ func (p *copyPlace) collectFile(ctx context.Context, file string) error {
 
 // diskful gives a full disk its cause, and leaves any other error without one.
 func diskful(err error) error {
-	var e *Error
-	if errors.As(diskCause(CauseNone, "", err), &e) && e.Cause == CauseDisk {
+	var e *cause.Error
+	if errors.As(cause.Name(context.Background(), cause.None, "", err), &e) && e.Cause == cause.Disk {
 		return e
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/subpath"
 )
@@ -21,17 +22,17 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 	}
 	info, err := a.Engine.Info(ctx)
 	if err != nil {
-		return interrupted(ctx, &Error{Cause: CauseEngine, Hint: "is the engine's socket mounted, and may this user open it?", Err: err})
+		return cause.Stopped(ctx, &cause.Error{Cause: cause.Engine, Hint: "is the engine's socket mounted, and may this user open it?", Err: err})
 	}
 	a.rec.edit(func(r *Record) { r.Engine = info })
 	hostPrefix, err := a.findHost(ctx)
 	if err != nil {
-		return interrupted(ctx, err)
+		return cause.Stopped(ctx, err)
 	}
 	_, err = os.Lstat(a.LocalPrefix)
 	a.madePrefix = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(a.LocalPrefix, 0o755); err != nil {
-		return diskCause(CauseUsage, "choose another --local-prefix", fmt.Errorf("making the local prefix: %w", err))
+		return cause.Name(context.Background(), cause.Usage, "choose another --local-prefix", fmt.Errorf("making the local prefix: %w", err))
 	}
 	if a.lock, err = lockJob(ctx, a.LocalPrefix, a.ID); err != nil {
 		return err
@@ -39,10 +40,10 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 	name := fmt.Sprintf("%s.%d", a.ID, a.Attempt)
 	a.dir, a.host = filepath.Join(a.LocalPrefix, name), path.Join(hostPrefix, name)
 	if err := a.removeDead(ctx, a.lock.read()); err != nil {
-		return interrupted(ctx, err)
+		return cause.Stopped(ctx, err)
 	}
 	if err := a.lock.write(held{Job: a.ID, Root: name}); err != nil {
-		return diskCause(CauseInternal, "", err)
+		return cause.Name(context.Background(), cause.Internal, "", err)
 	}
 	return a.makeRoot()
 }
@@ -51,7 +52,7 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 func (a *attempt) removeDead(ctx context.Context, h held) error {
 	found, err := a.Engine.List(ctx, map[string]string{LabelJob: a.ID})
 	if err != nil {
-		return &Error{Cause: CauseEngine, Err: err}
+		return &cause.Error{Cause: cause.Engine, Err: err}
 	}
 	var dead []Orphan
 	if h.Root != "" {
@@ -59,7 +60,7 @@ func (a *attempt) removeDead(ctx context.Context, h held) error {
 	}
 	if existing(a.dir) != "" && h.Root != filepath.Base(a.dir) {
 		// Kept by an earlier run, or a person's: it is not ferry's to remove.
-		return Fail(CauseUsage, "remove it, or give another --attempt or --job-id", "the place for this attempt, %s, is there already", a.dir)
+		return cause.Fail(cause.Usage, "remove it, or give another --attempt or --job-id", "the place for this attempt, %s, is there already", a.dir)
 	}
 	for _, c := range found {
 		if c.Labels[LabelKeep] != "" && !c.Running && c.Labels[LabelOwner] != a.host {
@@ -72,9 +73,9 @@ func (a *attempt) removeDead(ctx context.Context, h held) error {
 	}
 	err = removeOrphans(ctx, a.Engine, dead)
 	if errors.Is(err, fs.ErrPermission) {
-		return &Error{Cause: CauseUsage, Hint: "remove it as root, or give another --local-prefix", Err: err}
+		return &cause.Error{Cause: cause.Usage, Hint: "remove it as root, or give another --local-prefix", Err: err}
 	}
-	return engineCause(ctx, CauseEngine, err)
+	return cause.Name(ctx, cause.Engine, "", err)
 }
 
 // sweepOthers removes what killed ferries left of other jobs. It runs beside the job and never fails it.
@@ -93,7 +94,7 @@ func (a *attempt) sweepOthers(ctx context.Context) error {
 func (a *attempt) makeRoot() error {
 	// Only ferry's own user passes the root; the module sees the directories in it by their mounts.
 	if err := os.Mkdir(a.dir, 0o700); err != nil {
-		return diskCause(CauseUsage, "", fmt.Errorf("making the attempt's root: %w", err))
+		return cause.Name(context.Background(), cause.Usage, "", fmt.Errorf("making the attempt's root: %w", err))
 	}
 	root, err := os.OpenRoot(a.dir)
 	if err != nil {
@@ -101,20 +102,20 @@ func (a *attempt) makeRoot() error {
 	}
 	a.root = root
 	if err := root.Mkdir(ownDir, 0o700); err != nil {
-		return diskCause(CauseInternal, "", err)
+		return cause.Name(context.Background(), cause.Internal, "", err)
 	}
 	if err := a.makeBallast(); err != nil {
-		return diskCause(CauseInternal, "", err)
+		return cause.Name(context.Background(), cause.Internal, "", err)
 	}
 	for _, d := range a.mountDirs() {
 		if err := root.MkdirAll(inRoot(d), 0o755); err != nil {
-			return diskCause(CauseUsage, "", fmt.Errorf("making a directory of the job: %w", err))
+			return cause.Name(context.Background(), cause.Usage, "", fmt.Errorf("making a directory of the job: %w", err))
 		}
 	}
 	if err := a.openLogs(); err != nil {
-		return diskCause(CauseInternal, "", err)
+		return cause.Name(context.Background(), cause.Internal, "", err)
 	}
-	return diskCause(CauseInternal, "", a.saveRecord())
+	return cause.Name(context.Background(), cause.Internal, "", a.saveRecord())
 }
 
 // inRoot is the name in the attempt's root of the job's path p.
@@ -133,14 +134,14 @@ func (a *attempt) findHost(ctx context.Context) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", &Error{Cause: CauseEngine, Hint: "is the mounted socket that of the engine ferry runs in?", Err: err}
+		return "", &cause.Error{Cause: cause.Engine, Hint: "is the mounted socket that of the engine ferry runs in?", Err: err}
 	}
 	a.self = self
 	if a.Stage == StageCopy {
 		return a.copyPrefix(remote)
 	}
 	if remote {
-		return "", Fail(CauseUsage, "use --stage copy", "a remote engine cannot mount this node's directories")
+		return "", cause.Fail(cause.Usage, "use --stage copy", "a remote engine cannot mount this node's directories")
 	}
 	if self == nil {
 		return a.LocalPrefix, nil
@@ -156,12 +157,12 @@ func (a *attempt) copyPrefix(remote bool) (string, error) {
 	}
 	for _, m := range a.Mounts {
 		if m.Host != "" {
-			return "", Fail(CauseUsage, "", "--mount %s:%s: a remote engine cannot mount this node's directories", m.Host, m.Path)
+			return "", cause.Fail(cause.Usage, "", "--mount %s:%s: a remote engine cannot mount this node's directories", m.Host, m.Path)
 		}
 	}
 	name, err := os.Hostname()
 	if err != nil {
-		return "", Fail(CauseInternal, "", "this node's name: %w", err)
+		return "", cause.Fail(cause.Internal, "", "this node's name: %w", err)
 	}
 	return path.Join("/", name, a.LocalPrefix), nil
 }
@@ -177,9 +178,9 @@ func HostPath(self engine.Self, p string) (string, error) {
 	hint := fmt.Sprintf("start ferry's container with -v /some/dir:%s", p)
 	switch {
 	case best == nil:
-		return "", Fail(CauseUsage, hint, "--local-prefix %s is not a mount of the host, so no other container can see it", p)
+		return "", cause.Fail(cause.Usage, hint, "--local-prefix %s is not a mount of the host, so no other container can see it", p)
 	case best.ReadOnly:
-		return "", Fail(CauseUsage, hint, "--local-prefix %s is mounted read-only", p)
+		return "", cause.Fail(cause.Usage, hint, "--local-prefix %s is mounted read-only", p)
 	}
 	rel := strings.TrimPrefix(p, path.Clean(best.Destination))
 	return path.Join(best.Source, rel), nil

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
 	ferrysync "github.com/genepattern/ferry/sync"
@@ -24,7 +25,7 @@ type Record struct {
 	Started   time.Time                  `json:"started"`
 	Ended     *time.Time                 `json:"ended,omitempty"`
 	ExitCode  int                        `json:"exit_code"` // what ferry exits with
-	Cause     Cause                      `json:"cause"`     // "" where the module ended by itself
+	Cause     cause.Cause                `json:"cause"`     // "" where the module ended by itself
 	Error     string                     `json:"error,omitempty"`
 	Hint      string                     `json:"hint,omitempty"`
 	Image     RecordImage                `json:"image"`
@@ -100,7 +101,7 @@ func newRecord(j Job, version string) *record {
 	return &record{r: Record{
 		Version: version, Job: j.ID, Attempt: j.Attempt, User: j.UserID, Module: j.Module, Remote: j.Remote,
 		State: StateRunning, Started: time.Now().UTC(), Image: RecordImage{Ref: j.Image}, Walltime: j.Walltime.Seconds(),
-		ExitCode: CauseInternal.Code(), Cause: CauseInternal, Error: "the job has not ended", Transfers: map[string]ferrysync.Stats{},
+		ExitCode: cause.Internal.Code(), Cause: cause.Internal, Error: "the job has not ended", Transfers: map[string]ferrysync.Stats{},
 	}}
 }
 
@@ -168,7 +169,7 @@ func (r *record) brief() []byte {
 
 func (r *record) conclude(o Outcome) {
 	r.edit(func(x *Record) {
-		x.ExitCode, x.Cause, x.Error, x.Hint = o.Code, o.Cause, "", HintOf(o.Err)
+		x.ExitCode, x.Cause, x.Error, x.Hint = o.Code, o.Cause, "", cause.HintOf(o.Err)
 		if o.Err != nil {
 			x.Error = o.Err.Error()
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
 	ferrysync "github.com/genepattern/ferry/sync"
@@ -39,8 +40,8 @@ type Deps struct {
 // An Outcome is how a job ended. Code is what the process should exit with.
 type Outcome struct {
 	Code  int
-	Cause Cause
-	Err   error // why, where Cause is not CauseNone; "hint" by HintOf
+	Cause cause.Cause
+	Err   error // why, where Cause is not cause.None; "hint" by cause.HintOf
 }
 
 // attempt is one run of a job, from prepare to record.
@@ -174,10 +175,10 @@ func (a *attempt) finish(work, save context.Context, failed error) Outcome {
 }
 
 // unsaved is what the store is told while the results of a module that succeeded are on their way.
-var unsaved = outcomeOf(Fail(CauseStageOut, "", "staging out has not ended"))
+var unsaved = outcomeOf(cause.Fail(cause.StageOut, "", "staging out has not ended"))
 
 func outcomeOf(err error) Outcome {
-	c := CauseOf(err)
+	c := cause.Of(err)
 	return Outcome{Code: c.Code(), Cause: c, Err: err}
 }
 
@@ -198,7 +199,7 @@ func (a *attempt) guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			a.Log.Error().Str("stack", string(debug.Stack())).Msgf("panic: %v", p)
-			err = Fail(CauseInternal, "please report this", "panic: %v", p)
+			err = cause.Fail(cause.Internal, "please report this", "panic: %v", p)
 		}
 	}()
 	return f()
@@ -209,17 +210,4 @@ func (a *attempt) warn(format string, args ...any) {
 	if a.rec.warn(text) {
 		a.Log.Warn().Msg(text)
 	}
-}
-
-// interrupted makes err the interruption it comes from, where ctx was cancelled.
-func interrupted(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil {
-		return err
-	}
-	why := context.Cause(ctx)
-	var own *Error
-	if errors.As(why, &own) {
-		return own
-	}
-	return Fail(CauseInterrupted, "", "interrupted: %w", why)
 }

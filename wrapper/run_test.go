@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
@@ -23,7 +24,7 @@ func TestSuccess(t *testing.T) {
 	s.exec(`cat /in/data.txt > result.txt`, `bash /lib/tool.sh "$WHO" >> result.txt`, `echo to stdout`, `echo to stderr >&2`,
 		`mkdir -p deep/er && echo x > "deep/er/a b.txt"`, `pwd >> result.txt`)
 	out := s.run(s.job(testenv.ModuleImage(t), "module-dir", "/lib", "input", "/in", "env", "WHO=me"))
-	r := s.ended(out, 0, wrapper.CauseNone)
+	r := s.ended(out, 0, cause.None)
 	if got := s.get("jobs/1/result.txt"); got != "input\ntool: me\n/jobs/1\n" {
 		t.Errorf("result is %q", got)
 	}
@@ -61,7 +62,7 @@ func TestSuccess(t *testing.T) {
 func TestModuleFails(t *testing.T) {
 	s := newSite(t)
 	s.exec("echo partial > result.txt", "exit 3")
-	s.ended(s.run(s.job(testenv.ModuleImage(t))), 3, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t))), 3, cause.None)
 	if s.get("jobs/1/result.txt") != "partial\n" {
 		t.Error("the results of a failed module are not in the store")
 	}
@@ -70,7 +71,7 @@ func TestModuleFails(t *testing.T) {
 func TestExitCodeFileIsTheModulesCode(t *testing.T) {
 	s := newSite(t)
 	s.exec(`echo '{ "exit_code": 9 }' >> .gp_metadata/exit_code.txt`)
-	r := s.ended(s.run(s.job(testenv.ModuleImage(t))), 9, wrapper.CauseNone)
+	r := s.ended(s.run(s.job(testenv.ModuleImage(t))), 9, cause.None)
 	if r.Exit.Code != 9 || r.Exit.Container != 0 || s.meta("exit_code.txt") != "{ \"exit_code\": 9 }\n" {
 		t.Errorf("exit %+v, file %q", r.Exit, s.meta("exit_code.txt"))
 	}
@@ -83,13 +84,13 @@ func TestStaleOutcomeIsNotThisAttempts(t *testing.T) {
 		s.put("jobs/1/.gp_metadata/"+n, `{ "exit_code": 77 }`)
 	}
 	s.put("jobs/1/.gp_metadata/other.txt", "x")
-	s.ended(s.run(s.job(testenv.ModuleImage(t))), 0, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t))), 0, cause.None)
 }
 
 func TestHalfWrittenExitCodeNeverCounts(t *testing.T) {
 	s := newSite(t)
 	s.exec(`printf '{ "exit_co' > .gp_metadata/exit_code.txt`, "exit 5")
-	s.ended(s.run(s.job(testenv.ModuleImage(t))), 5, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t))), 5, cause.None)
 }
 
 // A script that always ends with 0, as a server's does, and could not write its code: nobody knows what became of the
@@ -99,7 +100,7 @@ func TestNoWholeExitCodeIsNoSuccess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			s.exec("printf '"+text+"' > .gp_metadata/exit_code.txt", "echo x > r.txt", "exit 0")
-			s.ended(s.run(s.job(testenv.ModuleImage(t))), 72, wrapper.CauseLaunch)
+			s.ended(s.run(s.job(testenv.ModuleImage(t))), 72, cause.Launch)
 			if s.get("jobs/1/r.txt") != "x\n" {
 				t.Error("the results are not in the store")
 			}
@@ -115,7 +116,7 @@ func TestEngineInFerrysOwnContainer(t *testing.T) {
 	d.Self = func(context.Context) (*engine.Self, error) {
 		return nil, fmt.Errorf("ferry's own: %w", engine.ErrNoContainer)
 	}
-	s.ended(wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), d), 0, wrapper.CauseNone)
+	s.ended(wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), d), 0, cause.None)
 	s.nothingLeft()
 }
 
@@ -131,7 +132,7 @@ func TestPlaceThatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), s.deps())
-	s.ended(out, 64, wrapper.CauseUsage)
+	s.ended(out, 64, cause.Usage)
 	if b, err := os.ReadFile(thesis); err != nil || string(b) != "years" {
 		t.Errorf("it was removed: %v", err)
 	}
@@ -144,14 +145,14 @@ func TestRefusedBeforeAnythingRuns(t *testing.T) {
 		more  []string
 		exec  string
 		code  int
-		cause wrapper.Cause
+		cause cause.Cause
 		want  string
 	}{
-		"no image":    {"ferry-test/none:such@sha256:" + strings.Repeat("0", 64), nil, "true", 71, wrapper.CauseImage, "ferry-test/none"},
-		"no shell":    {testenv.ModuleImage(t, testenv.NoShell), nil, "true", 72, wrapper.CauseLaunch, "neither bash nor sh"},
-		"no exec.sh":  {bash, []string{"exec", "/jobs/1/.gp_metadata/none.sh"}, "true", 72, wrapper.CauseLaunch, "none.sh"},
-		"empty input": {bash, []string{"input", "/nothing/here"}, "true", 65, wrapper.CauseStageIn, "/nothing/here"},
-		"root image":  {bash, []string{"forbid-root", "true"}, "true", 66, wrapper.CauseRefused, "runs as root"},
+		"no image":    {"ferry-test/none:such@sha256:" + strings.Repeat("0", 64), nil, "true", 71, cause.Image, "ferry-test/none"},
+		"no shell":    {testenv.ModuleImage(t, testenv.NoShell), nil, "true", 72, cause.Launch, "neither bash nor sh"},
+		"no exec.sh":  {bash, []string{"exec", "/jobs/1/.gp_metadata/none.sh"}, "true", 72, cause.Launch, "none.sh"},
+		"empty input": {bash, []string{"input", "/nothing/here"}, "true", 65, cause.StageIn, "/nothing/here"},
+		"root image":  {bash, []string{"forbid-root", "true"}, "true", 66, cause.Refused, "runs as root"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -161,7 +162,7 @@ func TestRefusedBeforeAnythingRuns(t *testing.T) {
 			if !strings.Contains(r.Error, c.want) {
 				t.Errorf("error %q does not name %q", r.Error, c.want)
 			}
-			if c.cause == wrapper.CauseRefused && !strings.Contains(s.meta("stderr.txt"), "runs as root") {
+			if c.cause == cause.Refused && !strings.Contains(s.meta("stderr.txt"), "runs as root") {
 				t.Errorf("stderr.txt is %q", s.meta("stderr.txt"))
 			}
 		})
@@ -171,9 +172,9 @@ func TestRefusedBeforeAnythingRuns(t *testing.T) {
 func TestNoMetadataDir(t *testing.T) {
 	s := newSite(t)
 	out := s.run(s.job(testenv.ModuleImage(t)))
-	s.ended(out, 65, wrapper.CauseStageIn)
-	if !strings.Contains(out.Err.Error(), "/jobs/1/.gp_metadata") || wrapper.HintOf(out.Err) == "" {
-		t.Errorf("error %v, hint %q", out.Err, wrapper.HintOf(out.Err))
+	s.ended(out, 65, cause.StageIn)
+	if !strings.Contains(out.Err.Error(), "/jobs/1/.gp_metadata") || cause.HintOf(out.Err) == "" {
+		t.Errorf("error %v, hint %q", out.Err, cause.HintOf(out.Err))
 	}
 }
 
@@ -195,7 +196,7 @@ func TestNoEngine(t *testing.T) {
 func TestShWhereThereIsNoBash(t *testing.T) {
 	s := newSite(t)
 	s.exec("echo from sh > r.txt")
-	r := s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.Sh))), 0, wrapper.CauseNone)
+	r := s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.Sh))), 0, cause.None)
 	if s.get("jobs/1/r.txt") != "from sh\n" || r.Command[0] != "/bin/sh" {
 		t.Errorf("command %q", r.Command)
 	}
@@ -204,7 +205,7 @@ func TestShWhereThereIsNoBash(t *testing.T) {
 func TestEntrypointOfTheImageIsNotRun(t *testing.T) {
 	s := newSite(t)
 	s.exec("echo $GREETING > r.txt")
-	s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.Entrypoint))), 0, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.Entrypoint))), 0, cause.None)
 	if s.get("jobs/1/r.txt") != "hello\n" {
 		t.Errorf("result %q", s.get("jobs/1/r.txt"))
 	}
@@ -215,7 +216,7 @@ func TestNonRootImageWritesItsDirs(t *testing.T) {
 	s.put("lib/x", "x")
 	s.put("in/x", "x")
 	s.exec("set -e", "id -u > r.txt", "echo y > .gp_metadata/y.txt", "echo z > /lib/z", "cat /in/x")
-	s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.User), "module-dir", "/lib", "input", "/in", "forbid-root", "true")), 0, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.User), "module-dir", "/lib", "input", "/in", "forbid-root", "true")), 0, cause.None)
 	if s.get("jobs/1/r.txt") != "1000\n" || s.meta("y.txt") != "y\n" {
 		t.Errorf("results %q %q", s.get("jobs/1/r.txt"), s.meta("y.txt"))
 	}
@@ -228,14 +229,14 @@ func TestReadOnlyInputs(t *testing.T) {
 	s := newSite(t)
 	s.put("in/x", "x")
 	s.exec("echo y > /in/y && exit 4", "echo ok > r.txt && echo ok > .gp_metadata/m.txt")
-	s.ended(s.run(s.job(testenv.ModuleImage(t), "input", "/in", "read-only-inputs", "true")), 0, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t), "input", "/in", "read-only-inputs", "true")), 0, cause.None)
 }
 
 func TestOutputGoesBackWhereItCameFrom(t *testing.T) {
 	s := newSite(t)
 	s.put("elsewhere/x", "x")
 	s.exec("echo new > /db/new", "echo changed > /db/x")
-	s.ended(s.run(s.job(testenv.ModuleImage(t), "input", "/db=elsewhere", "output", "/db")), 0, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t), "input", "/db=elsewhere", "output", "/db")), 0, cause.None)
 	if s.get("elsewhere/new") != "new\n" || s.get("elsewhere/x") != "changed\n" || s.get("db/new") != "" {
 		t.Error("the output is not where its input came from")
 	}

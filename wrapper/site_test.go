@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/dir"
@@ -152,7 +153,7 @@ func (s *site) record() (r wrapper.Record) {
 }
 
 // ended checks code and cause of an outcome, of run.json and of exit_code.txt.
-func (s *site) ended(out wrapper.Outcome, code int, cause wrapper.Cause) wrapper.Record {
+func (s *site) ended(out wrapper.Outcome, code int, cause cause.Cause) wrapper.Record {
 	s.t.Helper()
 	if out.Code != code || out.Cause != cause {
 		s.t.Errorf("ended with %d %q (%v), want %d %q", out.Code, out.Cause, out.Err, code, cause)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/subpath"
 	ferrysync "github.com/genepattern/ferry/sync"
 )
@@ -84,7 +85,7 @@ func (a *attempt) stageIn(ctx context.Context) error {
 			s, err := a.Stager.StageIn(ctx, Site{Job: a.Job, Root: a.root, Transfer: a.Transfer, Open: a.Open,
 				Staged: func(ctx context.Context, p string) (string, error) { return staged.wait(ctx, p, a.key) },
 				Space:  a.space, Event: a.event, Log: a.logs.transfer, Warn: a.warn})
-			return s, transferCause(ctx, CauseStageIn, err)
+			return s, cause.Name(ctx, cause.StageIn, "", err)
 		})
 	}
 	wg.Wait()
@@ -160,16 +161,16 @@ func (a *attempt) inputs() []Dir {
 func (a *attempt) down(ctx context.Context, d Dir, filters []ferrysync.Filter) (ferrysync.Stats, error) {
 	root, err := a.root.OpenRoot(inRoot(d.Path))
 	if err != nil {
-		return ferrysync.Stats{}, Fail(CauseInternal, "", "opening %s: %w", d.Path, err)
+		return ferrysync.Stats{}, cause.Fail(cause.Internal, "", "opening %s: %w", d.Path, err)
 	}
 	defer root.Close()
 	prefix := a.key(d)
 	stats, err := a.Transfer.Down(ctx, a.store, prefix, root, ferrysync.Options{Preserve: true, Filters: filters, Event: a.event, Space: a.space})
 	if err != nil {
-		return stats, transferCause(ctx, CauseStageIn, fmt.Errorf("staging in %s: %w", d.Path, err))
+		return stats, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("staging in %s: %w", d.Path, err))
 	}
 	if stats.Listed == 0 && d.Path != a.Workdir {
-		return stats, Fail(CauseStageIn, "is the remote root right, and was the directory uploaded?",
+		return stats, cause.Fail(cause.StageIn, "is the remote root right, and was the directory uploaded?",
 			"staging in %s: nothing is in the store at %q", d.Path, a.url(prefix))
 	}
 	return stats, nil
@@ -213,7 +214,7 @@ func escapePattern(name string) string {
 func (a *attempt) snapshot(ctx context.Context, d Dir) error {
 	root, err := a.root.OpenRoot(inRoot(d.Path))
 	if err != nil {
-		return Fail(CauseInternal, "", "opening %s: %w", d.Path, err)
+		return cause.Fail(cause.Internal, "", "opening %s: %w", d.Path, err)
 	}
 	defer root.Close()
 	filters := a.outFilters(d)
@@ -222,7 +223,7 @@ func (a *attempt) snapshot(ctx context.Context, d Dir) error {
 	}
 	s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
 	if s == nil {
-		return transferCause(ctx, CauseStageIn, fmt.Errorf("reading %s: %w", d.Path, err))
+		return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s: %w", d.Path, err))
 	}
 	if err != nil { // what cannot be read now counts as new later, and is named then if it still cannot
 		a.warn("reading %s: %v", d.Path, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 )
@@ -65,9 +66,9 @@ func (a *attempt) stageOut(ctx context.Context) error {
 	}
 	if err := errors.Join(all...); err != nil {
 		if ctx.Err() != nil {
-			return Fail(CauseStageOut, "", "no time was left to stage everything out: %w", err)
+			return cause.Fail(cause.StageOut, "", "no time was left to stage everything out: %w", err)
 		}
-		return transferCause(ctx, CauseStageOut, err)
+		return cause.Name(ctx, cause.StageOut, "", err)
 	}
 	return nil
 }
@@ -159,9 +160,9 @@ func (a *attempt) sendRecord(save context.Context, limit time.Duration) error {
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return Fail(CauseStageOut, "", "sending the record: %w", err)
+		return cause.Fail(cause.StageOut, "", "sending the record: %w", err)
 	case err != nil:
-		return transferCause(ctx, CauseStageOut, fmt.Errorf("sending the record: %w", err))
+		return cause.Name(ctx, cause.StageOut, "", fmt.Errorf("sending the record: %w", err))
 	case a.told:
 		return nil
 	}

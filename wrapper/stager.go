@@ -10,7 +10,7 @@ import (
 )
 
 // An Opener gives the store that a URL names, and the key prefix in it without slashes at its ends. It does not
-// contact the store. Its errors' cause is CauseUsage.
+// contact the store. Its errors' cause is cause.Usage.
 type Opener func(ctx context.Context, url string) (store.Store, string, error)
 
 // A Stager stages in what a job's description does not list but something in its metadata dir does, such as a

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -18,7 +19,7 @@ func TestWalltime(t *testing.T) {
 	s := newSite(t)
 	s.exec("echo partial > r.txt", "trap '' TERM", "sleep 60 & wait", "sleep 60")
 	out := s.run(s.job(testenv.ModuleImage(t), "walltime", "1", "grace", "4"))
-	s.ended(out, 142, wrapper.CauseWalltime)
+	s.ended(out, 142, cause.Walltime)
 	if s.get("jobs/1/r.txt") != "partial\n" {
 		t.Error("no results after the walltime")
 	}
@@ -44,11 +45,11 @@ func TestInterrupted(t *testing.T) {
 	d.Stdout = begun
 	go func() {
 		<-begun.c
-		stop(wrapper.Fail(wrapper.CauseInterrupted, "", "told to stop"))
+		stop(cause.Fail(cause.Interrupted, "", "told to stop"))
 	}()
 	out := wrapper.Run(work, t.Context(), s.job(testenv.ModuleImage(t)), d)
 	s.nothingLeft()
-	r := s.ended(out, 75, wrapper.CauseInterrupted)
+	r := s.ended(out, 75, cause.Interrupted)
 	if s.get("jobs/1/r.txt") != "partial\n" || s.get("jobs/1/stopped.txt") != "stopped\n" || r.Exit == nil || r.Exit.Code != 3 {
 		t.Errorf("results %q %q, exit %+v", s.get("jobs/1/r.txt"), s.get("jobs/1/stopped.txt"), r.Exit)
 	}
@@ -59,7 +60,7 @@ func TestOutOfMemory(t *testing.T) {
 	s.exec(`x=$(head -c 100000000 /dev/zero | tr '\0' x)`, "echo survived > r.txt")
 	out := s.run(s.job(testenv.ModuleImage(t), "memory", "32m"))
 	r := s.record()
-	if out.Cause != wrapper.CauseOOM || !r.Exit.OOM || out.Code == 0 {
+	if out.Cause != cause.OOM || !r.Exit.OOM || out.Code == 0 {
 		t.Errorf("outcome %+v, exit %+v", out, r.Exit)
 	}
 }
@@ -70,7 +71,7 @@ func TestKeepLeavesFilesButNotPrivateInputs(t *testing.T) {
 	s.exec("cat /users/me@x/up/secret.txt > r.txt")
 	j := s.job(testenv.ModuleImage(t), "keep", "true", "user-id", "me@x", "input", "/users/me@x/up")
 	out := s.run(j)
-	r := s.ended(out, 0, wrapper.CauseNone)
+	r := s.ended(out, 0, cause.None)
 	root := filepath.Join(s.local, "t1.1")
 	if _, err := os.Stat(filepath.Join(root, "jobs/1/r.txt")); err != nil {
 		t.Error("files were not kept:", err)
@@ -95,7 +96,7 @@ func TestModuleRemovesItsMetadataDir(t *testing.T) {
 	s := newSite(t)
 	s.exec("echo said", "rm -rf .gp_metadata/* .gp_metadata/.[!.]*", "mkdir .gp_metadata/run.json .gp_metadata/exit_code.txt",
 		"ln -s /etc/passwd .gp_metadata/dockerout.log", "echo x > r.txt")
-	s.ended(s.run(s.job(testenv.ModuleImage(t))), 0, wrapper.CauseNone)
+	s.ended(s.run(s.job(testenv.ModuleImage(t))), 0, cause.None)
 	if s.meta("dockerout.log") != "said\n" || s.get("jobs/1/r.txt") != "x\n" {
 		t.Errorf("dockerout.log %q", s.meta("dockerout.log"))
 	}
@@ -115,11 +116,11 @@ func TestSameJobTwiceAtOnceIsRefused(t *testing.T) {
 	second := s.deps()
 	second.Log = d.Log // one writer for both
 	out := wrapper.Run(t.Context(), t.Context(), j, second)
-	if out.Cause != wrapper.CauseRefused || !strings.Contains(out.Err.Error(), "running on this node already") {
+	if out.Cause != cause.Refused || !strings.Contains(out.Err.Error(), "running on this node already") {
 		t.Errorf("the second: %+v", out)
 	}
 	stop(nil)
-	if first := <-ended; first.Cause != wrapper.CauseInterrupted {
+	if first := <-ended; first.Cause != cause.Interrupted {
 		t.Errorf("the first: %+v", first)
 	}
 	s.nothingLeft()
@@ -155,7 +156,7 @@ func TestNoSpaceForInputsIsSeenBeforeTheyAreFetched(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := s.run(s.job(testenv.ModuleImage(t), "input", "/in"))
-	r := s.ended(out, 74, wrapper.CauseDisk)
+	r := s.ended(out, 74, cause.Disk)
 	if in := r.Transfers["stage-in"]; in.Bytes > 1<<20 {
 		t.Errorf("%d bytes were fetched", in.Bytes)
 	}
@@ -174,7 +175,7 @@ func TestUserCaller(t *testing.T) {
 	}
 	s.exec("id -u > r.txt", "id -g >> r.txt")
 	out := s.run(s.job(testenv.ModuleImage(t), "user", "caller", "forbid-root", "true", "keep", "true"))
-	r := s.ended(out, 0, wrapper.CauseNone)
+	r := s.ended(out, 0, cause.None)
 	if got := s.get("jobs/1/r.txt"); got != "12345\n23456\n" {
 		t.Errorf("the module ran as %q", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 )
 
@@ -45,7 +46,7 @@ func (u *usage) get() (peak int64, last engine.Stats) {
 // wait returns when the module has ended: nil if by itself, else why it was stopped.
 func (a *attempt) wait(work, save context.Context) error {
 	limit, cancel := context.WithTimeoutCause(work, a.Walltime,
-		Fail(CauseWalltime, "give a longer --walltime", "the module ran for its whole walltime of %v", a.Walltime))
+		cause.Fail(cause.Walltime, "give a longer --walltime", "the module ran for its whole walltime of %v", a.Walltime))
 	defer cancel()
 	beside, stop := context.WithCancel(context.WithoutCancel(work))
 	var wg sync.WaitGroup
@@ -64,7 +65,7 @@ func (a *attempt) wait(work, save context.Context) error {
 		return err
 	case <-limit.Done():
 	}
-	why := interrupted(limit, limit.Err())
+	why := cause.Stopped(limit, limit.Err())
 	if work.Err() == nil {
 		a.beginGrace() // a signal's has begun already
 	}
@@ -115,7 +116,7 @@ const killerTime = time.Second
 func (a *attempt) killer(work context.Context) error {
 	select {
 	case <-work.Done():
-		return interrupted(work, work.Err())
+		return cause.Stopped(work, work.Err())
 	case <-time.After(killerTime):
 	}
 	a.warn("the module was ended by a signal (%s) that ferry did not send", signalOf(a.ended().Code))
@@ -126,7 +127,7 @@ func (a *attempt) killer(work context.Context) error {
 func (a *attempt) waitContainer() error {
 	exit, err := a.container.Wait(context.Background())
 	if err != nil {
-		return engineCause(context.Background(), CauseEngine, fmt.Errorf("waiting for the module: %w", err))
+		return cause.Name(context.Background(), cause.Engine, "", fmt.Errorf("waiting for the module: %w", err))
 	}
 	a.rec.edit(func(*Record) { a.exit = &exit })
 	return nil

@@ -13,10 +13,10 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 func commitCommand(w world) *cli.Command {
@@ -81,7 +81,7 @@ func commitContainer(c *cli.Context, w world) error {
 func commitArgs(c *cli.Context) (string, error) {
 	args := c.Args().Slice()
 	if len(args) == 0 {
-		return "", wrapper.Fail(wrapper.CauseUsage, "ferry commit CONTAINER --to NAME", "which container is to be committed?")
+		return "", cause.Fail(cause.Usage, "ferry commit CONTAINER --to NAME", "which container is to be committed?")
 	}
 	for rest := args[1:]; len(rest) > 0; {
 		name, value, has := strings.Cut(strings.TrimLeft(rest[0], "-"), "=")
@@ -94,11 +94,11 @@ func commitArgs(c *cli.Context) (string, error) {
 			value, has, rest = rest[0], true, rest[1:]
 		}
 		if !known || !has || c.Set(name, value) != nil {
-			return "", wrapper.Fail(wrapper.CauseUsage, "ferry commit --help lists the flags", "commit: %q is not understood", name)
+			return "", cause.Fail(cause.Usage, "ferry commit --help lists the flags", "commit: %q is not understood", name)
 		}
 	}
 	if c.String("to") == "" {
-		return "", wrapper.Fail(wrapper.CauseUsage, "such as --to auto, or --to registry.example.org/lab/module:1", "--to is missing (or FERRY_TO)")
+		return "", cause.Fail(cause.Usage, "such as --to auto, or --to registry.example.org/lab/module:1", "--to is missing (or FERRY_TO)")
 	}
 	return args[0], nil
 }
@@ -147,17 +147,8 @@ func printFrozen(w io.Writer, f commit.Frozen) {
 
 // freezeCause gives the error of a freeze its cause and, where the reader can act, a hint.
 func freezeCause(ctx context.Context, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return &wrapper.Error{Cause: wrapper.CauseInterrupted, Err: err}
-	case errors.Is(err, engine.ErrUnavailable):
-		return &wrapper.Error{Cause: wrapper.CauseEngine, Err: err}
-	case errors.Is(err, engine.ErrNoContainer):
-		return &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "docker ps -a lists the containers; a job keeps its own with --keep", Err: err}
-	case errors.Is(err, engine.ErrDenied):
-		return &wrapper.Error{Cause: wrapper.CauseImage, Hint: "give --registry-user and --registry-password-file, or log in with `docker login`", Err: err}
+	if errors.Is(err, engine.ErrNoContainer) && ctx.Err() == nil {
+		return &cause.Error{Cause: cause.Usage, Hint: "docker ps -a lists the containers; a job keeps its own with --keep", Err: err}
 	}
-	return &wrapper.Error{Cause: wrapper.CauseImage, Err: err}
+	return cause.Name(ctx, cause.Image, "", err)
 }

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // ferry runs the binary with nothing of this machine's environment.
@@ -125,7 +125,7 @@ func TestCommitWithPasswordFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	ref := r.Host + "/lab/tool:1"
-	if _, stderr, code := ferry(t, nil, "commit", id, "--to", ref); code != wrapper.CauseImage.Code() || !strings.Contains(stderr, "hint: ") {
+	if _, stderr, code := ferry(t, nil, "commit", id, "--to", ref); code != cause.Image.Code() || !strings.Contains(stderr, "hint: ") {
 		t.Errorf("without a login: %d, %s", code, stderr)
 	}
 	stdout, stderr, code := ferry(t, nil, "commit", id, "--to", ref, "--registry-user", "ann", "--registry-password-file="+file, "--dir", "/opt/tool")
@@ -167,7 +167,7 @@ func TestRunPullsPrivateImage(t *testing.T) {
 		}
 	}
 	args := []string{"run", "--remote", store, "--image", ref, "--workdir", "/jobs/1", "--local-prefix", filepath.Join(t.TempDir(), "local"), "--network", "none"}
-	if _, stderr, code := ferry(t, nil, args...); code != wrapper.CauseImage.Code() {
+	if _, stderr, code := ferry(t, nil, args...); code != cause.Image.Code() {
 		t.Errorf("without a login: %d, %s", code, stderr)
 	}
 	_, stderr, code := ferry(t, []string{"DOCKER_CONFIG=" + dir}, args...)
@@ -180,7 +180,7 @@ func TestCommitUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"commit"}, {"commit", "x"}, {"commit", "x", "y", "--to", "z"}, {"commit", "x", "--to"}, {"commit", "--to", "a", "x", "--nonsense=1"},
 		{"commit", "ferry-test-none-such", "--to", "a"}, {"commit", "x", "--to", "a", "--registry-user", "u"}} {
-		if _, stderr, code := ferry(t, nil, args...); code != wrapper.CauseUsage.Code() || strings.Count(stderr, "ferry: ") != 1 {
+		if _, stderr, code := ferry(t, nil, args...); code != cause.Usage.Code() || strings.Count(stderr, "ferry: ") != 1 {
 			t.Errorf("ferry %q: %d, %s", args, code, stderr)
 		}
 	}

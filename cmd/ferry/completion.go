@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/cause"
 )
 
 // bashCompletion asks ferry itself what may stand next; zsh takes it too, through bashcompinit.
@@ -40,7 +40,7 @@ func completionCommand(w world) *cli.Command {
 			case "fish":
 				script, err = c.App.ToFishCompletion()
 			default:
-				err = wrapper.Fail(wrapper.CauseUsage, "ferry completion bash", "completion: %q is none of bash, zsh, fish", shell)
+				err = cause.Fail(cause.Usage, "ferry completion bash", "completion: %q is none of bash, zsh, fish", shell)
 			}
 			if err == nil {
 				_, err = fmt.Fprint(w.stdout, strings.TrimLeft(script, "\n"))

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
 	ferrysync "github.com/genepattern/ferry/sync"
@@ -24,7 +25,7 @@ func runCommand(w world) *cli.Command {
 		Flags:              runFlags(),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return wrapper.Fail(wrapper.CauseUsage, "ferry run --help lists the flags", "run takes no argument: %q", c.Args().First())
+				return cause.Fail(cause.Usage, "ferry run --help lists the flags", "run takes no argument: %q", c.Args().First())
 			}
 			return runJob(c, w)
 		},
@@ -216,7 +217,7 @@ func newDeps(w world, log zerolog.Logger) (wrapper.Deps, error) {
 	conf.SSH = sshConfig(env)
 	eng, err := docker.New(conf)
 	if err != nil {
-		return wrapper.Deps{}, &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "is DOCKER_HOST right?", Err: err}
+		return wrapper.Deps{}, &cause.Error{Cause: cause.Usage, Hint: "is DOCKER_HOST right?", Err: err}
 	}
 	return wrapper.Deps{
 		Engine: eng, Self: func(ctx context.Context) (*engine.Self, error) { return findSelf(ctx, eng) },

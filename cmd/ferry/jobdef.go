@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/cause"
 )
 
 // jobdefCommand prints what AWS has to be told so that ferry can run there. It contacts nobody.
@@ -43,7 +43,7 @@ func jobdefCommand(w world) *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return wrapper.Fail(wrapper.CauseUsage, "ferry jobdef --help lists the flags", "jobdef takes no argument: %q", c.Args().First())
+				return cause.Fail(cause.Usage, "ferry jobdef --help lists the flags", "jobdef takes no argument: %q", c.Args().First())
 			}
 			var v any
 			var err error
@@ -126,19 +126,19 @@ const timeoutMargin = 30 * time.Minute
 func jobDefinitionOf(c *cli.Context) (*jobDefinition, error) {
 	for _, name := range []string{"name", "image"} {
 		if c.String(name) == "" {
-			return nil, wrapper.Fail(wrapper.CauseUsage, "ferry jobdef --name NAME --image TRANSFER_IMAGE", "--%s is missing", name)
+			return nil, cause.Fail(cause.Usage, "ferry jobdef --name NAME --image TRANSFER_IMAGE", "--%s is missing", name)
 		}
 	}
 	for _, name := range []string{"local-prefix", "docker-socket"} {
 		if !path.IsAbs(c.String(name)) {
-			return nil, wrapper.Fail(wrapper.CauseUsage, "", "--%s: %q is not an absolute path", name, c.String(name))
+			return nil, cause.Fail(cause.Usage, "", "--%s: %q is not an absolute path", name, c.String(name))
 		}
 	}
 	if n := c.Int("attempts"); n < 1 || n > 10 { // Batch's own bounds
-		return nil, wrapper.Fail(wrapper.CauseUsage, "", "--attempts: %d is not from 1 to 10", n)
+		return nil, cause.Fail(cause.Usage, "", "--attempts: %d is not from 1 to 10", n)
 	}
 	if c.Duration("walltime") < time.Minute {
-		return nil, wrapper.Fail(wrapper.CauseUsage, "", "--walltime: %v is less than the minute that AWS Batch can count", c.Duration("walltime"))
+		return nil, cause.Fail(cause.Usage, "", "--walltime: %v is less than the minute that AWS Batch can count", c.Duration("walltime"))
 	}
 	d := &jobDefinition{Name: c.String("name"), Type: "container", Platform: []string{"EC2"}}
 	p := &d.Container
@@ -156,7 +156,7 @@ func jobDefinitionOf(c *cli.Context) (*jobDefinition, error) {
 	for _, v := range c.StringSlice("env") {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
-			return nil, wrapper.Fail(wrapper.CauseUsage, "", "--env: %q is not NAME=VALUE", v)
+			return nil, cause.Fail(cause.Usage, "", "--env: %q is not NAME=VALUE", v)
 		}
 		p.Environment = append(p.Environment, nameValue{name, value})
 	}
@@ -165,7 +165,7 @@ func jobDefinitionOf(c *cli.Context) (*jobDefinition, error) {
 	p.Mounts = []mountPoint{{"docker", "/var/run/docker.sock", false}, {"local", "/local", false}}
 	d.Retry = retryStrategy{c.Int("attempts"), []retryRule{
 		{Status: "Host EC2*", Action: "RETRY"}, // the node went away: a spot instance reclaimed, for instance
-		{Code: strconv.Itoa(wrapper.CauseInterrupted.Code()), Action: "RETRY"},
+		{Code: strconv.Itoa(cause.Interrupted.Code()), Action: "RETRY"},
 		{Reason: "CannotPullContainerError*", Action: "RETRY"}, // the transfer image itself
 		{Reason: "*", Action: "EXIT"},                          // a module that fails once fails again
 	}}
@@ -181,7 +181,7 @@ func resources(c *cli.Context) ([]resourceNeed, error) {
 			continue
 		}
 		if n, err := strconv.Atoi(v); err != nil || n < 1 {
-			return nil, wrapper.Fail(wrapper.CauseUsage, "", "--%s: %q is not a number from 1", r.flag, v)
+			return nil, cause.Fail(cause.Usage, "", "--%s: %q is not a number from 1", r.flag, v)
 		}
 		all = append(all, resourceNeed{r.kind, v})
 	}
@@ -207,10 +207,10 @@ type (
 func policyOf(c *cli.Context) (*policy, error) {
 	bucket, prefix := c.String("bucket"), strings.Trim(c.String("prefix"), "/")
 	if bucket == "" || strings.ContainsAny(bucket, "/:*?") {
-		return nil, wrapper.Fail(wrapper.CauseUsage, "ferry jobdef --iam --bucket BUCKET --prefix PREFIX --repository NAME", "--bucket: %q is no bucket's name", bucket)
+		return nil, cause.Fail(cause.Usage, "ferry jobdef --iam --bucket BUCKET --prefix PREFIX --repository NAME", "--bucket: %q is no bucket's name", bucket)
 	}
 	if strings.ContainsAny(prefix, "*?$") {
-		return nil, wrapper.Fail(wrapper.CauseUsage, "", "--prefix: %q has a character with a meaning in policies", prefix)
+		return nil, cause.Fail(cause.Usage, "", "--prefix: %q has a character with a meaning in policies", prefix)
 	}
 	s3 := "arn:" + c.String("partition") + ":s3:::" + bucket
 	list := statement{Sid: "List", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s3}}
@@ -232,14 +232,14 @@ func (p *policy) repositories(c *cli.Context) error {
 	names := c.StringSlice("repository")
 	if len(names) == 0 {
 		if c.Bool("freeze") {
-			return wrapper.Fail(wrapper.CauseUsage, "such as --repository 'genepattern/*'", "--freeze needs a --repository to push to")
+			return cause.Fail(cause.Usage, "such as --repository 'genepattern/*'", "--freeze needs a --repository to push to")
 		}
 		return nil
 	}
 	var arns []string
 	for _, n := range names {
 		if n == "" || strings.ContainsAny(n, ":?$ ") {
-			return wrapper.Fail(wrapper.CauseUsage, "", "--repository: %q is no repository's name", n)
+			return cause.Fail(cause.Usage, "", "--repository: %q is no repository's name", n)
 		}
 		arns = append(arns, fmt.Sprintf("arn:%s:ecr:*:*:repository/%s", c.String("partition"), n))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -17,7 +18,7 @@ const jobFileMax = 1 << 20
 // fileSettings reads a job file; JSON is YAML too. A value is a scalar, or a list of them for a repeatable option.
 func fileSettings(name string) (wrapper.Settings, error) {
 	bad := func(err error) error {
-		return &wrapper.Error{Cause: wrapper.CauseUsage, Err: fmt.Errorf("--job %q: %w", name, err)}
+		return &cause.Error{Cause: cause.Usage, Err: fmt.Errorf("--job %q: %w", name, err)}
 	}
 	f, err := os.Open(name)
 	if err != nil {

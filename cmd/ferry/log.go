@@ -9,7 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/cause"
 )
 
 func logFlags() []cli.Flag {
@@ -23,7 +23,7 @@ func logFlags() []cli.Flag {
 func newLog(c *cli.Context, w world) (zerolog.Logger, error) {
 	level, err := zerolog.ParseLevel(c.String("log-level"))
 	if err != nil || level < zerolog.DebugLevel || level > zerolog.ErrorLevel {
-		return zerolog.Logger{}, wrapper.Fail(wrapper.CauseUsage, "", "--log-level: %q is none of debug, info, warn, error", c.String("log-level"))
+		return zerolog.Logger{}, cause.Fail(cause.Usage, "", "--log-level: %q is none of debug, info, warn, error", c.String("log-level"))
 	}
 	var out io.Writer
 	switch format := c.String("log-format"); {
@@ -32,7 +32,7 @@ func newLog(c *cli.Context, w world) (zerolog.Logger, error) {
 	case format == "json", format == "auto":
 		out = w.stderr
 	default:
-		return zerolog.Logger{}, wrapper.Fail(wrapper.CauseUsage, "", "--log-format: %q is none of auto, json, console", format)
+		return zerolog.Logger{}, cause.Fail(cause.Usage, "", "--log-format: %q is none of auto, json, console", format)
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Logger(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	_ "golang.org/x/crypto/x509roots/fallback" // a scratch image has no CA certificates
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/dir"
 	"github.com/genepattern/ferry/sync/store/s3"
@@ -23,18 +24,18 @@ func newOpener() wrapper.Opener {
 	return func(_ context.Context, url string) (store.Store, string, error) {
 		at, err := store.Parse(url)
 		if err != nil {
-			return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "such as s3://bucket/prefix", Err: err}
+			return nil, "", &cause.Error{Cause: cause.Usage, Hint: "such as s3://bucket/prefix", Err: err}
 		}
 		if at.Scheme == store.SchemeFile {
 			st, err := dir.New(at.Bucket)
 			if err != nil {
-				return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Err: err}
+				return nil, "", &cause.Error{Cause: cause.Usage, Err: err}
 			}
 			return st, "", nil
 		}
 		conf, err := awsConfig()
 		if err != nil {
-			return nil, "", &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "see ~/.aws/config and the AWS_ variables", Err: err}
+			return nil, "", &cause.Error{Cause: cause.Usage, Hint: "see ~/.aws/config and the AWS_ variables", Err: err}
 		}
 		return s3.New(conf, at.Bucket, s3.Options{}), at.Prefix, nil
 	}

@@ -13,11 +13,11 @@ import (
 	"github.com/distribution/reference"
 	"github.com/rs/zerolog"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/ecr"
 	"github.com/genepattern/ferry/commit/registry"
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // registryLogin is the login given by flags, and the names that say which one registry it is for: that of name, or where
@@ -40,11 +40,11 @@ func newLogins(w world, given registryLogin, log zerolog.Logger) (engine.Login, 
 		return l.Login, client, nil
 	}
 	if given.user == "" || given.passwordFile == "" {
-		return nil, nil, wrapper.Fail(wrapper.CauseUsage, "", "--registry-user and --registry-password-file go together")
+		return nil, nil, cause.Fail(cause.Usage, "", "--registry-user and --registry-password-file go together")
 	}
 	password, err := os.ReadFile(given.passwordFile)
 	if err != nil {
-		return nil, nil, wrapper.Fail(wrapper.CauseUsage, "", "--registry-password-file: %w", err)
+		return nil, nil, cause.Fail(cause.Usage, "", "--registry-password-file: %w", err)
 	}
 	l.Given = registry.Credential{User: given.user, Password: registry.Secret(strings.TrimRight(string(password), "\r\n"))}
 	if l.GivenHost = hostOf(given.name); l.GivenHost == "" {

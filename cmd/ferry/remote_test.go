@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine/docker/remotetest"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // TestRunOnRemoteEngine runs a job with --stage copy on an engine behind TLS and one behind SSH.
@@ -36,7 +36,7 @@ func TestRunOnRemoteEngine(t *testing.T) {
 			put("in/data.txt", "input")
 			args := []string{"run", "--remote", store, "--image", testenv.ModuleImage(t), "--workdir", "/jobs/1", "--input", "/in",
 				"--local-prefix", filepath.Join(t.TempDir(), "local"), "--network", "none"}
-			if _, stderr, code := ferry(t, env, args...); code != wrapper.CauseUsage.Code() || !strings.Contains(stderr, "hint: use --stage copy") {
+			if _, stderr, code := ferry(t, env, args...); code != cause.Usage.Code() || !strings.Contains(stderr, "hint: use --stage copy") {
 				t.Errorf("with mounts: %d, %s", code, stderr)
 			}
 			stdout, stderr, code := ferry(t, env, append(args, "--stage", "copy")...)

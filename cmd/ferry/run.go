@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/cause"
 )
 
 // version is set by the linker.
@@ -48,13 +48,13 @@ func run(ctx context.Context, args []string, w world) int {
 		return int(code)
 	}
 	report(w.stderr, err)
-	return wrapper.CauseOf(asUsage(err)).Code()
+	return cause.Of(asUsage(err)).Code()
 }
 
 // report prints an error the way all commands do: one line, and a hint where there is one.
 func report(w io.Writer, err error) {
 	fmt.Fprintf(w, "ferry: %s\n", oneLine(err.Error()))
-	if h := wrapper.HintOf(err); h != "" {
+	if h := cause.HintOf(err); h != "" {
 		fmt.Fprintf(w, "hint: %s\n", h)
 	}
 }
@@ -66,11 +66,11 @@ func oneLine(s string) string {
 
 // asUsage makes an error that no command gave a cause the command line's fault: what is left are the CLI library's own.
 func asUsage(err error) error {
-	var e *wrapper.Error
+	var e *cause.Error
 	if errors.As(err, &e) {
 		return err
 	}
-	return &wrapper.Error{Cause: wrapper.CauseUsage, Err: err}
+	return &cause.Error{Cause: cause.Usage, Err: err}
 }
 
 func newApp(w world) *cli.App {
@@ -101,13 +101,13 @@ func newApp(w world) *cli.App {
 	}
 	app.Action = func(c *cli.Context) error {
 		if c.Args().Present() {
-			return wrapper.Fail(wrapper.CauseUsage, "ferry --help lists the commands", "no such command: %q", c.Args().First())
+			return cause.Fail(cause.Usage, "ferry --help lists the commands", "no such command: %q", c.Args().First())
 		}
 		return cli.ShowAppHelp(c)
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
-			return &wrapper.Error{Cause: wrapper.CauseUsage, Hint: fmt.Sprintf("ferry %s --help", c.Name), Err: err}
+			return &cause.Error{Cause: cause.Usage, Hint: fmt.Sprintf("ferry %s --help", c.Name), Err: err}
 		}
 	}
 	return app
@@ -123,7 +123,7 @@ func versionCommand(w world) *cli.Command {
 func exitCodesHelp() string {
 	var b strings.Builder
 	b.WriteString("Exit codes of `ferry run`; the module's own passes through, and run.json names the cause:\n")
-	for _, e := range wrapper.ExitCodes {
+	for _, e := range cause.ExitCodes {
 		fmt.Fprintf(&b, "  %3d %-12s %s\n", e.Code, e.Cause, e.Meaning)
 	}
 	return strings.TrimSpace(b.String())

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/cause"
 )
 
 // stopper gives the two contexts of a job: that of the work, cancelled by the first TERM or INT or by a spot notice, and
@@ -47,15 +47,15 @@ func (s *stopper) watch(parent context.Context, grace time.Duration, limit time.
 	select {
 	case sig := <-s.signals:
 		log.Warn().Stringer("signal", sig).Stringer("grace", grace).Msg("stopping")
-		why := wrapper.Fail(wrapper.CauseInterrupted, "", "told to stop (%v) before the module ended", sig)
+		why := cause.Fail(cause.Interrupted, "", "told to stop (%v) before the module ended", sig)
 		if sig == syscall.SIGTERM && !time.Now().Before(limit) {
-			why = wrapper.Fail(wrapper.CauseWalltime, "give a longer walltime", "told to stop (%v) at the end of the walltime", sig)
+			why = cause.Fail(cause.Walltime, "give a longer walltime", "told to stop (%v) at the end of the walltime", sig)
 		}
 		s.cancelWork(why)
 	case n := <-s.notices:
 		grace = max(grace, time.Until(n.at)-spotReserve)
 		log.Warn().Time("at", n.at).Stringer("grace", grace).Msg("the spot instance is reclaimed; stopping")
-		s.cancelWork(wrapper.Fail(wrapper.CauseInterrupted, "", "the spot instance is reclaimed at %s", n.at.Format(time.RFC3339)))
+		s.cancelWork(cause.Fail(cause.Interrupted, "", "the spot instance is reclaimed at %s", n.at.Format(time.RFC3339)))
 	case <-parent.Done():
 		s.cancelWork(context.Cause(parent))
 	case <-s.done:

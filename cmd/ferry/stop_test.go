@@ -8,12 +8,12 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/cause"
 )
 
 // A TERM is an interruption, but at the end of the walltime it is the batch system's own limit.
 func TestTerm(t *testing.T) {
-	for walltime, want := range map[time.Duration]wrapper.Cause{time.Hour: wrapper.CauseInterrupted, time.Second: wrapper.CauseWalltime} {
+	for walltime, want := range map[time.Duration]cause.Cause{time.Hour: cause.Interrupted, time.Second: cause.Walltime} {
 		s := newStopper(t.Context(), time.Minute, walltime, zerolog.Nop())
 		if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -23,7 +23,7 @@ func TestTerm(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatal("the signal was not heeded")
 		}
-		if got := wrapper.CauseOf(context.Cause(s.work)); got != want {
+		if got := cause.Of(context.Cause(s.work)); got != want {
 			t.Errorf("walltime %v: cause %q, want %q", walltime, got, want)
 		}
 		if s.save.Err() != nil {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
-	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -34,7 +34,7 @@ func syncCommand(open wrapper.Opener) *cli.Command {
 		Action: func(c *cli.Context) error {
 			a, err := parseSync(c.Args().Slice())
 			if err != nil {
-				return &wrapper.Error{Cause: wrapper.CauseUsage, Hint: "ferry sync --help", Err: err}
+				return &cause.Error{Cause: cause.Usage, Hint: "ferry sync --help", Err: err}
 			}
 			if a.help {
 				return cli.ShowSubcommandHelp(c)
@@ -106,14 +106,14 @@ func (a syncArgs) openLocal(local string, down bool) (*os.Root, error) {
 		}
 	}
 	if info, err := os.Stat(local); err == nil && !info.IsDir() {
-		return nil, wrapper.Fail(wrapper.CauseUsage, `for one file: its directory, and --exclude "*" --include NAME`, "%q is no directory", local)
+		return nil, cause.Fail(cause.Usage, `for one file: its directory, and --exclude "*" --include NAME`, "%q is no directory", local)
 	}
 	root, err := os.OpenRoot(local)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && down: // of a dry run: everything is missing in an empty directory
 		return emptyRoot()
 	case errors.Is(err, os.ErrNotExist):
-		return nil, wrapper.Fail(wrapper.CauseUsage, "", "there is no directory %q", local)
+		return nil, cause.Fail(cause.Usage, "", "there is no directory %q", local)
 	case err != nil:
 		return nil, syncFailure(down, fmt.Errorf("opening directory %q: %w", local, pathless(err)))
 	}
@@ -148,41 +148,38 @@ func interruptible(ctx context.Context) (context.Context, func()) {
 		select {
 		case sig := <-signals:
 			signal.Stop(signals)
-			cancel(wrapper.Fail(wrapper.CauseInterrupted, "run it again to go on", "interrupted (%v)", sig))
+			cancel(cause.Fail(cause.Interrupted, "run it again to go on", "interrupted (%v)", sig))
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }
 
-func syncFailure(down bool, err error) *wrapper.Error {
-	cause := wrapper.CauseStageOut
+// stageOf is the cause of a transfer's failure where nothing says it better: the direction's.
+func stageOf(down bool) cause.Cause {
 	if down {
-		cause = wrapper.CauseStageIn
+		return cause.StageIn
 	}
-	return &wrapper.Error{Cause: cause, Err: err}
+	return cause.StageOut
+}
+
+func syncFailure(down bool, err error) error {
+	return cause.Name(context.Background(), stageOf(down), "", err)
 }
 
 // syncError gives the outcome its cause. Files that failed or were refused have had their lines.
 func syncError(ctx context.Context, s ferrysync.Stats, err error, down bool) error {
-	var interrupted *wrapper.Error
-	e := syncFailure(down, err)
-	switch {
-	case err == nil && s.Refused == 0:
+	if err == nil && s.Refused == 0 {
 		return nil
-	case ctx.Err() != nil && errors.As(err, &interrupted):
-		return interrupted
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		e.Cause = wrapper.CauseDisk
-	case errors.Is(err, store.ErrCredentials):
-		e.Hint = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role"
-	case s.Failed == 0 && s.Refused > 0 && (err == nil || errors.Is(err, ferrysync.ErrRefused)):
-		e.Cause = wrapper.CauseRefused
-		e.Err = fmt.Errorf("%s refused", plural(s.Refused, "path was", "paths were"))
-	case s.Failed > 0 && ferrysync.IsPerFile(err):
-		e.Err = fmt.Errorf("%s failed", plural(s.Failed, "transfer", "transfers"))
 	}
-	return e
+	if s.Failed == 0 && s.Refused > 0 && (err == nil || errors.Is(err, ferrysync.ErrRefused)) {
+		return cause.Fail(cause.Refused, "", "%s refused", plural(s.Refused, "path was", "paths were"))
+	}
+	named := cause.Name(ctx, stageOf(down), "", err)
+	if s.Failed > 0 && ferrysync.IsPerFile(err) && ctx.Err() == nil {
+		return &cause.Error{Cause: cause.Of(named), Hint: cause.HintOf(named), Err: fmt.Errorf("%s failed", plural(s.Failed, "transfer", "transfers"))}
+	}
+	return named
 }
 
 func plural(n int64, one, many string) string {

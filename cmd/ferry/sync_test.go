@@ -16,8 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // TestSyncScripts drives `ferry sync` from outside. $REMOTE is a place in a store of its own.
@@ -67,7 +67,7 @@ func TestSyncInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 		var exit *exec.ExitError
-		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != wrapper.CauseInterrupted.Code() {
+		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != cause.Interrupted.Code() {
 			t.Errorf("%v: %v", sig, err)
 		}
 		if got := names(t, dst); len(got) > 0 || !strings.Contains(stderr.String(), "interrupted") {
@@ -107,7 +107,7 @@ func TestSyncNotWritable(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != wrapper.CauseStageIn.Code() || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "permission denied") {
+		if !errors.As(err, &exit) || exit.ExitCode() != cause.StageIn.Code() || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "permission denied") {
 			t.Errorf("%s: %v, %s", dst, err, out)
 		}
 	}

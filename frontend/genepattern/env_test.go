@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -135,7 +136,7 @@ func TestBadVariables(t *testing.T) {
 		vars := serverVars()
 		vars[name] = value
 		_, err := wrapper.Describe(FromEnv(environment(vars)).Settings, nil)
-		if wrapper.CauseOf(err) != wrapper.CauseUsage || err == nil || !strings.HasPrefix(err.Error(), name+": ") {
+		if cause.Of(err) != cause.Usage || err == nil || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("%s=%s gives %v", name, value, err)
 		}
 	}
@@ -164,7 +165,7 @@ func TestPositional(t *testing.T) {
 		t.Errorf("job is %+v", j)
 	}
 	for _, args := range [][]string{nil, {"a", "b", "c", "d"}, {"/a", " ", "s3://b", "/d", "/e"}} {
-		if _, err := FromArgs(args, lookup, nil); wrapper.CauseOf(err) != wrapper.CauseUsage {
+		if _, err := FromArgs(args, lookup, nil); cause.Of(err) != cause.Usage {
 			t.Errorf("%q gives %v", args, err)
 		}
 	}

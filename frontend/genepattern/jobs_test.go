@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // A whole job as the server asks for it: a file name with spaces and brackets, a tasklib that the script names too, an
@@ -30,7 +30,7 @@ func TestJob(t *testing.T) {
 		`echo changed >> ` + tasklib + `/manifest; mkdir -p plots; echo x > "plots/p 1.pdf"; echo $GP_JOB_METADATA_DIR'`)
 	s.syncScript()
 	out, m := s.run()
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	if want := "gene\t1\nclass file a=1&b=2all aml [train] (1).gct\n" + meta + "\n"; m["stdout.txt"] != want {
 		t.Errorf("stdout.txt is %q, want %q", m["stdout.txt"], want)
 	}
@@ -67,7 +67,7 @@ func TestModuleFails(t *testing.T) {
 	s.exec(`sh -c 'echo partial > result.txt; echo went wrong >&2; exit 3'`)
 	s.syncScript()
 	out, m := s.run()
-	s.ended(out, 3, wrapper.CauseNone)
+	s.ended(out, 3, cause.None)
 	if m["stderr.txt"] != "went wrong\n" || m["docker_exit_code.txt"] != "0\n" || s.pull(workdir)["result.txt"] != "partial\n" {
 		t.Errorf("metadata is %q", m)
 	}
@@ -79,7 +79,7 @@ func TestManyFiles(t *testing.T) {
 	s.exec(`sh -c 'i=0; while [ $i -lt 2000 ]; do echo $i > "out $i.txt"; i=$((i+1)); done'`)
 	s.syncScript()
 	out, _ := s.run()
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	results := s.pull(workdir)
 	if len(results) != 2000 || results["out 1999.txt"] != "1999\n" {
 		t.Errorf("%d results", len(results))
@@ -97,7 +97,7 @@ func TestUnprivileged(t *testing.T) {
 		`echo x > ` + uploads + `/new || echo no uploads; echo x > /opt/gp/taskLib/new || echo no bind; cat "` + train + `"'`)
 	s.syncScript()
 	out, m := s.run()
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	if want := "1000\ntasklib\nworkdir\nmetadata\nno uploads\nno bind\ngene\t1\n"; m["stdout.txt"] != want || m["extra"] != "x\n" {
 		t.Errorf("stdout.txt is %q, want %q; stderr.txt %q", m["stdout.txt"], want, m["stderr.txt"])
 	}
@@ -122,7 +122,7 @@ func TestWalltime(t *testing.T) {
 	s.exec(`sh -c 'echo begun; echo x > partial; sleep 100'`)
 	s.syncScript()
 	out, m := s.run()
-	s.ended(out, 142, wrapper.CauseWalltime)
+	s.ended(out, 142, cause.Walltime)
 	if !strings.Contains(m["stdout.txt"], "begun") || s.pull(workdir)["partial"] != "x\n" || !strings.Contains(m["stderr.txt"], "walltime") {
 		t.Errorf("metadata is %q", m)
 	}
@@ -133,24 +133,24 @@ func TestBadJobs(t *testing.T) {
 	image := testenv.ModuleImage(t)
 	for name, c := range map[string]struct {
 		spoil func(s *server)
-		cause wrapper.Cause
+		cause cause.Cause
 		says  string
 	}{
-		"no script":       {func(s *server) { os.Remove(s.files + meta + "/aws-sync-from-s3.sh") }, wrapper.CauseStageIn, `"aws-sync-from-s3.sh" is not in the metadata dir`},
-		"no shell script": {func(s *server) { s.write(meta+"/aws-sync-from-s3.sh", "aws s3 sync \"s3://x\n") }, wrapper.CauseStageIn, "line 1"},
-		"other command":   {func(s *server) { s.write(meta+"/aws-sync-from-s3.sh", "\ncurl -O http://x/\n") }, wrapper.CauseRefused, `line 2: command "curl"`},
-		"dots in script":  {func(s *server) { s.write(meta+"/aws-sync-from-s3.sh", "rm -rf /local/../etc\n") }, wrapper.CauseRefused, `".."`},
-		"relative bind":   {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":data" }, wrapper.CauseUsage, `GP_JOB_DOCKER_BIND_MOUNTS: "data"`},
-		"dots in bind":    {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":/opt/../etc" }, wrapper.CauseUsage, `GP_JOB_DOCKER_BIND_MOUNTS: "/opt/../etc"`},
-		"relative dir":    {func(s *server) { s.vars["GP_MODULE_DIR"] = "taskLib" }, wrapper.CauseUsage, `GP_MODULE_DIR: "taskLib"`},
-		"bind is a file":  {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":" + train }, wrapper.CauseStageIn, "all aml [train] (1).gct is to be a file"},
-		"root":            {func(s *server) { s.vars["GP_CONTAINER_CANT_RUN_AS_ROOT"] = "TRUE" }, wrapper.CauseRefused, "runs as root"},
-		"no tasklib":      {func(s *server) { os.RemoveAll(s.files + tasklib) }, wrapper.CauseStageIn, tasklib},
-		"no exec.sh":      {func(s *server) { os.Remove(s.files + meta + "/exec.sh") }, wrapper.CauseLaunch, "exec.sh"},
+		"no script":       {func(s *server) { os.Remove(s.files + meta + "/aws-sync-from-s3.sh") }, cause.StageIn, `"aws-sync-from-s3.sh" is not in the metadata dir`},
+		"no shell script": {func(s *server) { s.write(meta+"/aws-sync-from-s3.sh", "aws s3 sync \"s3://x\n") }, cause.StageIn, "line 1"},
+		"other command":   {func(s *server) { s.write(meta+"/aws-sync-from-s3.sh", "\ncurl -O http://x/\n") }, cause.Refused, `line 2: command "curl"`},
+		"dots in script":  {func(s *server) { s.write(meta+"/aws-sync-from-s3.sh", "rm -rf /local/../etc\n") }, cause.Refused, `".."`},
+		"relative bind":   {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":data" }, cause.Usage, `GP_JOB_DOCKER_BIND_MOUNTS: "data"`},
+		"dots in bind":    {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":/opt/../etc" }, cause.Usage, `GP_JOB_DOCKER_BIND_MOUNTS: "/opt/../etc"`},
+		"relative dir":    {func(s *server) { s.vars["GP_MODULE_DIR"] = "taskLib" }, cause.Usage, `GP_MODULE_DIR: "taskLib"`},
+		"bind is a file":  {func(s *server) { s.vars["GP_JOB_DOCKER_BIND_MOUNTS"] += ":" + train }, cause.StageIn, "all aml [train] (1).gct is to be a file"},
+		"root":            {func(s *server) { s.vars["GP_CONTAINER_CANT_RUN_AS_ROOT"] = "TRUE" }, cause.Refused, "runs as root"},
+		"no tasklib":      {func(s *server) { os.RemoveAll(s.files + tasklib) }, cause.StageIn, tasklib},
+		"no exec.sh":      {func(s *server) { os.Remove(s.files + meta + "/exec.sh") }, cause.Launch, "exec.sh"},
 		"other bucket": {func(s *server) {
 			s.tail = ""
 			s.write(meta+"/aws-sync-from-s3.sh", "aws s3 sync s3://elsewhere/x /local/opt/x\n")
-		}, wrapper.CauseStageIn, "elsewhere"},
+		}, cause.StageIn, "elsewhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, image)
@@ -181,7 +181,7 @@ func TestURLFails(t *testing.T) {
 	s.exec("ls")
 	s.syncScript()
 	out, m := s.run()
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	if m["stdout.txt"] != "" || strings.Count(m["http_downloads.log"], "failed\n") != 2 || !strings.Contains(s.log.String(), "gone.cls") {
 		t.Errorf("metadata is %q", m)
 	}
@@ -196,7 +196,7 @@ func TestLibraries(t *testing.T) {
 	s.exec("cat /usr/local/lib/R/site-library/pkg/DESCRIPTION")
 	s.syncScript()
 	out, m := s.run()
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	if m["stdout.txt"] != "Package: pkg\n" {
 		t.Errorf("metadata is %q", m)
 	}

@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/genepattern/ferry/wrapper"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/genepattern/ferry/wrapper"
 )
 
 // Where module images keep what a server's jobs expect of them.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine/process"
 	"github.com/genepattern/ferry/frontend/genepattern"
 	"github.com/genepattern/ferry/internal/testenv"
@@ -79,7 +80,7 @@ func TestOlderForm(t *testing.T) {
 	s.write(workdir+"/leftover.txt", "from the working dir\n")
 	s.push()
 	out := s.positional(tasklib, " "+uploads+" ", "s3://"+s.s3.Bucket+"/beta", workdir, meta+"/exec.sh", "a b", train)
-	s.ended(out, 4, wrapper.CauseNone)
+	s.ended(out, 4, cause.None)
 	m := s.pull(meta)
 	if want := "args a b " + train + ", R_LIBS /r/libs\ngene\t1\nfrom the working dir\n"; m["stdout.txt"] != want || m["stderr.txt"] != "oops\n" {
 		t.Errorf("stdout.txt is %q, want %q; stderr.txt is %q", m["stdout.txt"], want, m["stderr.txt"])
@@ -105,7 +106,7 @@ func TestOlderFormCommand(t *testing.T) {
 	older(s, "exit 9")
 	s.push()
 	out := s.positional(tasklib, workdir+"/.inputs_for_101", "s3://"+s.s3.Bucket+"/beta", workdir, "cat "+tasklib+"/manifest")
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	if m := s.pull(meta); m["stdout.txt"] != "name=PreprocessDataset\n" {
 		t.Errorf("stdout.txt is %q", m["stdout.txt"])
 	}
@@ -123,7 +124,7 @@ func TestOlderFormHere(t *testing.T) {
 	s.vars = map[string]string{"GP_LOCAL_PREFIX": s.vars["GP_LOCAL_PREFIX"]}
 	s.push()
 	out := s.positional(dir(tasklib), dir(uploads), "s3://"+s.s3.Bucket+"/beta", dir(workdir), dir(workdir)+"/.gp_metadata/exec.sh")
-	s.ended(out, 6, wrapper.CauseNone)
+	s.ended(out, 6, cause.None)
 	results := s.pull(dir(workdir))
 	if results["result.txt"] != "x\n" || results[".gp_metadata/exit_code.txt"] != "{ \"exit_code\": 6 }\n" {
 		t.Errorf("results are %q", results)
@@ -149,7 +150,7 @@ func TestPackages(t *testing.T) {
 	v.Values = append(v.Values, uploads, "/opt/gp/taskLib", scripts)
 	s.more["mount"] = v
 	out, m := s.run()
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	if want := "Rscript /build/source/installPackages.R " + tasklib + "/r.package.info\npackage,version\n"; m["r.package.installs.out.txt"] != want {
 		t.Errorf("r.package.installs.out.txt is %q, want %q", m["r.package.installs.out.txt"], want)
 	}
@@ -182,7 +183,7 @@ func TestOutputSoFar(t *testing.T) {
 		}
 	}()
 	out, last := s.run()
-	s.ended(out, 0, wrapper.CauseNone)
+	s.ended(out, 0, cause.None)
 	cancel()
 	m := <-seen
 	if m["stdout.txt"] != "so far\n" || !strings.Contains(m["docker_stats.txt"], "memory=") || m["exit_code.txt"] != "" {

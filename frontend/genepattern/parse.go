@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/genepattern/ferry/wrapper"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/wrapper"
 )
 
 // Bounds of a script. A server's has three hundred bytes an input.
@@ -91,7 +93,7 @@ func compile(name string, src []byte, j wrapper.Job) ([]node, error) {
 		case err != nil:
 			failed = scriptError(name, err)
 		case len(nodes) == maxStatements:
-			failed = wrapper.Fail(wrapper.CauseRefused, "", "sync script %q: more than %d statements", name, maxStatements)
+			failed = cause.Fail(cause.Refused, "", "sync script %q: more than %d statements", name, maxStatements)
 		case n != nil:
 			nodes = append(nodes, n)
 		}
@@ -103,21 +105,21 @@ func compile(name string, src []byte, j wrapper.Job) ([]node, error) {
 func syntaxError(name string, err error) error {
 	var pe syntax.ParseError
 	if errors.As(err, &pe) {
-		return wrapper.Fail(wrapper.CauseStageIn, "", "sync script %q, line %d: %s", name, pe.Pos.Line(), pe.Text)
+		return cause.Fail(cause.StageIn, "", "sync script %q, line %d: %s", name, pe.Pos.Line(), pe.Text)
 	}
 	if errors.Is(err, errLongStatement) {
-		return wrapper.Fail(wrapper.CauseRefused, "", "sync script %q: %w", name, err)
+		return cause.Fail(cause.Refused, "", "sync script %q: %w", name, err)
 	}
-	return wrapper.Fail(wrapper.CauseStageIn, "", "sync script %q: %w", name, err)
+	return cause.Fail(cause.StageIn, "", "sync script %q: %w", name, err)
 }
 
 // scriptError gives the error of a line the script's name.
 func scriptError(name string, err error) error {
 	var le *lineError
 	if errors.As(err, &le) {
-		return wrapper.Fail(wrapper.CauseRefused, "", "sync script %q, line %d: %w", name, le.line, le.err)
+		return cause.Fail(cause.Refused, "", "sync script %q, line %d: %w", name, le.line, le.err)
 	}
-	return wrapper.Fail(wrapper.CauseRefused, "", "sync script %q: %w", name, err)
+	return cause.Fail(cause.Refused, "", "sync script %q: %w", name, err)
 }
 
 // A lineError is an error with the line of the script that it is about.

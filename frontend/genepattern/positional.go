@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -38,7 +39,7 @@ var positions = []struct{ name, option string }{
 // variable names one, since the oldest servers wrote none.
 func FromArgs(args []string, lookup Lookup, environ []string) (Request, error) {
 	if len(args) < len(positions) {
-		return Request{}, wrapper.Fail(wrapper.CauseUsage, "", "%s: %d arguments, needs TASKLIB INPUT_FILES_DIR S3_ROOT WORKING_DIR EXECUTABLE [ARG…]", PositionalName, len(args))
+		return Request{}, cause.Fail(cause.Usage, "", "%s: %d arguments, needs TASKLIB INPUT_FILES_DIR S3_ROOT WORKING_DIR EXECUTABLE [ARG…]", PositionalName, len(args))
 	}
 	e := env{lookup: lookup, Request: FromEnv(lookup, environ)}
 	e.Form = FormPositional
@@ -48,7 +49,7 @@ func FromArgs(args []string, lookup Lookup, environ []string) (Request, error) {
 	for i, p := range positions {
 		v := strings.TrimSpace(args[i])
 		if v == "" {
-			return Request{}, wrapper.Fail(wrapper.CauseUsage, "", "%s: argument %d, %s, is empty", PositionalName, i+1, p.name)
+			return Request{}, cause.Fail(cause.Usage, "", "%s: argument %d, %s, is empty", PositionalName, i+1, p.name)
 		}
 		e.set(p.option, p.name+" (argument "+string(rune('1'+i))+" of "+PositionalName+")", v)
 	}

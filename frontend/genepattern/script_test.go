@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
@@ -52,7 +53,7 @@ func newBench(t testing.TB, script string) *bench {
 	b.site = wrapper.Site{
 		Job: testJob(), Root: root, Transfer: ferrysync.New(ferrysync.Config{}),
 		Open: func(context.Context, string) (store.Store, string, error) {
-			return nil, "", wrapper.Fail(wrapper.CauseUsage, "", "no store in this test")
+			return nil, "", cause.Fail(cause.Usage, "", "no store in this test")
 		},
 		Log: b,
 		Warn: func(format string, args ...any) {
@@ -173,8 +174,8 @@ func TestRefused(t *testing.T) {
 		b := newBench(t, full)
 		err := b.run(t)
 		name := script[:min(len(script), 60)]
-		if err == nil || wrapper.CauseOf(err) != wrapper.CauseRefused || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q gives %v (%s), want it to say %q", name, err, wrapper.CauseOf(err), says)
+		if err == nil || cause.Of(err) != cause.Refused || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q gives %v (%s), want it to say %q", name, err, cause.Of(err), says)
 			continue
 		}
 		if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), `"`+DefaultSyncScript+`"`) {
@@ -189,7 +190,7 @@ func TestRefused(t *testing.T) {
 func TestNotAScript(t *testing.T) {
 	for script, says := range map[string]string{"echo \"a": "line 1", "\n\naws s3 sync )": "line 3", "&& echo": "line 1"} {
 		err := newBench(t, script).run(t)
-		if wrapper.CauseOf(err) != wrapper.CauseStageIn || err == nil || !strings.Contains(err.Error(), says) {
+		if cause.Of(err) != cause.StageIn || err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q gives %v", script, err)
 		}
 	}
@@ -197,13 +198,13 @@ func TestNotAScript(t *testing.T) {
 	if err := os.Remove(filepath.Join(b.dir, "jobs/101.meta", DefaultSyncScript)); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.run(t); wrapper.CauseOf(err) != wrapper.CauseStageIn || !strings.Contains(err.Error(), "is not in the metadata dir") {
+	if err := b.run(t); cause.Of(err) != cause.StageIn || !strings.Contains(err.Error(), "is not in the metadata dir") {
 		t.Errorf("a missing script gives %v", err)
 	}
 	if err := newBench(t, strings.Repeat("{ ", maxScript/4)).run(t); err == nil {
 		t.Error("a million braces are accepted")
 	}
-	if err := newBench(t, strings.Repeat("#", maxScript+1)).run(t); wrapper.CauseOf(err) != wrapper.CauseRefused {
+	if err := newBench(t, strings.Repeat("#", maxScript+1)).run(t); cause.Of(err) != cause.Refused {
 		t.Errorf("a script that is too large gives %v", err)
 	}
 }

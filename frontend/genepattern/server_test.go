@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/rs/zerolog"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/frontend/genepattern"
@@ -256,7 +257,7 @@ func (s *server) run() (wrapper.Outcome, map[string]string) {
 }
 
 // ended fails the test unless the job ended so.
-func (s *server) ended(out wrapper.Outcome, code int, cause wrapper.Cause) {
+func (s *server) ended(out wrapper.Outcome, code int, cause cause.Cause) {
 	s.t.Helper()
 	if out.Code != code || out.Cause != cause {
 		s.t.Errorf("ended with %d %q (%v), want %d %q\n%s", out.Code, out.Cause, out.Err, code, cause, s.log.String())

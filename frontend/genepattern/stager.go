@@ -13,6 +13,7 @@ import (
 	"path"
 	"sync"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
@@ -55,9 +56,9 @@ func (st Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, 
 	r.run(ctx, nodes)
 	switch {
 	case errors.Is(context.Cause(ctx), errWalltime):
-		return r.stats, &wrapper.Error{Cause: wrapper.CauseWalltime, Err: errWalltime}
+		return r.stats, &cause.Error{Cause: cause.Walltime, Err: errWalltime}
 	case ctx.Err() != nil:
-		return r.stats, &wrapper.Error{Cause: wrapper.CauseInterrupted, Err: fmt.Errorf("sync script %q: %w", s.Job.SyncScript, context.Cause(ctx))}
+		return r.stats, &cause.Error{Cause: cause.Interrupted, Err: fmt.Errorf("sync script %q: %w", s.Job.SyncScript, context.Cause(ctx))}
 	}
 	return r.stats, r.firstFailure()
 }
@@ -69,18 +70,18 @@ func read(s wrapper.Site) ([]byte, error) {
 	name := path.Join(s.Job.MetadataDir, s.Job.SyncScript)
 	f, err := s.Root.OpenFile(name[1:], os.O_RDONLY|nonblock, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, wrapper.Fail(wrapper.CauseStageIn, "GP_AWS_SYNC_SCRIPT_NAME names it", "sync script %q is not in the metadata dir %q", s.Job.SyncScript, s.Job.MetadataDir)
+		return nil, cause.Fail(cause.StageIn, "GP_AWS_SYNC_SCRIPT_NAME names it", "sync script %q is not in the metadata dir %q", s.Job.SyncScript, s.Job.MetadataDir)
 	}
 	if err != nil {
-		return nil, wrapper.Fail(wrapper.CauseStageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
+		return nil, cause.Fail(cause.StageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
 	}
 	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, maxScript+1))
 	if err != nil {
-		return nil, wrapper.Fail(wrapper.CauseStageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
+		return nil, cause.Fail(cause.StageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
 	}
 	if len(src) > maxScript {
-		return nil, wrapper.Fail(wrapper.CauseRefused, "", "sync script %q is larger than %d bytes", s.Job.SyncScript, maxScript)
+		return nil, cause.Fail(cause.Refused, "", "sync script %q is larger than %d bytes", s.Job.SyncScript, maxScript)
 	}
 	return src, nil
 }
@@ -173,7 +174,7 @@ func (r *runner) firstFailure() error {
 	if n := len(r.failures) - 1; n > 0 {
 		more = fmt.Sprintf(" (and %d more)", n)
 	}
-	return &wrapper.Error{Cause: wrapper.CauseOf(first.err), Hint: wrapper.HintOf(first.err),
+	return &cause.Error{Cause: cause.Of(first.err), Hint: cause.HintOf(first.err),
 		Err: fmt.Errorf("sync script %q, line %d: %w%s", r.site.Job.SyncScript, first.line, first.err, more)}
 }
 

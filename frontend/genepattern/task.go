@@ -6,9 +6,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // maxOutput bounds what one step keeps of its output until its turn to write it, in bytes: some 10,000 lines.
@@ -197,7 +197,7 @@ func (r *runner) open(ctx context.Context, bucket string) (store.Store, error) {
 	}
 	st, _, err := r.site.Open(ctx, "s3://"+bucket)
 	if err != nil {
-		return nil, &wrapper.Error{Cause: wrapper.CauseStageIn, Err: err}
+		return nil, &cause.Error{Cause: cause.StageIn, Err: err}
 	}
 	r.opened[bucket] = st
 	return st, nil

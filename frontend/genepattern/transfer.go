@@ -8,11 +8,10 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 func (d *download) do(ctx context.Context, t *task) error {
@@ -170,19 +169,13 @@ func classify(err error) error {
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, store.ErrUnreachable):
 		return err // a connection's timeout, too, says that it is context.DeadlineExceeded
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return &wrapper.Error{Cause: wrapper.CauseDisk, Err: err}
-	case errors.Is(err, ferrysync.ErrRefused):
-		return &wrapper.Error{Cause: wrapper.CauseRefused, Err: err}
-	case wrapper.CauseOf(err) != wrapper.CauseInternal:
-		return err
 	}
-	return &wrapper.Error{Cause: wrapper.CauseStageIn, Err: err}
+	return cause.Name(context.Background(), cause.StageIn, "", err)
 }
 
 // hard says that the failure of a command ends the job. Only a transfer's does: for everything else the script's writer
 // goes on, as bash did.
 func hard(err error) bool {
-	causes := []wrapper.Cause{wrapper.CauseStageIn, wrapper.CauseDisk, wrapper.CauseRefused, wrapper.CauseUsage}
-	return slices.Contains(causes, wrapper.CauseOf(err))
+	causes := []cause.Cause{cause.StageIn, cause.Disk, cause.Refused, cause.Usage}
+	return slices.Contains(causes, cause.Of(err))
 }

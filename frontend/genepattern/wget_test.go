@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/cause"
 )
 
 func TestWget(t *testing.T) {
@@ -117,7 +117,7 @@ func TestCancel(t *testing.T) {
 	b := newBench(t, "wget -O /local/jobs/101/x "+srv.URL+"/ || true\necho then > /local/jobs/101/x/y\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-reached; cancel() }()
-	if _, err := (Stager{}).StageIn(ctx, b.site); wrapper.CauseOf(err) != wrapper.CauseInterrupted {
+	if _, err := (Stager{}).StageIn(ctx, b.site); cause.Of(err) != cause.Interrupted {
 		t.Errorf("it gives %v", err)
 	}
 	if got := b.files(t); len(got) != 0 {

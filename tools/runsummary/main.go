@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -40,7 +41,7 @@ func summarize(path string, w io.Writer) error {
 // what it moved.
 func write(w io.Writer, r *wrapper.Record) error {
 	ended := "the module ended by itself"
-	if r.Cause != wrapper.CauseNone {
+	if r.Cause != cause.None {
 		ended = fmt.Sprintf("%s: %s", r.Cause, r.Error)
 	}
 	fmt.Fprintf(w, "job %s, attempt %d   exit code %d (%s)\n", r.Job, r.Attempt, r.ExitCode, ended)

@@ -191,7 +191,7 @@ func (t *Tree) OpenSource(path string, link bool) (*Source, error) {
 	if s.fd < 0 {
 		f, err := t.root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
-			return nil, cause(err)
+			return nil, pathless(err)
 		}
 		s.file, s.fd = f, int(f.Fd())
 	}

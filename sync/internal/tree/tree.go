@@ -122,13 +122,13 @@ func (d *Dir) open(create bool) (err error) {
 func (d *Dir) sub(name string, create bool) (*os.Root, error) {
 	if create {
 		if err := d.root.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("making directory %s: %w", d.quoted(name), d.writable(cause(err)))
+			return nil, fmt.Errorf("making directory %s: %w", d.quoted(name), d.writable(pathless(err)))
 		}
 	}
 	info, err := d.root.Lstat(name)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("opening directory %s: %w", d.quoted(name), cause(err))
+		return nil, fmt.Errorf("opening directory %s: %w", d.quoted(name), pathless(err))
 	case info.Mode()&fs.ModeSymlink != 0:
 		return nil, fmt.Errorf("%s %w", d.quoted(name), ErrLink)
 	case !info.IsDir():
@@ -136,7 +136,7 @@ func (d *Dir) sub(name string, create bool) (*os.Root, error) {
 	}
 	r, err := d.root.OpenRoot(name)
 	if err != nil {
-		return nil, fmt.Errorf("opening directory %s: %w", d.quoted(name), cause(err))
+		return nil, fmt.Errorf("opening directory %s: %w", d.quoted(name), pathless(err))
 	}
 	return r, nil
 }
@@ -214,8 +214,8 @@ func join(dir, name string) string {
 	return dir + "/" + name
 }
 
-// cause is err without the path that a PathError puts before it, which messages give better.
-func cause(err error) error {
+// pathless is err without the path that a PathError puts before it, which messages give better.
+func pathless(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		return p.Err
@@ -227,8 +227,8 @@ func cause(err error) error {
 	return err
 }
 
-// Cause is cause for other packages' messages.
-func Cause(err error) error { return cause(err) }
+// Pathless is pathless for other packages' messages.
+func Pathless(err error) error { return pathless(err) }
 
 // MakeDir makes the directory at path where it is missing. perm 0 and the zero time leave what the system gives. Its
 // owner can always write in it, so that files which belong into it can follow.

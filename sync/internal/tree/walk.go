@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genepattern/ferry/cause"
 )
 
 // An Entry is what a walk finds: a file, an empty directory, or something it cannot give.
@@ -31,7 +33,7 @@ type Entry struct {
 
 // ErrRefused is what policy leaves out: a symlink that leaves the tree or leads nowhere, a file that is none, such as a
 // socket, a name that would lead out of the tree.
-var ErrRefused = errors.New("refused")
+var ErrRefused = cause.New(cause.Refused, "", "refused")
 
 // Mark is the mark that the file was committed with; nil where it has none. It may be called during the walk only,
 // before the next entry is asked for.
@@ -222,7 +224,7 @@ func (w *walker) fail(path, doing string, err error) bool {
 	if named == "" {
 		named = w.t.root.Name()
 	}
-	return w.yield(Entry{Path: path, Err: fmt.Errorf("%s %s: %w", doing, strconv.Quote(named), cause(err))})
+	return w.yield(Entry{Path: path, Err: fmt.Errorf("%s %s: %w", doing, strconv.Quote(named), pathless(err))})
 }
 
 func timeOf(t unix.Timespec) time.Time { return time.Unix(t.Sec, t.Nsec) }

@@ -45,7 +45,7 @@ func New(path string) (*Store, error) {
 		return nil, fmt.Errorf("%s is a file where a directory must be", strconv.Quote(path))
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("opening %s: %w", strconv.Quote(path), tree.Cause(err))
+		return nil, fmt.Errorf("opening %s: %w", strconv.Quote(path), tree.Pathless(err))
 	}
 	return s, nil
 }
@@ -293,7 +293,7 @@ func (s *Store) wrap(doing, key string, err error) error {
 		kind = store.ErrDenied
 	}
 	if kind != nil {
-		return fmt.Errorf("%s %s: %w: %w", doing, strconv.Quote(s.URL(key)), kind, tree.Cause(err))
+		return fmt.Errorf("%s %s: %w: %w", doing, strconv.Quote(s.URL(key)), kind, tree.Pathless(err))
 	}
-	return fmt.Errorf("%s %s: %w", doing, strconv.Quote(s.URL(key)), tree.Cause(err))
+	return fmt.Errorf("%s %s: %w", doing, strconv.Quote(s.URL(key)), tree.Pathless(err))
 }

@@ -73,6 +73,17 @@ func (e *Error) Unwrap() []error {
 	return all
 }
 
+// hints are what a user of S3 can do, by kind.
+var hints = map[error]string{
+	store.ErrCredentials: "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the job a role",
+	store.ErrDenied:      "`ferry jobdef --iam` prints the policy that ferry needs",
+	store.ErrNoBucket:    "is the bucket's name right, and AWS_REGION?",
+	store.ErrUnreachable: "is AWS_ENDPOINT_URL right, and the network there?",
+}
+
+// Hint makes it a cause.Hinted.
+func (e *Error) Hint() string { return hints[e.Kind] }
+
 // ErrorCode, ErrorMessage and ErrorFault make it a smithy.APIError, which is what the SDK's retryer decides on.
 func (e *Error) ErrorCode() string             { return e.Code }
 func (e *Error) ErrorMessage() string          { return e.Message }

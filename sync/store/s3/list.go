@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 			defer close(pages)
 			defer func() {
 				if p := recover(); p != nil {
-					failed = store.Caught(p)
+					failed = cause.Caught(p)
 				}
 			}()
 			failed = s.listPages(ctx, prefix, pages)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/checksum"
 )
@@ -65,7 +66,7 @@ func (a *partsAPI) CreateMultipartUpload(ctx context.Context, in *awss3.CreateMu
 func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fns ...func(*awss3.Options)) (out *awss3.UploadPartOutput, err error) {
 	defer func() { // in the manager's goroutine nobody else would
 		if p := recover(); p != nil {
-			err = store.Caught(p)
+			err = cause.Caught(p)
 		}
 	}()
 	n := partLen(in.Body)
@@ -133,7 +134,7 @@ func partLen(r io.Reader) int64 {
 
 // sdkError makes an Error of the SDK's.
 func (s *Store) sdkError(ctx context.Context, op, key string, err error) error {
-	var bug *store.PanicError
+	var bug *cause.PanicError
 	if errors.As(err, &bug) {
 		return bug
 	}

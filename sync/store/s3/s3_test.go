@@ -15,6 +15,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/s3"
@@ -127,7 +128,7 @@ func TestPanics(t *testing.T) {
 		} else {
 			_, err = st.Put(t.Context(), "x", store.Body{Bytes: storetest.Bytes(2 * partSize)}, store.PutOptions{Parallel: 2})
 		}
-		var bug *store.PanicError
+		var bug *cause.PanicError
 		if !errors.As(err, &bug) || bug.Value != "bug in "+query || errors.Is(err, store.ErrUnreachable) {
 			t.Errorf("%s: %v", query, err)
 		}

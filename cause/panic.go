@@ -1,4 +1,4 @@
-package store
+package cause
 
 import (
 	"fmt"
@@ -22,3 +22,9 @@ func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
+
+// Cause implements Caused.
+func (e *PanicError) Cause() Cause { return Internal }
+
+// Hint implements Hinted.
+func (e *PanicError) Hint() string { return "please report this" }

@@ -1,0 +1,58 @@
+package cause
+
+// A Cause stands in run.json beside the exit code, because a module may exit with any of ferry's own codes too.
+type Cause string
+
+// The causes. None is a module that ended by itself, whatever its code.
+const (
+	None        Cause = ""
+	Usage       Cause = "usage"
+	StageIn     Cause = "stage-in"
+	Refused     Cause = "refused"
+	Engine      Cause = "engine"
+	Internal    Cause = "internal"
+	Image       Cause = "image"
+	Launch      Cause = "launch"
+	StageOut    Cause = "stage-out"
+	Disk        Cause = "disk"
+	Interrupted Cause = "interrupted"
+	OOM         Cause = "oom"
+	Walltime    Cause = "walltime"
+)
+
+// An ExitCode is one row of the table of exit codes.
+type ExitCode struct {
+	Code    int
+	Cause   Cause
+	Meaning string
+}
+
+// ExitCodes is the table that the code, the help text and the docs are made from. 64 to 75 are those of BSD's
+// sysexits.h where one fits; 137 is 128+SIGKILL; 142 is what GenePattern reads as its run limit.
+var ExitCodes = []ExitCode{
+	{64, Usage, "bad flag, variable or job file"},
+	{65, StageIn, "a transfer failed, or a required directory has no objects"},
+	{66, Refused, "refused by policy: root image, unsafe key or path"},
+	{69, Engine, "no container engine, or it went away"},
+	{70, Internal, "a bug in ferry"},
+	{71, Image, "image not found, or not allowed to pull"},
+	{72, Launch, "the container could not start, or exec.sh cannot run"},
+	{73, StageOut, "the module succeeded but some results are not in the store"},
+	{74, Disk, "no space"},
+	{75, Interrupted, "told to stop before the module ended; safe to try again"},
+	{137, OOM, "the module was killed for memory"},
+	{142, Walltime, "the run limit was reached"},
+}
+
+// Code is the exit code that belongs to the cause; 0 for None.
+func (c Cause) Code() int {
+	if c == None {
+		return 0
+	}
+	for _, e := range ExitCodes {
+		if e.Cause == c {
+			return e.Code
+		}
+	}
+	return Internal.Code()
+}
