@@ -17,7 +17,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/job"
 )
 
 func doc(t *testing.T, path string) string {
@@ -79,7 +79,8 @@ func TestExitCodesAreDocumented(t *testing.T) {
 
 func TestOptionsAreDocumented(t *testing.T) {
 	var want strings.Builder
-	for _, o := range wrapper.Options {
+	words := job.Vocabulary{Engines: []string{job.EngineDocker, job.EngineProcess}}
+	for _, o := range words.Options() {
 		name, variable := "--"+o.Name, "FERRY_"+strings.ToUpper(strings.ReplaceAll(o.Name, "-", "_"))
 		if o.Arg != "" {
 			name += " " + o.Arg

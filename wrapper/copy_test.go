@@ -12,12 +12,13 @@ import (
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper"
 )
 
 // module puts a job with a tasklib, a library and an input into the store.
-func (s *site) module() {
+func (s *rig) module() {
 	s.put("gp/tasklib/code.sh", "#!/bin/sh\necho code\n")
 	s.put("gp/lib/deep/lib.txt", "library")
 	s.put("users/ann/in.txt", "private input")
@@ -29,7 +30,7 @@ var moduleSettings = []string{"module-dir", "/gp/tasklib", "library", "/gp/lib",
 func TestStageCopy(t *testing.T) {
 	for _, image := range []testenv.Module{testenv.Bash, testenv.User} {
 		t.Run(string(image), func(t *testing.T) {
-			s := newSite(t)
+			s := newRig(t)
 			s.module()
 			s.exec("set -e", "cat /gp/tasklib/code.sh >code", "cat /gp/lib/deep/lib.txt /users/ann/in.txt >read", "mkdir -p sub/empty",
 				"ln -s read sub/link", "chmod 750 code", "echo changed >/users/ann/in.txt 2>/dev/null || true", "echo out", "exit 3")
@@ -56,7 +57,7 @@ func TestStageCopy(t *testing.T) {
 
 // TestStageCopyReadsTheExitCodeFile finds the module's own code where it is written into the working dir.
 func TestStageCopyReadsTheExitCodeFile(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec(`echo '{ "exit_code": 9 }' >/jobs/1/code.json`)
 	if out := s.run(s.job(testenv.ModuleImage(t), "stage", "copy", "exit-code-file", "/jobs/1/code.json")); out.Code != 9 {
 		t.Errorf("outcome %+v", out)
@@ -65,7 +66,7 @@ func TestStageCopyReadsTheExitCodeFile(t *testing.T) {
 
 // TestStageCopyHostile has a module that replaces its working dir by a link to ferry's node.
 func TestStageCopyHostile(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestStageCopyHostile(t *testing.T) {
 }
 
 // freezing runs a job with a freezer.
-func (s *site) freezing(j wrapper.Job) wrapper.Outcome {
+func (s *rig) freezing(j job.Job) wrapper.Outcome {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
@@ -100,9 +101,9 @@ func (s *site) freezing(j wrapper.Job) wrapper.Outcome {
 // TestFreezeAndFrozen freezes a job, reads the image back, and runs it again from the frozen image with tasklib and
 // library gone from the store.
 func TestFreezeAndFrozen(t *testing.T) {
-	for _, stage := range []string{wrapper.StageMount, wrapper.StageCopy} {
+	for _, stage := range []string{job.PlaceMount, job.PlaceCopy} {
 		t.Run(stage, func(t *testing.T) {
-			s, r := newSite(t), registrytest.Start(t, registrytest.Options{})
+			s, r := newRig(t), registrytest.Start(t, registrytest.Options{})
 			s.module()
 			s.exec("cat /gp/tasklib/code.sh /gp/lib/deep/lib.txt /users/ann/in.txt >result", "echo private >/gp/tasklib/../../tmp/x", "echo $TOKEN >token")
 			name := r.Host + "/frozen/mod"
@@ -148,7 +149,7 @@ func TestFreezeAndFrozen(t *testing.T) {
 // TestFrozenBelowAMount runs a frozen image whose tasklib lies below a directory that is mounted, as a GenePattern server
 // has it: the image's files are seen all the same.
 func TestFrozenBelowAMount(t *testing.T) {
-	s, r := newSite(t), registrytest.Start(t, registrytest.Options{})
+	s, r := newRig(t), registrytest.Start(t, registrytest.Options{})
 	s.module()
 	s.exec("cat /gp/tasklib/code.sh >result")
 	settings := append([]string{"freeze", r.Host + "/frozen/below:1", "frozen", "prefer", "mount", "/gp"}, moduleSettings...)
@@ -167,7 +168,7 @@ func TestFrozenBelowAMount(t *testing.T) {
 // An adder is a sync script that brings a file into the tasklib.
 type adder struct{}
 
-func (adder) StageIn(_ context.Context, s wrapper.Site) (ferrysync.Stats, error) {
+func (adder) StageIn(_ context.Context, s wrapper.Workspace) (ferrysync.Stats, error) {
 	if s.Job.SyncScript == "" {
 		return ferrysync.Stats{}, nil
 	}
@@ -177,7 +178,7 @@ func (adder) StageIn(_ context.Context, s wrapper.Site) (ferrysync.Stats, error)
 // TestFrozenWithSyncScript runs a frozen image whose job has a sync script, as a GenePattern server's have: what the
 // script adds is seen beside what the image holds.
 func TestFrozenWithSyncScript(t *testing.T) {
-	s, r := newSite(t), registrytest.Start(t, registrytest.Options{})
+	s, r := newRig(t), registrytest.Start(t, registrytest.Options{})
 	s.module()
 	s.exec("cat /gp/tasklib/code.sh /gp/lib/deep/lib.txt >result", "cat /gp/tasklib/added.txt >>result || true")
 	settings := append([]string{"freeze", r.Host + "/frozen/script:1", "frozen", "prefer"}, moduleSettings...)
@@ -201,7 +202,7 @@ func TestFrozenWithSyncScript(t *testing.T) {
 
 // TestFreezeFails has a registry that nobody answers for: the job is as good as without.
 func TestFreezeFails(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.module()
 	s.exec("echo fine >result")
 	out := s.freezing(s.job(testenv.ModuleImage(t), append([]string{"freeze", "127.0.0.1:1/no/registry:1", "frozen", "prefer"}, moduleSettings...)...))
@@ -214,7 +215,7 @@ func TestFreezeFails(t *testing.T) {
 
 // TestFailedModuleIsNotFrozen leaves the registry without an image.
 func TestFailedModuleIsNotFrozen(t *testing.T) {
-	s, r := newSite(t), registrytest.Start(t, registrytest.Options{})
+	s, r := newRig(t), registrytest.Start(t, registrytest.Options{})
 	s.module()
 	s.exec("exit 1")
 	s.ended(s.freezing(s.job(testenv.ModuleImage(t), append([]string{"freeze", r.Host + "/frozen/failed:1"}, moduleSettings...)...)), 1, cause.None)

@@ -14,7 +14,9 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper/node"
 )
 
 // A Check is one line of what Doctor found.
@@ -38,7 +40,7 @@ const (
 // Doctor checks what a job with this remote root and local prefix would need of this node, and changes nothing but one
 // object that it writes and removes again. remote may be "". More checks are run after its own.
 func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...func(context.Context) Check) []Check {
-	d := &doctor{attempt: attempt{Job: Job{Remote: remote, LocalPrefix: localPrefix, Stage: StageMount}, Deps: deps, rec: newRecord(Job{}, "")}}
+	d := &doctor{deps: deps, job: job.Job{Remote: remote, LocalPrefix: localPrefix, Container: job.Container{Placement: job.PlaceMount}}}
 	checks := []func(context.Context) Check{d.engine, d.hostPath, d.disk}
 	if remote != "" {
 		checks = append(checks, d.list, d.readWrite, d.clock)
@@ -55,8 +57,10 @@ func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...
 
 // doctor carries from one check to the next what it learned.
 type doctor struct {
-	attempt
-	hostPrefix string
+	deps       Deps
+	job        job.Job // of which only the remote root and the local prefix are asked about
+	hostPrefix string  // "" while it is unknown
+	remote     *remote // nil where it cannot be opened
 	skew       *time.Duration
 }
 
@@ -72,28 +76,28 @@ func good(name, format string, args ...any) Check {
 }
 
 func (d *doctor) engine(ctx context.Context) Check {
-	info, err := d.Engine.Info(ctx)
+	info, err := d.deps.Engine.Info(ctx)
 	if err != nil {
-		return bad("engine", err, "mount the engine's socket: -v /var/run/docker.sock:/var/run/docker.sock")
+		return bad("engine", cause.Name(ctx, cause.Engine, "mount the engine's socket: -v /var/run/docker.sock:/var/run/docker.sock", err), "")
 	}
 	return good("engine", "%s %s", info.Name, info.Version)
 }
 
 func (d *doctor) hostPath(ctx context.Context) Check {
-	host, err := d.findHost(ctx)
+	host, self, err := hostPrefix(ctx, &d.job, d.deps.Engine, d.deps.Log)
 	if err != nil {
 		return bad("host path", err, "")
 	}
 	d.hostPrefix = host
-	if d.self == nil {
+	if self == nil {
 		return good("host path", "ferry runs on the host; modules see %s", host)
 	}
-	return good("host path", "ferry runs in container %.12s; %s is %s on the host", d.self.ID, d.LocalPrefix, host)
+	return good("host path", "ferry runs in container %.12s; %s is %s on the host", self.ID, d.job.LocalPrefix, host)
 }
 
 // disk checks the nearest folder above the local prefix that is there: ferry would make the rest.
 func (d *doctor) disk(context.Context) Check {
-	dir := d.LocalPrefix
+	dir := d.job.LocalPrefix
 	for {
 		if st, err := os.Stat(dir); err == nil {
 			if !st.IsDir() {
@@ -108,28 +112,28 @@ func (d *doctor) disk(context.Context) Check {
 		return bad("local prefix", err, "choose a --local-prefix that is writable")
 	}
 	_ = os.Remove(probe)
-	free, err := freeBytes(dir)
+	free, err := node.Free(dir)
 	if err != nil {
 		return bad("local prefix", err, "")
 	}
 	if free < lowDisk {
 		return bad("local prefix", fmt.Errorf("only %s free in %s", units.BytesSize(float64(free)), dir), "free some space")
 	}
-	return good("local prefix", "%s is writable, %s free", d.LocalPrefix, units.BytesSize(float64(free)))
+	return good("local prefix", "%s is writable, %s free", d.job.LocalPrefix, units.BytesSize(float64(free)))
 }
 
 func (d *doctor) list(ctx context.Context) Check {
 	var err error
-	if d.store, d.prefix, err = d.Open(ctx, d.Remote); err != nil {
+	if d.remote, err = openRemote(ctx, d.deps.Open, &d.job); err != nil {
 		return bad("list", err, "")
 	}
-	for _, err := range d.store.List(ctx, under(d.prefix, "")) {
+	for _, err := range d.remote.store.List(ctx, under(d.remote.prefix, "")) {
 		if err != nil {
 			return bad("list", cause.Name(ctx, cause.StageIn, "", err), "")
 		}
-		return good("list", "%s", d.Remote)
+		return good("list", "%s", d.job.Remote)
 	}
-	return good("list", "%s, which is empty", d.Remote)
+	return good("list", "%s, which is empty", d.job.Remote)
 }
 
 // under is the key of a name below a prefix.
@@ -141,17 +145,17 @@ func under(prefix, name string) string {
 }
 
 func (d *doctor) readWrite(ctx context.Context) Check {
-	if d.store == nil {
-		return bad("read and write", fmt.Errorf("%s cannot be opened", d.Remote), "")
+	if d.remote == nil {
+		return bad("read and write", fmt.Errorf("%s cannot be opened", d.job.Remote), "")
 	}
 	text := rand.Text()
-	key := under(d.prefix, ".ferry-doctor-"+text)
+	key := under(d.remote.prefix, ".ferry-doctor-"+text)
 	before := time.Now()
-	if _, err := d.store.Put(ctx, key, store.Body{Bytes: []byte(text)}, store.PutOptions{}); err != nil {
+	if _, err := d.remote.store.Put(ctx, key, store.Body{Bytes: []byte(text)}, store.PutOptions{}); err != nil {
 		return bad("read and write", cause.Name(ctx, cause.StageOut, "", err), "")
 	}
-	defer func() { _ = d.store.Delete(context.WithoutCancel(ctx), []string{key}) }()
-	r, err := d.store.Open(ctx, key, store.OpenOptions{})
+	defer func() { _ = d.remote.store.Delete(context.WithoutCancel(ctx), []string{key}) }()
+	r, err := d.remote.store.Open(ctx, key, store.OpenOptions{})
 	if err != nil {
 		return bad("read and write", cause.Name(ctx, cause.StageIn, "", err), "")
 	}
@@ -159,14 +163,14 @@ func (d *doctor) readWrite(ctx context.Context) Check {
 	if got, err := io.ReadAll(r); err != nil || string(got) != text {
 		return bad("read and write", fmt.Errorf("reading %s back: %q, %v", path.Base(key), got, err), "")
 	}
-	for o, err := range d.store.List(ctx, key) {
+	for o, err := range d.remote.store.List(ctx, key) {
 		if err == nil && o.Key == key {
 			skew := o.ModTime.Sub(before)
 			d.skew = &skew
 		}
 		break
 	}
-	return good("read and write", "an object in %s", d.Remote)
+	return good("read and write", "an object in %s", d.job.Remote)
 }
 
 func (d *doctor) clock(context.Context) Check {
@@ -183,7 +187,7 @@ func (d *doctor) orphans(ctx context.Context) Check {
 	if d.hostPrefix == "" {
 		return bad("orphans", fmt.Errorf("not looked for: the host path is unknown"), "see the check above")
 	}
-	all, err := Orphans(ctx, d.Engine, d.LocalPrefix, d.hostPrefix, false)
+	all, err := node.Orphans(ctx, d.deps.Engine, d.job.LocalPrefix, d.hostPrefix, false)
 	if err != nil {
 		return bad("orphans", err, "")
 	}
@@ -202,7 +206,7 @@ func (d *doctor) orphans(ctx context.Context) Check {
 
 // unsent looks for records that never reached the store.
 func (d *doctor) unsent(context.Context) Check {
-	names, err := Unsent(d.LocalPrefix)
+	names, err := node.Unsent(d.job.LocalPrefix)
 	switch {
 	case err != nil:
 		return bad("records", err, "")

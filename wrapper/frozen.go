@@ -9,189 +9,157 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/internal/subpath"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A Freezer makes and finds images that hold a module and its libraries. *commit.Freezer is one.
-type Freezer interface {
-	// Freeze commits and pushes. The result says how far it came also beside an error.
-	Freeze(ctx context.Context, r commit.Request) (commit.Frozen, error)
-	// Prefer finds the frozen image to run instead of ref; where there is none, why.
-	Prefer(ctx context.Context, r commit.Request, ref string) (c commit.Choice, why string, ok bool)
-	// Unpack brings directories of an image to where they are on this node.
-	Unpack(ctx context.Context, image engine.Image, dirs []commit.Unpacked) error
+// A supply says which of the job's directories come with the image that runs, and which from the attempt's root. With no
+// frozen image all come from there.
+type supply struct {
+	job      *job.Job
+	choice   *commit.Choice // the frozen image that runs, nil for none
+	unpacked []string       // directories that came out of it into the attempt's root
 }
 
-var _ Freezer = (*commit.Freezer)(nil)
-
-// RecordFrozen says whether a frozen image ran.
-type RecordFrozen struct {
-	Used bool     `json:"used"`
-	Ref  string   `json:"reference,omitempty"`
-	Dirs []string `json:"directories,omitempty"` // that were not staged in
-	Why  string   `json:"why_not,omitempty"`
-}
-
-// chooseFrozen looks for a frozen image to run, before anything is staged in. There being none is no failure.
-func (a *attempt) chooseFrozen(ctx context.Context) error {
-	if a.Frozen != FrozenPrefer || a.Freeze == "" || a.Freezer == nil {
-		return nil
+// chooseImage looks for a frozen image to run, before anything is staged in. There being none is no failure.
+func (a *attempt) chooseImage(ctx context.Context, s *site) (supply, error) {
+	from := supply{job: &s.job}
+	if s.job.Freeze.Frozen != job.FrozenPrefer || s.job.Freeze.Name == "" || a.deps.Freezer == nil {
+		return from, nil
 	}
 	var c commit.Choice
 	var why string
 	var ok bool
-	_ = a.stage("frozen", func() error {
-		c, why, ok = a.Freezer.Prefer(ctx, a.freezeRequest(), a.Image)
+	_ = a.tell.stage("frozen", func() error {
+		c, why, ok = a.deps.Freezer.Prefer(ctx, freezeRequest(&s.job), s.job.Container.Image)
 		return nil
 	})
 	if ctx.Err() != nil {
-		return cause.Stopped(ctx, ctx.Err())
+		return from, cause.Stopped(ctx, ctx.Err())
 	}
 	if !ok {
-		a.Log.Info().Str("why", why).Msg("no frozen image is run")
-		a.rec.edit(func(r *Record) { r.Frozen = &RecordFrozen{Why: why} })
-		return nil
+		a.tell.log.Info().Str("why", why).Msg("no frozen image is run")
+		a.tell.rec.Edit(func(r *record.Record) { r.Frozen = &record.Frozen{Why: why} })
+		return from, nil
 	}
-	a.choice = &c
+	from.choice = &c
 	var inImage []string
-	for _, d := range a.frozenDirs() {
-		if a.inImage(d) {
+	for _, d := range frozenDirs(from.job) {
+		if from.inImage(d) {
 			inImage = append(inImage, d)
 		}
 	}
-	a.Log.Info().Str("image", c.Image.Ref).Strs("directories", inImage).Msg("a frozen image is run; what it holds is not staged in")
-	a.rec.edit(func(r *Record) { r.Frozen = &RecordFrozen{Used: true, Ref: c.Image.Ref, Dirs: inImage} })
-	return a.unfreeze(ctx)
+	a.tell.log.Info().Str("image", c.Image.Ref).Strs("directories", inImage).Msg("a frozen image is run; what it holds is not staged in")
+	a.tell.rec.Edit(func(r *record.Record) { r.Frozen = &record.Frozen{Used: true, Ref: c.Image.Ref, Dirs: inImage} })
+	return from.unpack(ctx, s, a.deps.Freezer)
 }
 
-// frozenDirs are the directories a frozen image of this job holds: the tasklib and the libraries, but none that has
-// results or inputs in it by its own right.
-func (a *attempt) frozenDirs() []string {
-	var all []string
-	if a.ModuleDir != "" {
-		all = append(all, a.ModuleDir)
-	}
-	for _, d := range a.Libraries {
-		all = append(all, d.Path)
-	}
-	return slices.DeleteFunc(all, func(d string) bool {
-		return subpath.Within(a.Workdir, d) || subpath.Within(a.MetadataDir, d) || slices.ContainsFunc(a.Inputs, func(in Dir) bool { return in.Path == d })
-	})
-}
-
-// held says that the frozen image that runs has the directory.
-func (a *attempt) held(dir string) bool {
-	return a.choice != nil && slices.Contains(a.frozenDirs(), dir) && !slices.Contains(a.Outputs, dir) &&
-		slices.ContainsFunc(a.choice.Dirs, func(d string) bool { return subpath.Within(d, dir) })
-}
-
-// inImage says that the module sees a directory in its image, so that it is neither staged nor mounted.
-func (a *attempt) inImage(dir string) bool {
-	return a.held(dir) && !subpath.Within(dir, a.Exec) && !a.covered(dir)
-}
-
-// covered says that the module cannot see the image's own directory, because something is mounted over it, or that a
-// sync script may bring files into it.
-func (a *attempt) covered(dir string) bool {
-	if a.SyncScript != "" {
-		return true
-	}
-	over := func(d string) bool { return d != dir && subpath.Within(d, dir) }
-	host := slices.ContainsFunc(a.Mounts, func(m Mount) bool { return m.Host != "" && subpath.Within(m.Path, dir) })
-	return host || a.Stage == StageMount && slices.ContainsFunc(a.mountDirs(), over)
-}
-
-// unfreeze brings directories that the image holds and the module could not see there to the attempt's root, in the
+// unpack brings directories that the image holds and the module could not see there to the attempt's root, in the
 // place of staging them in.
-func (a *attempt) unfreeze(ctx context.Context) error {
+func (f supply) unpack(ctx context.Context, s *site, freezer Freezer) (supply, error) {
 	var dirs []commit.Unpacked
 	var taken []string
-	for _, d := range a.frozenDirs() {
-		if a.held(d) && !a.inImage(d) {
-			root, err := a.root.OpenRoot(inRoot(d))
+	for _, d := range frozenDirs(f.job) {
+		if f.held(d) && !f.inImage(d) {
+			root, err := s.open(d)
 			if err != nil {
-				return cause.Fail(cause.Internal, "", "opening %s: %w", d, err)
+				return f, cause.Fail(cause.Internal, "", "opening %s: %w", d, err)
 			}
 			defer root.Close()
 			dirs, taken = append(dirs, commit.Unpacked{Path: d, Root: root}), append(taken, d)
 		}
 	}
 	if len(dirs) == 0 {
-		return nil
+		return f, nil
 	}
-	if err := a.Freezer.Unpack(ctx, a.choice.Image, dirs); err != nil {
-		return cause.Name(ctx, cause.StageIn, "", diskful(fmt.Errorf("unpacking the frozen image: %w", err)))
+	if err := freezer.Unpack(ctx, f.choice.Image, dirs); err != nil {
+		return f, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("unpacking the frozen image: %w", err))
 	}
-	a.unpacked = taken
-	return nil
+	f.unpacked = taken
+	return f, nil
 }
 
-// seenDirs are the directories of the attempt's root that the module is shown.
-func (a *attempt) seenDirs() []string {
-	return slices.DeleteFunc(a.mountDirs(), a.inImage)
-}
-
-// comesFrozen says that a directory need not be staged in.
-func (a *attempt) comesFrozen(dir string) bool {
-	return a.inImage(dir) || slices.Contains(a.unpacked, dir)
-}
-
-// toStage are the inputs that do not come with a frozen image.
-func (a *attempt) toStage() []Dir {
-	return slices.DeleteFunc(a.inputs(), func(d Dir) bool { return a.comesFrozen(d.Path) })
-}
-
-// freeze commits and pushes after the module has ended well. Its failure is recorded and warned of, and nothing more.
-func (a *attempt) freeze(ctx context.Context, out Outcome) {
-	if a.Freeze == "" || out.Code != 0 || a.choice != nil || ctx.Err() != nil {
-		return
+// frozenDirs are the directories a frozen image of this job holds: the tasklib and the libraries, but none that has
+// results or inputs in it by its own right.
+func frozenDirs(j *job.Job) []string {
+	var all []string
+	if j.Dirs.Tasklib != "" {
+		all = append(all, j.Dirs.Tasklib)
 	}
-	if a.Freezer == nil {
-		a.warn("nothing is frozen as %q: this engine makes no images", a.Freeze)
-		return
+	for _, in := range j.Dirs.Libraries {
+		all = append(all, in.Path)
 	}
-	_ = a.stage("freeze", func() error {
-		r := a.freezeRequest()
-		r.Image = a.image
-		for _, d := range subpath.Outermost(a.frozenDirs()) {
-			r.Dirs = append(r.Dirs, copytree.FromRoot(a.root, inRoot(d), d, a.notForImage, a.warn))
-		}
-		done, err := a.Freezer.Freeze(ctx, r)
-		a.rec.edit(func(r *Record) { r.Freeze = &done })
-		if err != nil {
-			a.warn("freezing as %q: %v", a.Freeze, err)
-		}
-		return err
+	return slices.DeleteFunc(all, func(d string) bool {
+		return subpath.Within(j.Dirs.Work, d) || subpath.Within(j.Dirs.Metadata, d) ||
+			slices.ContainsFunc(j.Dirs.Inputs, func(in job.Input) bool { return in.Path == d })
 	})
 }
 
-func (a *attempt) freezeRequest() commit.Request {
-	return commit.Request{Name: a.Freeze, Module: commit.Module(a.Module), Job: a.ID}
+// held says that the frozen image that runs has the directory.
+func (f supply) held(dir string) bool {
+	return f.choice != nil && slices.Contains(frozenDirs(f.job), dir) && !slices.Contains(f.job.Dirs.Outputs, dir) &&
+		slices.ContainsFunc(f.choice.Dirs, func(d string) bool { return subpath.Within(d, dir) })
+}
+
+// inImage says that the module sees a directory in its image, so that it is neither staged nor mounted.
+func (f supply) inImage(dir string) bool {
+	return f.held(dir) && !subpath.Within(dir, f.job.Program.Exec) && !f.covered(dir)
+}
+
+// covered says that the module cannot see the image's own directory, because something is mounted over it, or that a
+// sync script may bring files into it.
+func (f supply) covered(dir string) bool {
+	if f.job.SyncScript != "" {
+		return true
+	}
+	over := func(d string) bool { return d != dir && subpath.Within(d, dir) }
+	host := slices.ContainsFunc(f.job.Dirs.Mounts, func(m job.Mount) bool { return m.Host != "" && subpath.Within(m.Path, dir) })
+	return host || f.job.Container.Placement == job.PlaceMount && slices.ContainsFunc(f.job.Rooted(), over)
+}
+
+// seen are the paths of the attempt's root that the module is shown.
+func (f supply) seen() []string { return slices.DeleteFunc(f.job.Rooted(), f.inImage) }
+
+// staged are the inputs that do not come with a frozen image.
+func (f supply) staged() []job.Input {
+	return slices.DeleteFunc(f.job.Staged(), func(in job.Input) bool {
+		return f.inImage(in.Path) || slices.Contains(f.unpacked, in.Path)
+	})
+}
+
+// image is the frozen image that was chosen, else the one asked for, made present.
+func (f supply) image(ctx context.Context, eng engine.Engine, login engine.Login) (engine.Image, error) {
+	if f.choice != nil {
+		return f.choice.Image, nil
+	}
+	return eng.Image(ctx, f.job.Container.Image, login)
+}
+
+func freezeRequest(j *job.Job) commit.Request {
+	return commit.Request{Name: j.Freeze.Name, Module: commit.Module(j.Module), Job: j.Identity.ID}
 }
 
 // notForImage says of names in the root what must never be in an image although it may lie in a directory that is:
 // results, metadata and inputs. Of directories that lie in each other the innermost decides.
-func (a *attempt) notForImage(name string) bool {
-	p, best, frozen := "/"+name, "", false
-	decide := func(dirs []string, is bool) {
-		for _, d := range dirs {
-			if subpath.Within(d, p) && len(d) > len(best) {
-				best, frozen = d, is
+func notForImage(j *job.Job) func(name string) bool {
+	never := []string{j.Dirs.Work, j.Dirs.Metadata}
+	for _, in := range j.Dirs.Inputs {
+		never = append(never, in.Path)
+	}
+	dirs := frozenDirs(j)
+	return func(name string) bool {
+		p, best, frozen := "/"+name, "", false
+		decide := func(dirs []string, is bool) {
+			for _, d := range dirs {
+				if subpath.Within(d, p) && len(d) > len(best) {
+					best, frozen = d, is
+				}
 			}
 		}
+		decide(never, false)
+		decide(dirs, true)
+		private := j.Identity.User != "" && slices.Contains(strings.Split(strings.TrimPrefix(p, best), "/"), j.Identity.User)
+		return !frozen || private
 	}
-	never := []string{a.Workdir, a.MetadataDir}
-	for _, d := range a.Inputs {
-		never = append(never, d.Path)
-	}
-	decide(never, false)
-	decide(a.frozenDirs(), true)
-	private := a.UserID != "" && slices.Contains(strings.Split(strings.TrimPrefix(p, best), "/"), a.UserID)
-	return !frozen || private
-}
-
-// origin tells `ferry commit` about the container.
-func (a *attempt) origin() string {
-	return commit.Origin{Name: a.Module.Name, LSID: a.Module.LSID, Job: a.ID, Dirs: subpath.Outermost(a.frozenDirs())}.Label()
 }

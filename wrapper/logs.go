@@ -10,26 +10,85 @@ import (
 	"time"
 
 	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/wrapper/record"
 )
-
-// Names of ferry's own files in the metadata dir.
-const (
-	recordName    = "run.json"
-	transferName  = "transfer.log"
-	outName       = "dockerout.log"
-	errName       = "dockererr.log"
-	statsName     = "docker_stats.txt"
-	codeName      = "docker_exit_code.txt"
-	containerName = "docker_container_used.json"
-)
-
-// ownNames are all of them. Those that come down with the metadata dir are an earlier attempt's.
-var ownNames = []string{recordName, transferName, outName, errName, statsName, codeName, containerName}
 
 // logs are the files that grow while the job runs.
 type logs struct{ transfer, out, err, stats *logFile }
 
-func (l logs) all() []*logFile { return []*logFile{l.transfer, l.out, l.err, l.stats} }
+// openLogs makes them in the metadata dir.
+func openLogs(root *os.Root, metadata string) (*logs, error) {
+	l := &logs{}
+	for _, at := range []struct {
+		name string
+		file **logFile
+	}{{record.TransferName, &l.transfer}, {record.OutName, &l.out}, {record.ErrName, &l.err}, {record.StatsName, &l.stats}} {
+		in := path.Join(inRoot(metadata), at.name)
+		f, err := root.OpenFile(in, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("opening a log: %w", err)
+		}
+		*at.file = &logFile{f: f, name: in}
+	}
+	return l, nil
+}
+
+func (l *logs) all() []*logFile { return []*logFile{l.transfer, l.out, l.err, l.stats} }
+
+func (l *logs) close() {
+	for _, f := range l.all() {
+		if f != nil {
+			_ = f.f.Close() // what could not be written is known already, see check
+		}
+	}
+}
+
+// check says which logs are not whole.
+func (l *logs) check(warn func(string, ...any)) {
+	for _, f := range l.all() {
+		if err := f.failed(); err != nil {
+			warn("%s is not whole: %v", path.Base(f.name), err)
+		}
+	}
+}
+
+// restore puts back the logs that the module removed or replaced in its metadata dir: ferry still holds them open.
+func (l *logs) restore(s *site) {
+	for _, f := range l.all() {
+		mine, err := f.f.Stat()
+		if err != nil {
+			continue
+		}
+		if there, err := s.root.Lstat(f.name); err == nil && os.SameFile(mine, there) {
+			continue
+		}
+		data, err := io.ReadAll(io.NewSectionReader(f.f, 0, mine.Size()))
+		if err == nil {
+			err = s.write("/"+f.name, data)
+		}
+		if err != nil {
+			s.tell.warn("restoring %s, which the module removed: %v", path.Base(f.name), err)
+		}
+	}
+}
+
+// event writes a line of the transfer log.
+func (s *site) event(e ferrysync.Event) {
+	if e.Op == ferrysync.OpSkip {
+		return // the metadata dir is looked at every half minute
+	}
+	line := fmt.Sprintf("%s %-8s %12d %q", time.Now().UTC().Format(time.RFC3339), e.Op, e.Size, e.Key)
+	if e.Err != nil {
+		line += " " + e.Err.Error()
+	}
+	fmt.Fprintln(s.logs.transfer, line)
+	switch {
+	case errors.Is(e.Err, ferrysync.ErrStopped): // one warning says it for all
+	case e.Op == ferrysync.OpFail, e.Op == ferrysync.OpRefuse:
+		s.tell.warnOfFile(fmt.Sprintf("%s %q: %v", e.Op, e.Path, e.Err))
+	}
+}
 
 // A logFile is a growing file that never fails its writer: a full disk must not stop the module or the transfer that
 // logs. It remembers the first error. Safe for concurrent use.
@@ -56,88 +115,12 @@ func (l *logFile) failed() error {
 	return l.err
 }
 
-func (a *attempt) openLogs() error {
-	for name, at := range map[string]**logFile{
-		transferName: &a.logs.transfer, outName: &a.logs.out, errName: &a.logs.err, statsName: &a.logs.stats,
-	} {
-		in := path.Join(inRoot(a.MetadataDir), name)
-		f, err := a.root.OpenFile(in, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)
-		if err != nil {
-			return fmt.Errorf("opening a log: %w", err)
-		}
-		*at = &logFile{f: f, name: in}
-	}
-	return nil
-}
+// lossy is a writer whose reader may go away without stopping the module.
+type lossy struct{ w io.Writer }
 
-// checkLogs says which logs are not whole.
-func (a *attempt) checkLogs() {
-	for _, l := range a.logs.all() {
-		if err := l.failed(); err != nil {
-			a.warn("%s is not whole: %v", path.Base(l.name), err)
-		}
+func (l lossy) Write(p []byte) (int, error) {
+	if l.w != nil {
+		_, _ = l.w.Write(p)
 	}
-}
-
-// restoreLogs puts back the logs that the module removed or replaced in its metadata dir: ferry still holds them open.
-func (a *attempt) restoreLogs() {
-	for _, l := range a.logs.all() {
-		if l == nil {
-			continue
-		}
-		mine, err := l.f.Stat()
-		if err != nil {
-			continue
-		}
-		if there, err := a.root.Lstat(l.name); err == nil && os.SameFile(mine, there) {
-			continue
-		}
-		data, err := io.ReadAll(io.NewSectionReader(l.f, 0, mine.Size()))
-		if err == nil {
-			err = a.writeFile("/"+l.name, data)
-		}
-		if err != nil {
-			a.warn("restoring %s, which the module removed: %v", path.Base(l.name), err)
-		}
-	}
-}
-
-// event writes a line of the transfer log.
-func (a *attempt) event(e ferrysync.Event) {
-	if e.Op == ferrysync.OpSkip {
-		return // the metadata dir is looked at every half minute
-	}
-	line := fmt.Sprintf("%s %-8s %12d %q", time.Now().UTC().Format(time.RFC3339), e.Op, e.Size, e.Key)
-	if e.Err != nil {
-		line += " " + e.Err.Error()
-	}
-	fmt.Fprintln(a.logs.transfer, line)
-	switch {
-	case errors.Is(e.Err, ferrysync.ErrStopped): // one warning says it for all
-	case e.Op == ferrysync.OpFail, e.Op == ferrysync.OpRefuse:
-		a.warnOnce(fmt.Sprintf("%s %q: %v", e.Op, e.Path, e.Err))
-	}
-}
-
-// maxWarned is how many files are warned of by name; a module can make a hundred thousand that cannot be sent.
-const maxWarned = 1000
-
-// warnOnce warns of a file the first time: the metadata dir goes up every half minute.
-func (a *attempt) warnOnce(text string) {
-	a.warned.Lock()
-	n, known := len(a.warned.texts), a.warned.texts[text]
-	if !known && n <= maxWarned {
-		if a.warned.texts == nil {
-			a.warned.texts = map[string]bool{}
-		}
-		a.warned.texts[text] = true
-	}
-	a.warned.Unlock()
-	switch {
-	case known || n > maxWarned:
-	case n == maxWarned:
-		a.warn("more files could not be moved; transfer.log names them")
-	default:
-		a.warn("%s", text)
-	}
+	return len(p), nil
 }

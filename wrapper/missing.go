@@ -3,7 +3,6 @@ package wrapper
 import (
 	"context"
 	"hash/maphash"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -13,7 +12,7 @@ import (
 	ferrysync "github.com/genepattern/ferry/sync"
 )
 
-// missing is what stage out could not bring to the store, by name. Safe for concurrent use.
+// missing is what stage out could not bring to the store, by name. A nil one takes no notes. Safe for concurrent use.
 type missing struct {
 	mu    sync.Mutex
 	names map[string]bool
@@ -22,6 +21,9 @@ type missing struct {
 func newMissing() *missing { return &missing{names: map[string]bool{}} }
 
 func (m *missing) add(name string) {
+	if m == nil {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.names[name] = true
@@ -36,6 +38,27 @@ func (m *missing) list() []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// lookTime bounds finding out what is missing once a transfer has failed: a walk of a million files takes some seconds.
+const lookTime = 10 * time.Second
+
+// look notes the files of a directory that are to go up and were not sent. plan is the transfer again, as a dry run.
+func (m *missing) look(ctx context.Context, dir string, sent *sentSet, plan func(context.Context, func(ferrysync.Event))) {
+	if m == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer cancel()
+	was := sent.sorted()
+	plan(ctx, func(e ferrysync.Event) {
+		if e.Op == ferrysync.OpFail || e.Op == ferrysync.OpUpload && !was(e.Path) {
+			m.add(path.Join(dir, e.Path))
+		}
+	})
+	if ctx.Err() != nil { // a plan that is cut short leaves all in doubt
+		m.add(strings.TrimSuffix(dir, "/") + "/")
+	}
 }
 
 // A sentSet remembers which paths were sent, in 8 bytes each. Two that collide, once in 2^64, would hide a loss.
@@ -62,27 +85,5 @@ func (s *sentSet) sorted() func(string) bool {
 	return func(p string) bool {
 		_, found := slices.BinarySearch(s.all, maphash.String(s.seed, p))
 		return found
-	}
-}
-
-// lookTime bounds finding out what is missing once a transfer has failed: a walk of a million files takes some seconds.
-const lookTime = 10 * time.Second
-
-// nameMissing notes the files that are to go up from d and did not.
-func (a *attempt) nameMissing(ctx context.Context, root *os.Root, d Dir, opts ferrysync.Options, sent *sentSet) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
-	defer cancel()
-	was := sent.sorted()
-	opts.DryRun = true
-	opts.Event = func(e ferrysync.Event) {
-		switch {
-		case e.Op == ferrysync.OpFail, e.Op == ferrysync.OpUpload && !was(e.Path):
-			a.missing.add(path.Join(d.Path, e.Path))
-		}
-	}
-	// What fails here is missing as well, and was an event. A plan that is cut short leaves all in doubt.
-	_, _ = a.Transfer.Up(ctx, root, a.store, a.key(d), opts)
-	if ctx.Err() != nil {
-		a.missing.add(strings.TrimSuffix(d.Path, "/") + "/")
 	}
 }

@@ -11,30 +11,6 @@ import (
 	"github.com/genepattern/ferry/engine"
 )
 
-func TestParseExitCode(t *testing.T) {
-	for _, c := range []struct {
-		data string
-		code int
-		ok   bool
-	}{
-		{`{ "exit_code": 0 }`, 0, true},
-		{"{ \"exit_code\": 3 }\n", 3, true},
-		{`{ "exit_code": 1 }{ "exit_code": 7 }`, 7, true},
-		{"", 0, false},
-		{`{ "exit_code": `, 0, false},
-		{`{ "exit_code": 1 } { "exit_c`, 0, false},
-		{`{ "exit_code": 300 }`, 0, false},
-		{`{ "other": 1 }`, 0, false},
-		{`0`, 0, false},
-		{`{ "exit_code": "0" }`, 0, false},
-	} {
-		code, ok := parseExitCode([]byte(c.data))
-		if ok != c.ok || ok && code != c.code {
-			t.Errorf("parseExitCode(%q) = %d, %v", c.data, code, ok)
-		}
-	}
-}
-
 func TestHostPath(t *testing.T) {
 	self := engine.Self{Mounts: []engine.SelfMount{
 		{Source: "/var/run/docker.sock", Destination: "/var/run/docker.sock"},
@@ -52,31 +28,6 @@ func TestHostPath(t *testing.T) {
 		if _, err := HostPath(self, p); cause.Of(err) != cause.Usage || cause.HintOf(err) == "" || !strings.Contains(err.Error(), p) {
 			t.Errorf("HostPath(%q): %v", p, err)
 		}
-	}
-}
-
-func TestLock(t *testing.T) {
-	dir := t.TempDir()
-	l, err := lockJob(t.Context(), dir, "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lockJob(t.Context(), dir, "1"); cause.Of(err) != cause.Refused {
-		t.Errorf("a second ferry with the same job: %v", err)
-	}
-	other, err := lockJob(t.Context(), dir, "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.release()
-	other.release()
-	if again, err := lockJob(t.Context(), dir, "1"); err != nil {
-		t.Error(err)
-	} else {
-		again.release()
-	}
-	if left, _ := os.ReadDir(dir); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
 	}
 }
 

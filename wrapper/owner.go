@@ -1,7 +1,6 @@
 package wrapper
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,15 +9,17 @@ import (
 	"syscall"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/job"
 )
 
 // owner is a user and group by number.
 type owner struct{ uid, gid int }
 
-// callerID is the owner of the local prefix, who is the person that asked for the job to run: a directory of the node
+// callerOf is the owner of the local prefix, who is the person that asked for the job to run: a directory of the node
 // that is mounted belongs to whoever made it.
-func (a *attempt) callerID() string {
-	st, err := os.Stat(a.LocalPrefix)
+func callerOf(prefix string) string {
+	st, err := os.Stat(prefix)
 	if err != nil {
 		return ""
 	}
@@ -43,10 +44,27 @@ func ownerOf(user string) (owner, bool) {
 	return owner{uid, gid}, true
 }
 
-// giveDirs lets the module's user read what was staged in and write its directories. Nobody else on the node gains by
+// isRoot says that a USER is root: by number, by name, or by being left out.
+func isRoot(user string) bool {
+	name, _, _ := strings.Cut(user, ":")
+	return name == "" || name == "root" || strings.Trim(name, "0") == ""
+}
+
+// moduleUser is who the module runs as in an image, "" for root.
+func moduleUser(j *job.Job, img engine.Image) string {
+	switch j.Container.User {
+	case job.UserImage:
+		return img.User
+	case job.UserCaller:
+		return callerOf(j.LocalPrefix)
+	}
+	return j.Container.User
+}
+
+// giveTo lets the module's user read what was staged in and write its directories. Nobody else on the node gains by
 // it: the attempt's root lets only ferry's own user in.
-func (a *attempt) giveDirs() error {
-	user := a.moduleUser()
+func (s *site) giveTo(img engine.Image) error {
+	user := moduleUser(&s.job, img)
 	me := os.Geteuid()
 	if isRoot(user) && me == 0 {
 		return nil
@@ -54,31 +72,31 @@ func (a *attempt) giveDirs() error {
 	who := owner{}
 	if !isRoot(user) {
 		var ok bool
-		if who, ok = ownerOf(a.image.Owner); a.User != UserImage || !ok {
+		if who, ok = ownerOf(img.Owner); s.job.Container.User != job.UserImage || !ok {
 			if who, ok = ownerOf(user); !ok {
-				return cause.Fail(cause.Launch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", a.Image, user)
+				return cause.Fail(cause.Launch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", s.job.Container.Image, user)
 			}
 		}
 	}
 	if who.uid == me {
 		return nil
 	}
-	for _, d := range a.mountDirs() {
-		if err := a.give(inRoot(d), who, me == 0); err != nil {
-			return cause.Name(context.Background(), cause.Internal, "", fmt.Errorf("giving %s to the module's user: %w", d, err))
+	for _, d := range s.job.Rooted() {
+		if err := s.give(inRoot(d), who, me == 0); err != nil {
+			return fmt.Errorf("giving %s to the module's user: %w", d, err)
 		}
 	}
 	return nil
 }
 
 // give hands a tree to who; where ferry may not change owners it opens the tree to everyone instead.
-func (a *attempt) give(dir string, who owner, chown bool) error {
-	return fs.WalkDir(a.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+func (s *site) give(dir string, who owner, chown bool) error {
+	return fs.WalkDir(s.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case chown:
-			return a.root.Lchown(name, who.uid, who.gid)
+			return s.root.Lchown(name, who.uid, who.gid)
 		case d.Type()&fs.ModeSymlink != 0:
 			return nil
 		}
@@ -90,6 +108,6 @@ func (a *attempt) give(dir string, who owner, chown bool) error {
 		if d.IsDir() || st.Mode()&0o111 != 0 {
 			add = 0o777
 		}
-		return a.root.Chmod(name, st.Mode().Perm()|add)
+		return s.root.Chmod(name, st.Mode().Perm()|add)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/node"
 )
 
 // panicky is a bug: its Image panics.
@@ -21,7 +22,7 @@ type panicky struct{ engine.Engine }
 func (panicky) Image(context.Context, string, engine.Login) (engine.Image, error) { panic("a bug") }
 
 func TestPanicIsRecorded(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("true")
 	d := s.deps()
 	d.Engine = panicky{s.engine}
@@ -54,7 +55,7 @@ func (m *mute) Put(ctx context.Context, key string, b store.Body, o store.PutOpt
 // A store that goes away during stage out never says that the job succeeded; the record stays on the node, and goes once
 // a later run of the job was able to tell.
 func TestStoreGoesAwayDuringStageOut(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo x > r.txt; echo y > s.txt; echo '{ \"exit_code\": 0 }' > .gp_metadata/exit_code.txt")
 	d := s.deps()
 	open := d.Open
@@ -83,7 +84,7 @@ func TestStoreGoesAwayDuringStageOut(t *testing.T) {
 			t.Errorf("the record on the node lacks %s", want)
 		}
 	}
-	if names, err := wrapper.Unsent(s.local); err != nil || len(names) != 1 || names[0] != kept {
+	if names, err := node.Unsent(s.local); err != nil || len(names) != 1 || names[0] != kept {
 		t.Errorf("Unsent = %q, %v", names, err)
 	}
 	s.ended(s.run(j), 0, cause.None) // and nothing is left, the record included

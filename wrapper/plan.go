@@ -4,71 +4,71 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"strconv"
 	"strings"
+
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // Plan prints what Run would do, and does none of it: nothing is made on disk or in the engine. It asks the engine only
 // where ferry itself is in a container, for the mounts.
-func Plan(ctx context.Context, job Job, deps Deps) Outcome {
-	a := &attempt{Job: job, Deps: deps, rec: newRecord(job, deps.Version)}
-	a.place = a.newPlace()
-	if err := a.guard(func() error { return a.plan(ctx) }); err != nil {
+func Plan(ctx context.Context, j job.Job, deps Deps) Outcome {
+	tell := newTeller(record.New(j, deps.Version), deps.Log)
+	err := tell.guard(func() error {
+		if _, err := openRemote(ctx, deps.Open, &j); err != nil {
+			return err
+		}
+		place, err := locate(ctx, &j, deps.Engine, deps.Log)
+		if err != nil {
+			return err
+		}
+		printPlan(deps.Stdout, &j, place)
+		return nil
+	})
+	if err != nil {
 		return outcomeOf(err)
 	}
 	return Outcome{}
 }
 
-func (a *attempt) plan(ctx context.Context) (err error) {
-	if a.store, a.prefix, err = a.Open(ctx, a.Remote); err != nil {
-		return err
+func printPlan(w io.Writer, j *job.Job, place location) {
+	line := func(what, format string, args ...any) {
+		fmt.Fprintf(w, "%-10s %s\n", what, fmt.Sprintf(format, args...))
 	}
-	hostPrefix, err := a.findHost(ctx)
-	if err != nil {
-		return err
+	line("job", "%s, attempt %d", j.Identity.ID, j.Identity.Attempt)
+	line("root", "%s (on the host: %s)", place.dir, place.host)
+	line("image", "%s", j.Container.Image)
+	line("stage in", "%s -> %s", j.URL(j.Dirs.Metadata), j.Dirs.Metadata)
+	for _, in := range j.Staged() {
+		line("stage in", "%s -> %s", in.URL, in.Path)
 	}
-	name := fmt.Sprintf("%s.%d", a.ID, a.Attempt)
-	a.dir, a.host = path.Join(a.LocalPrefix, name), path.Join(hostPrefix, name)
-	w := a.Stdout
-	fmt.Fprintf(w, "job        %s, attempt %d\n", a.ID, a.Attempt)
-	fmt.Fprintf(w, "root       %s (on the host: %s)\n", a.dir, a.host)
-	fmt.Fprintf(w, "image      %s\n", a.Image)
-	fmt.Fprintf(w, "stage in   %s -> %s\n", a.url(a.key(Dir{Path: a.MetadataDir})), a.MetadataDir)
-	for _, d := range a.toStage() {
-		fmt.Fprintf(w, "stage in   %s -> %s\n", a.url(a.key(d)), d.Path)
+	if j.SyncScript != "" {
+		line("stage in", "as %s says", j.Dirs.Metadata+"/"+j.SyncScript)
 	}
-	if a.SyncScript != "" {
-		fmt.Fprintf(w, "stage in   as %s says\n", path.Join(a.MetadataDir, a.SyncScript))
-	}
-	a.planMounts(w)
-	a.shell = "bash" // or sh, which is known once the image is here
-	fmt.Fprintf(w, "command    %s\n", quoted(a.command()))
-	if a.needsShell() {
-		fmt.Fprintln(w, "           with sh where the image has no bash")
-	}
-	fmt.Fprintf(w, "workdir    %s\n", a.Workdir)
-	fmt.Fprintf(w, "user       %s, network %s, capabilities %s\n", a.User, a.Network, orNone(a.CapAdd))
-	l := a.limits()
-	fmt.Fprintf(w, "limits     memory %s, cpus %s, pids %d, gpus %s, walltime %v\n",
-		orUnlimited(l.Memory), cores(l.NanoCPUs), l.PIDs, orNone([]string{l.GPUs}), a.Walltime)
-	for _, v := range a.Env {
-		n, _, _ := strings.Cut(v, "=")
-		fmt.Fprintf(w, "env        %s=…\n", n)
-	}
-	for _, d := range a.outputDirs() {
-		fmt.Fprintf(w, "stage out  %s -> %s\n", d.Path, a.url(a.key(d)))
-	}
-	return nil
-}
-
-func (a *attempt) planMounts(w io.Writer) {
-	for _, m := range a.place.mounts() {
+	for _, m := range mounts(j, place.host, j.Rooted()) {
 		mode := "rw"
 		if m.ReadOnly {
 			mode = "ro"
 		}
-		fmt.Fprintf(w, "mount      %s -> %s (%s)\n", m.Source, m.Target, mode)
+		line("mount", "%s -> %s (%s)", m.Source, m.Target, mode)
+	}
+	line("command", "%s", quoted(j.Argv("bash"))) // or sh, which is known once the image is here
+	if j.NeedsShell() {
+		line("", "with sh where the image has no bash")
+	}
+	line("workdir", "%s", j.Dirs.Work)
+	c := j.Container
+	line("user", "%s, network %s, capabilities %s", c.User, c.Network, orNone(c.CapAdd))
+	l := limits(c.Limits, place.self)
+	line("limits", "memory %s, cpus %s, pids %d, gpus %s, walltime %v",
+		orUnlimited(l.Memory), cores(l.NanoCPUs), l.PIDs, orNone([]string{l.GPUs}), j.Walltime)
+	for _, v := range j.Program.Env {
+		name, _, _ := strings.Cut(v, "=")
+		line("env", "%s=…", name)
+	}
+	for _, d := range j.Results() {
+		line("stage out", "%s -> %s", d.Path, d.URL)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 func TestSuccess(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.put("lib/tool.sh", "echo tool: $1\n")
 	s.put("in/data.txt", "input\n")
 	s.exec(`cat /in/data.txt > result.txt`, `bash /lib/tool.sh "$WHO" >> result.txt`, `echo to stdout`, `echo to stderr >&2`,
@@ -60,7 +60,7 @@ func TestSuccess(t *testing.T) {
 }
 
 func TestModuleFails(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo partial > result.txt", "exit 3")
 	s.ended(s.run(s.job(testenv.ModuleImage(t))), 3, cause.None)
 	if s.get("jobs/1/result.txt") != "partial\n" {
@@ -69,7 +69,7 @@ func TestModuleFails(t *testing.T) {
 }
 
 func TestExitCodeFileIsTheModulesCode(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec(`echo '{ "exit_code": 9 }' >> .gp_metadata/exit_code.txt`)
 	r := s.ended(s.run(s.job(testenv.ModuleImage(t))), 9, cause.None)
 	if r.Exit.Code != 9 || r.Exit.Container != 0 || s.meta("exit_code.txt") != "{ \"exit_code\": 9 }\n" {
@@ -78,7 +78,7 @@ func TestExitCodeFileIsTheModulesCode(t *testing.T) {
 }
 
 func TestStaleOutcomeIsNotThisAttempts(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("[ ! -e .gp_metadata/exit_code.txt ] && [ ! -e .gp_metadata/stdout.txt ] && [ -e .gp_metadata/other.txt ] || exit 4")
 	for _, n := range []string{"exit_code.txt", "stdout.txt", "run.json", "dockerout.log"} {
 		s.put("jobs/1/.gp_metadata/"+n, `{ "exit_code": 77 }`)
@@ -88,7 +88,7 @@ func TestStaleOutcomeIsNotThisAttempts(t *testing.T) {
 }
 
 func TestHalfWrittenExitCodeNeverCounts(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec(`printf '{ "exit_co' > .gp_metadata/exit_code.txt`, "exit 5")
 	s.ended(s.run(s.job(testenv.ModuleImage(t))), 5, cause.None)
 }
@@ -98,7 +98,7 @@ func TestHalfWrittenExitCodeNeverCounts(t *testing.T) {
 func TestNoWholeExitCodeIsNoSuccess(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "cut short": `{ "exit_co`} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
+			s := newRig(t)
 			s.exec("printf '"+text+"' > .gp_metadata/exit_code.txt", "echo x > r.txt", "exit 0")
 			s.ended(s.run(s.job(testenv.ModuleImage(t))), 72, cause.Launch)
 			if s.get("jobs/1/r.txt") != "x\n" {
@@ -108,21 +108,26 @@ func TestNoWholeExitCodeIsNoSuccess(t *testing.T) {
 	}
 }
 
+// stranger does not know the container that ferry runs in.
+type stranger struct{ engine.Engine }
+
+func (stranger) Self(context.Context) (*engine.Self, error) {
+	return nil, fmt.Errorf("ferry's own: %w", engine.ErrNoContainer)
+}
+
 // Ferry and the engine in one container: the engine does not know that one.
 func TestEngineInFerrysOwnContainer(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("true")
 	d := s.deps()
-	d.Self = func(context.Context) (*engine.Self, error) {
-		return nil, fmt.Errorf("ferry's own: %w", engine.ErrNoContainer)
-	}
+	d.Engine = stranger{s.engine}
 	s.ended(wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), d), 0, cause.None)
 	s.nothingLeft()
 }
 
 // What stands where the attempt's root would, and no ferry made for it, is not ferry's to remove.
 func TestPlaceThatIsTaken(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("true")
 	thesis := filepath.Join(s.local, "t1.1", "thesis.txt")
 	if err := os.MkdirAll(filepath.Dir(thesis), 0o755); err != nil {
@@ -155,7 +160,7 @@ func TestRefusedBeforeAnythingRuns(t *testing.T) {
 		"root image":  {bash, []string{"forbid-root", "true"}, "true", 66, cause.Refused, "runs as root"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
+			s := newRig(t)
 			s.exec(c.exec)
 			out := s.run(s.job(c.image, c.more...))
 			r := s.ended(out, c.code, c.cause)
@@ -170,7 +175,7 @@ func TestRefusedBeforeAnythingRuns(t *testing.T) {
 }
 
 func TestNoMetadataDir(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	out := s.run(s.job(testenv.ModuleImage(t)))
 	s.ended(out, 65, cause.StageIn)
 	if !strings.Contains(out.Err.Error(), "/jobs/1/.gp_metadata") || cause.HintOf(out.Err) == "" {
@@ -179,7 +184,7 @@ func TestNoMetadataDir(t *testing.T) {
 }
 
 func TestNoEngine(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("true")
 	d := s.deps()
 	var err error
@@ -194,7 +199,7 @@ func TestNoEngine(t *testing.T) {
 }
 
 func TestShWhereThereIsNoBash(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo from sh > r.txt")
 	r := s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.Sh))), 0, cause.None)
 	if s.get("jobs/1/r.txt") != "from sh\n" || r.Command[0] != "/bin/sh" {
@@ -203,7 +208,7 @@ func TestShWhereThereIsNoBash(t *testing.T) {
 }
 
 func TestEntrypointOfTheImageIsNotRun(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo $GREETING > r.txt")
 	s.ended(s.run(s.job(testenv.ModuleImage(t, testenv.Entrypoint))), 0, cause.None)
 	if s.get("jobs/1/r.txt") != "hello\n" {
@@ -212,7 +217,7 @@ func TestEntrypointOfTheImageIsNotRun(t *testing.T) {
 }
 
 func TestNonRootImageWritesItsDirs(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.put("lib/x", "x")
 	s.put("in/x", "x")
 	s.exec("set -e", "id -u > r.txt", "echo y > .gp_metadata/y.txt", "echo z > /lib/z", "cat /in/x")
@@ -226,14 +231,14 @@ func TestNonRootImageWritesItsDirs(t *testing.T) {
 }
 
 func TestReadOnlyInputs(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.put("in/x", "x")
 	s.exec("echo y > /in/y && exit 4", "echo ok > r.txt && echo ok > .gp_metadata/m.txt")
 	s.ended(s.run(s.job(testenv.ModuleImage(t), "input", "/in", "read-only-inputs", "true")), 0, cause.None)
 }
 
 func TestOutputGoesBackWhereItCameFrom(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.put("elsewhere/x", "x")
 	s.exec("echo new > /db/new", "echo changed > /db/x")
 	s.ended(s.run(s.job(testenv.ModuleImage(t), "input", "/db=elsewhere", "output", "/db")), 0, cause.None)

@@ -2,65 +2,89 @@ package wrapper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/subpath"
+	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper/node"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// fetch stages in and pulls the image at the same time; the first failure stops the other.
-func (a *attempt) fetch(work context.Context) error {
-	ctx, stop := context.WithCancelCause(work)
-	defer stop(nil)
-	var wg sync.WaitGroup
-	var first error
-	var once sync.Once
-	run := func(name string, f func(context.Context) error) {
-		wg.Go(func() {
-			err := a.stage(name, func() error { return f(ctx) })
-			if err != nil {
-				once.Do(func() { first = err; stop(err) })
-			}
-		})
-	}
-	wg.Go(func() { _ = a.guard(func() error { return a.sweepOthers(ctx) }) })
-	run("pull", a.pull)
-	run("stage-in", a.stageIn)
-	wg.Wait()
-	return first
+// A stageIn brings a job's files to its site.
+type stageIn struct {
+	site   *site
+	remote *remote
+	deps   *Deps
+	inputs []job.Input // besides the metadata dir
+	outbox *outbox     // remembers what there was before the module ran
+	space  *ferrysync.Space
+	staged *progress
+	kinds  *kinds
 }
 
-// stageIn fetches the metadata dir, then the rest all at once.
-func (a *attempt) stageIn(ctx context.Context) error {
-	var total ferrysync.Stats
-	defer func() { a.rec.edit(func(r *Record) { r.Transfers["stage-in"] = total }) }()
-
-	if free, err := freeBytes(a.dir); err == nil {
-		a.space = ferrysync.NewSpace(free)
+func newStageIn(deps *Deps, box *outbox, from supply) *stageIn {
+	in := &stageIn{site: box.site, remote: box.remote, deps: deps, inputs: from.staged(), outbox: box}
+	in.staged = newProgress(in.inputs)
+	in.kinds = newKinds(slices.DeleteFunc(slices.Clone(in.inputs), func(i job.Input) bool { return !in.mayBeFile(i) }))
+	if free, err := node.Free(box.site.place.dir); err == nil {
+		in.space = ferrysync.NewSpace(free)
 	}
-	stats, err := a.down(ctx, Dir{Path: a.MetadataDir}, a.staleFilters())
+	return in
+}
+
+// run fetches the metadata dir, then the rest all at once.
+func (in *stageIn) run(ctx context.Context) error {
+	var total ferrysync.Stats
+	defer func() {
+		in.site.tell.rec.Edit(func(r *record.Record) { r.Transfers["stage-in"] = total })
+	}()
+	metadata := in.outbox.metadata()
+	stats, err := in.directory(ctx, metadata, staleFilters(&in.site.job))
 	total.Add(stats)
 	if err != nil {
 		return err
 	}
 	// What is written into the metadata dir from here on is to go up, the logs of a failed stage in above all.
-	if err := a.snapshot(ctx, Dir{Path: a.MetadataDir}); err != nil {
+	if err := in.outbox.remember(ctx, metadata); err != nil {
 		return err
 	}
+	stats, err = in.rest(ctx)
+	total.Add(stats)
+	if err != nil {
+		return err
+	}
+	for _, d := range in.site.job.Results() {
+		if d.Path == metadata.Path {
+			continue
+		}
+		if err := in.outbox.remember(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest fetches the inputs and what the Stager brings. The first failure stops the others.
+func (in *stageIn) rest(ctx context.Context) (ferrysync.Stats, error) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var first error
+	var total ferrysync.Stats
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	each := func(f func() (ferrysync.Stats, error)) {
 		wg.Go(func() {
 			var s ferrysync.Stats
-			err := a.guard(func() (err error) { s, err = f(); return err })
+			err := in.site.tell.guard(func() (err error) { s, err = f(); return err })
 			mu.Lock()
 			defer mu.Unlock()
 			total.Add(s)
@@ -70,164 +94,178 @@ func (a *attempt) stageIn(ctx context.Context) error {
 			}
 		})
 	}
-	staged := newProgress(a.toStage())
-	for _, d := range a.toStage() {
+	for _, input := range in.inputs {
 		each(func() (ferrysync.Stats, error) {
-			s, err := a.down(ctx, d, a.outFilters(d))
+			s, err := in.input(ctx, input)
 			if err == nil {
-				staged.done(d)
+				in.staged.done(input)
 			}
 			return s, err
 		})
 	}
-	if a.Stager != nil {
+	if in.deps.Stager != nil {
 		each(func() (ferrysync.Stats, error) {
-			s, err := a.Stager.StageIn(ctx, Site{Job: a.Job, Root: a.root, Transfer: a.Transfer, Open: a.Open,
-				Staged: func(ctx context.Context, p string) (string, error) { return staged.wait(ctx, p, a.key) },
-				Space:  a.space, Event: a.event, Log: a.logs.transfer, Warn: a.warn})
+			s, err := in.deps.Stager.StageIn(ctx, in.workspace())
 			return s, cause.Name(ctx, cause.StageIn, "", err)
 		})
 	}
 	wg.Wait()
-	if first != nil {
-		return first
-	}
-	for _, d := range a.outputDirs() {
-		if d.Path == a.MetadataDir {
-			continue
-		}
-		if err := a.snapshot(ctx, d); err != nil {
-			return err
-		}
-	}
-	return nil
+	return total, first
 }
 
-// progress says which directories are staged in.
-type progress struct {
-	dirs []Dir
-	end  map[string]chan struct{}
+func (in *stageIn) workspace() Workspace {
+	s := in.site
+	return Workspace{Job: s.job, Root: s.root, Transfer: in.deps.Transfer, Open: in.deps.Open, Staged: in.staged.wait,
+		Space: in.space, Event: s.event, Log: s.logs.transfer, Warn: s.tell.warn}
 }
 
-func newProgress(dirs []Dir) *progress {
-	p := &progress{dirs: dirs, end: map[string]chan struct{}{}}
-	for _, d := range dirs {
-		p.end[d.Path] = make(chan struct{})
+// input fetches one input: a file by its name where there is an object of that name, else a directory.
+func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats, error) {
+	if in.mayBeFile(input) {
+		stats, is, err := in.file(ctx, input)
+		if err != nil {
+			return stats, err
+		}
+		in.kinds.known()
+		if is {
+			return stats, nil
+		}
 	}
-	return p
+	return in.directory(ctx, input, insideFilters(&in.site.job, input.Path))
 }
 
-func (p *progress) done(d Dir) { close(p.end[d.Path]) }
-
-// wait waits for the directories that overlap the job's path, see Site.Staged. A failed stage in cancels ctx.
-func (p *progress) wait(ctx context.Context, name string, key func(Dir) string) (from string, err error) {
-	holder := 0
-	for _, d := range p.dirs {
-		if !subpath.Within(d.Path, name) && !subpath.Within(name, d.Path) {
-			continue
-		}
-		select {
-		case <-p.end[d.Path]:
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
-		if subpath.Within(d.Path, name) && len(d.Path) > holder {
-			holder = len(d.Path)
-			from = path.Join(key(d), strings.TrimPrefix(name, d.Path))
-		}
-	}
-	return from, nil
+// mayBeFile says that nothing shows an input to be a directory: the tasklib and libraries are, and what results go into.
+func (in *stageIn) mayBeFile(input job.Input) bool {
+	j := &in.site.job
+	isDir := func(x job.Input) bool { return x.Path == input.Path }
+	return slices.ContainsFunc(j.Dirs.Inputs, isDir) && input.Path != j.Dirs.Tasklib &&
+		!slices.ContainsFunc(j.Dirs.Libraries, isDir) && !slices.ContainsFunc(j.Results(), isDir)
 }
 
-// inputs are the directories staged in besides the metadata dir, each once.
-func (a *attempt) inputs() []Dir {
-	var all []Dir
-	if a.ModuleDir != "" {
-		all = append(all, Dir{Path: a.ModuleDir})
+// file fetches an input that is a file. false says that it is none. Its directory of before gives way only once it is here.
+func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, bool, error) {
+	st, key, err := in.remote.at(ctx, input.URL)
+	if err != nil {
+		return ferrysync.Stats{}, false, err
 	}
-	all = slices.Concat(all, a.Libraries, a.Inputs)
-	var once []Dir
-	for _, d := range all {
-		same := func(x Dir) bool { return x.Path == d.Path }
-		if d.Path != a.MetadataDir && !slices.ContainsFunc(once, same) {
-			once = append(once, d)
-		}
+	if key == "" {
+		return ferrysync.Stats{}, false, nil // a whole store
 	}
-	return once
+	none := func(err error) bool { return errors.Is(err, store.ErrNotExist) || errors.Is(err, store.ErrDenied) }
+	tmp := path.Join(ownDir, "input-"+strconv.Itoa(slices.Index(in.inputs, input)))
+	root := in.site.root
+	stats, err := in.deps.Transfer.DownFile(ctx, st, key, root, tmp, ferrysync.Options{Preserve: true, Space: in.space,
+		Event: func(e ferrysync.Event) {
+			if !none(e.Err) {
+				e.Path = inRoot(input.Path)
+				in.site.event(e)
+			}
+		}})
+	if none(err) {
+		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, nil // denied or not there: the listing says which
+	}
+	if err == nil && stats.Bytes == 0 && in.isMarker(ctx, st, key) {
+		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, root.Remove(tmp)
+	}
+	if err == nil {
+		err = root.Remove(inRoot(input.Path))
+	}
+	if err == nil {
+		err = root.Rename(tmp, inRoot(input.Path))
+	}
+	if err != nil {
+		return stats, false, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("staging in %s: %w", input.Path, err))
+	}
+	return stats, true, nil
 }
 
-// down stages in one directory. Nothing there is an error: a module that finds an empty directory fails later, and less
+// isMarker says that an empty object stands for a directory, as some tools leave them: there is something below it.
+func (in *stageIn) isMarker(ctx context.Context, st store.Store, key string) bool {
+	for _, err := range st.List(ctx, strings.TrimSuffix(key, "/")+"/") {
+		return err == nil
+	}
+	return false
+}
+
+// directory stages in one directory. Nothing there is an error: a module that finds an empty directory fails later, and less
 // clearly.
-func (a *attempt) down(ctx context.Context, d Dir, filters []ferrysync.Filter) (ferrysync.Stats, error) {
-	root, err := a.root.OpenRoot(inRoot(d.Path))
+func (in *stageIn) directory(ctx context.Context, d job.Input, filters []ferrysync.Filter) (ferrysync.Stats, error) {
+	root, err := in.site.open(d.Path)
 	if err != nil {
 		return ferrysync.Stats{}, cause.Fail(cause.Internal, "", "opening %s: %w", d.Path, err)
 	}
 	defer root.Close()
-	prefix := a.key(d)
-	stats, err := a.Transfer.Down(ctx, a.store, prefix, root, ferrysync.Options{Preserve: true, Filters: filters, Event: a.event, Space: a.space})
+	st, prefix, err := in.remote.at(ctx, d.URL)
+	if err != nil {
+		return ferrysync.Stats{}, err
+	}
+	stats, err := in.deps.Transfer.Down(ctx, st, prefix, root, ferrysync.Options{Preserve: true, Filters: filters, Event: in.site.event, Space: in.space})
 	if err != nil {
 		return stats, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("staging in %s: %w", d.Path, err))
 	}
-	if stats.Listed == 0 && d.Path != a.Workdir {
+	if stats.Listed == 0 && d.Path != in.site.job.Dirs.Work {
 		return stats, cause.Fail(cause.StageIn, "is the remote root right, and was the directory uploaded?",
-			"staging in %s: nothing is in the store at %q", d.Path, a.url(prefix))
+			"staging in %s: nothing is in the store at %q", d.Path, d.URL)
 	}
 	return stats, nil
 }
 
-// key is the key prefix of a directory.
-func (a *attempt) key(d Dir) string {
-	if d.Key != "" {
-		return path.Join(a.prefix, d.Key)
+// kinds says when it is known of every input whether it is a file or a directory.
+type kinds struct {
+	mu    sync.Mutex
+	left  int
+	ready chan struct{}
+}
+
+func newKinds(unknown []job.Input) *kinds {
+	k := &kinds{left: len(unknown), ready: make(chan struct{})}
+	if k.left == 0 {
+		close(k.ready)
 	}
-	return path.Join(a.prefix, inRoot(d.Path))
+	return k
 }
 
-// url is how a person would name a key.
-func (a *attempt) url(key string) string {
-	root := strings.TrimSuffix(strings.TrimSuffix(a.Remote, "/"), "/"+a.prefix)
-	return strings.TrimSuffix(root, "/") + "/" + key
+// known is called once for each input.
+func (k *kinds) known() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.left--; k.left == 0 {
+		close(k.ready)
+	}
 }
 
-// staleFilters leave out of the metadata dir the outcome files of an earlier attempt, which are not this one's.
-func (a *attempt) staleFilters() []ferrysync.Filter {
-	names := slices.Clone(ownNames)
-	for _, p := range []string{a.Files.Stdout, a.Files.Stderr, a.Files.ExitCode} {
-		if subpath.Within(a.MetadataDir, p) {
-			names = append(names, strings.TrimPrefix(p, a.MetadataDir+"/"))
+// progress says which inputs are staged in.
+type progress struct {
+	inputs []job.Input
+	end    map[string]chan struct{}
+}
+
+func newProgress(inputs []job.Input) *progress {
+	p := &progress{inputs: inputs, end: map[string]chan struct{}{}}
+	for _, in := range inputs {
+		p.end[in.Path] = make(chan struct{})
+	}
+	return p
+}
+
+func (p *progress) done(in job.Input) { close(p.end[in.Path]) }
+
+// wait waits for the inputs that overlap the job's path, see Workspace.Staged. A failed stage in cancels ctx.
+func (p *progress) wait(ctx context.Context, name string) (url string, err error) {
+	holder := 0
+	for _, in := range p.inputs {
+		if !subpath.Within(in.Path, name) && !subpath.Within(name, in.Path) {
+			continue
+		}
+		select {
+		case <-p.end[in.Path]:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		if subpath.Within(in.Path, name) && len(in.Path) > holder {
+			holder = len(in.Path)
+			url = strings.TrimSuffix(in.URL, "/") + strings.TrimPrefix(name, in.Path)
 		}
 	}
-	var f []ferrysync.Filter
-	for _, n := range names {
-		f = append(f, ferrysync.Filter{Pattern: escapePattern(n)})
-	}
-	return f
-}
-
-// escapePattern makes a pattern that matches the name alone.
-func escapePattern(name string) string {
-	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(name)
-}
-
-// snapshot remembers what a directory holds before the module runs, for stage out.
-func (a *attempt) snapshot(ctx context.Context, d Dir) error {
-	root, err := a.root.OpenRoot(inRoot(d.Path))
-	if err != nil {
-		return cause.Fail(cause.Internal, "", "opening %s: %w", d.Path, err)
-	}
-	defer root.Close()
-	filters := a.outFilters(d)
-	if d.Path == a.MetadataDir {
-		filters = append(filters, a.staleFilters()...) // ferry's own files count as new, though they are there already
-	}
-	s, err := a.Transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
-	if s == nil {
-		return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s: %w", d.Path, err))
-	}
-	if err != nil { // what cannot be read now counts as new later, and is named then if it still cannot
-		a.warn("reading %s: %v", d.Path, err)
-	}
-	a.snaps[d.Path] = s
-	return nil
+	return url, nil
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/node"
 )
 
 func TestWalltime(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo partial > r.txt", "trap '' TERM", "sleep 60 & wait", "sleep 60")
 	out := s.run(s.job(testenv.ModuleImage(t), "walltime", "1", "grace", "4"))
 	s.ended(out, 142, cause.Walltime)
@@ -37,7 +38,7 @@ func (s *started) Write(p []byte) (int, error) {
 }
 
 func TestInterrupted(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo partial > r.txt", "trap 'echo stopped > stopped.txt; exit 3' TERM", "echo begun", "sleep 60 & wait")
 	work, stop := context.WithCancelCause(t.Context())
 	begun := &started{c: make(chan struct{})}
@@ -56,7 +57,7 @@ func TestInterrupted(t *testing.T) {
 }
 
 func TestOutOfMemory(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec(`x=$(head -c 100000000 /dev/zero | tr '\0' x)`, "echo survived > r.txt")
 	out := s.run(s.job(testenv.ModuleImage(t), "memory", "32m"))
 	r := s.record()
@@ -66,7 +67,7 @@ func TestOutOfMemory(t *testing.T) {
 }
 
 func TestKeepLeavesFilesButNotPrivateInputs(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.put("users/me@x/up/secret.txt", "x")
 	s.exec("cat /users/me@x/up/secret.txt > r.txt")
 	j := s.job(testenv.ModuleImage(t), "keep", "true", "user-id", "me@x", "input", "/users/me@x/up")
@@ -84,7 +85,7 @@ func TestKeepLeavesFilesButNotPrivateInputs(t *testing.T) {
 		t.Fatal("the container was not kept:", err)
 	}
 	// A later ferry on this node leaves what was kept alone.
-	if o, err := wrapper.Orphans(t.Context(), s.engine, s.local, s.local, true); err != nil || len(o) != 0 {
+	if o, err := node.Orphans(t.Context(), s.engine, s.local, s.local, true); err != nil || len(o) != 0 {
 		t.Errorf("orphans %v, %v", o, err)
 	}
 	if err := c.Remove(t.Context()); err != nil {
@@ -93,7 +94,7 @@ func TestKeepLeavesFilesButNotPrivateInputs(t *testing.T) {
 }
 
 func TestModuleRemovesItsMetadataDir(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo said", "rm -rf .gp_metadata/* .gp_metadata/.[!.]*", "mkdir .gp_metadata/run.json .gp_metadata/exit_code.txt",
 		"ln -s /etc/passwd .gp_metadata/dockerout.log", "echo x > r.txt")
 	s.ended(s.run(s.job(testenv.ModuleImage(t))), 0, cause.None)
@@ -103,7 +104,7 @@ func TestModuleRemovesItsMetadataDir(t *testing.T) {
 }
 
 func TestSameJobTwiceAtOnceIsRefused(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("echo begun", "sleep 5")
 	begun := &started{c: make(chan struct{})}
 	d := s.deps()
@@ -127,7 +128,7 @@ func TestSameJobTwiceAtOnceIsRefused(t *testing.T) {
 }
 
 func TestPlanTouchesNothing(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	out := wrapper.Plan(t.Context(), s.job("some/image:1", "module-dir", "/lib", "env", "TOKEN=secret"), s.deps())
 	plan := s.stdout.String()
 	for _, want := range []string{"some/image:1", "bash /jobs/1/.gp_metadata/exec.sh", s.local + "/t1.1/lib -> /lib (rw)", "TOKEN=…"} {
@@ -145,7 +146,7 @@ func TestPlanTouchesNothing(t *testing.T) {
 
 // Twice the free space is asked for, by a file with a hole.
 func TestNoSpaceForInputsIsSeenBeforeTheyAreFetched(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	s.exec("true")
 	s.put("in/huge", "")
 	var st syscall.Statfs_t
@@ -164,7 +165,7 @@ func TestNoSpaceForInputsIsSeenBeforeTheyAreFetched(t *testing.T) {
 
 // The caller is who the local prefix belongs to; what is kept is theirs, whatever the module is.
 func TestUserCaller(t *testing.T) {
-	s := newSite(t)
+	s := newRig(t)
 	testenv.Require(t, os.Geteuid() == 0, "root's rights to give a directory away")
 	const uid, gid = 12345, 23456
 	if err := os.MkdirAll(s.local, 0o755); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/job"
 )
 
 func commitCommand(w world) *cli.Command {
@@ -37,37 +37,49 @@ func commitCommand(w world) *cli.Command {
 			&cli.StringFlag{Name: "registry-password-file", Usage: "`FILE` with the password", EnvVars: []string{"FERRY_REGISTRY_PASSWORD_FILE"}},
 			&cli.BoolFlag{Name: "json", Usage: "print what was made as JSON"},
 		},
-		Action: func(c *cli.Context) error { return commitContainer(c, w) },
+		Action: func(c *cli.Context) error {
+			container, err := containerArg(c)
+			if err != nil {
+				return err
+			}
+			log, err := newLog(c.String("log-format"), c.String("log-level"), w)
+			if err != nil {
+				return err
+			}
+			return commitContainer(c.Context, w, commitArgs{
+				container: container, dirs: c.StringSlice("dir"), json: c.Bool("json"),
+				login: registryLogin{user: c.String("registry-user"), passwordFile: c.String("registry-password-file"), name: c.String("to")},
+				request: commit.Request{
+					Name: c.String("to"), Local: c.Bool("no-push"),
+					Module: commit.Module{Name: c.String("module-name"), LSID: c.String("module-lsid")},
+				},
+			}, log)
+		},
 	}
 }
 
-func commitContainer(c *cli.Context, w world) error {
-	container, err := commitArgs(c)
-	if err != nil {
-		return err
-	}
-	log, err := newLog(c, w)
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
+// commitArgs are the arguments of `ferry commit`.
+type commitArgs struct {
+	container string
+	dirs      []string // of the container; none for what changed in it
+	login     registryLogin
+	request   commit.Request
+	json      bool
+}
+
+func commitContainer(ctx context.Context, w world, a commitArgs, log zerolog.Logger) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	deps, err := newDeps(w, log)
+	eng, err := openEngine(w, job.EngineDocker)
 	if err != nil {
 		return err
 	}
-	login, home, err := newLogins(w, registryLogin{
-		user: c.String("registry-user"), passwordFile: c.String("registry-password-file"), name: c.String("to"),
-	}, log)
+	login, home, err := newLogins(w, a.login, log)
 	if err != nil {
 		return err
 	}
-	f := newFreezer(w, deps.Engine, login, home, log)
-	out, err := f.Container(ctx, container, commit.Request{
-		Name: c.String("to"), Local: c.Bool("no-push"),
-		Module: commit.Module{Name: c.String("module-name"), LSID: c.String("module-lsid")},
-	}, c.StringSlice("dir"))
-	if c.Bool("json") {
+	out, err := newFreezer(w, eng, login, home, log).Container(ctx, a.container, a.request, a.dirs)
+	if a.json {
 		enc := json.NewEncoder(w.stdout)
 		enc.SetIndent("", "  ")
 		err = errors.Join(err, enc.Encode(out))
@@ -77,8 +89,8 @@ func commitContainer(c *cli.Context, w world) error {
 	return freezeCause(ctx, err)
 }
 
-// commitArgs finds the container among the arguments. Flags may stand behind it, where the library does not look.
-func commitArgs(c *cli.Context) (string, error) {
+// containerArg finds the container among the arguments. Flags may stand behind it, where the library does not look.
+func containerArg(c *cli.Context) (string, error) {
 	args := c.Args().Slice()
 	if len(args) == 0 {
 		return "", cause.Fail(cause.Usage, "ferry commit CONTAINER --to NAME", "which container is to be committed?")
@@ -110,20 +122,6 @@ func boolFlag(c *cli.Context, name string) (*cli.BoolFlag, bool) {
 		}
 	}
 	return nil, false
-}
-
-// newFreezer is a freezer on a container engine.
-func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home, log zerolog.Logger) *commit.Freezer {
-	d, ok := eng.(*docker.Engine)
-	if !ok {
-		return nil
-	}
-	report := &commit.Reporter{W: w.stderr, Terminal: terminal(w.stderr)}
-	if !report.Terminal {
-		report.W = logLines{log}
-	}
-	return &commit.Freezer{Images: d, Containers: d, Home: home, Login: login, Version: version, Progress: report.Step,
-		Log: func(format string, args ...any) { log.Info().Msgf(format, args...) }}
 }
 
 // logLines writes lines to the log.

@@ -11,7 +11,7 @@ import (
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/node"
 )
 
 // TestCommitKept commits the container that a job left with --keep. Its image holds what freezing the job would have put
@@ -38,7 +38,7 @@ func TestCommitKept(t *testing.T) {
 			id := "kept-" + strings.ToLower(rand.Text()[:8])
 			_, stderr, code := ferry(t, nil, "run", "--remote", store, "--image", testenv.ModuleImage(t), "--workdir", "/jobs/1", "--module-dir", "/gp/tasklib",
 				"--library", "/gp/lib", "--input", "/in", "--local-prefix", local, "--network", "none", "--stage", stage, "--job-id", id, "--keep", "--env", "TOKEN=hush")
-			kept, err := e.List(t.Context(), map[string]string{wrapper.LabelJob: id})
+			kept, err := e.List(t.Context(), map[string]string{node.LabelJob: id})
 			for _, c := range kept {
 				if h, err := e.Attach(t.Context(), c.ID); err == nil {
 					t.Cleanup(func() { _ = h.Remove(context.Background()) })

@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/rs/zerolog"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/commit/ecr"
+	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -25,26 +28,29 @@ func doctorCommand(w world) *cli.Command {
 			&cli.BoolFlag{Name: "ecr", Usage: "check the account's ECR also where a custom endpoint is set or the remote root is not in S3"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		},
-		Action: func(c *cli.Context) error { return doctor(c, w) },
+		Action: func(c *cli.Context) error {
+			log, err := newLog(c.String("log-format"), c.String("log-level"), w)
+			if err != nil {
+				return err
+			}
+			return doctor(c.Context, w, doctorArgs{remote: c.String("remote"), localPrefix: c.String("local-prefix"), ecr: c.Bool("ecr"), json: c.Bool("json")}, log)
+		},
 	}
 }
 
-func doctor(c *cli.Context, w world) error {
-	log, err := newLog(c, w)
+// doctorArgs are the arguments of `ferry doctor`.
+type doctorArgs struct {
+	remote, localPrefix string
+	ecr, json           bool
+}
+
+func doctor(ctx context.Context, w world, a doctorArgs, log zerolog.Logger) error {
+	deps, err := nodeDeps(w, job.EngineDocker, log)
 	if err != nil {
 		return err
 	}
-	deps, err := newDeps(w, log)
-	if err != nil {
-		return err
-	}
-	remote := c.String("remote")
-	checks := wrapper.Doctor(c.Context, remote, c.String("local-prefix"), deps, awsChecks(w, remote, c.Bool("ecr"))...)
-	failed := false
-	for _, k := range checks {
-		failed = failed || !k.OK
-	}
-	if c.Bool("json") {
+	checks := wrapper.Doctor(ctx, a.remote, a.localPrefix, deps, awsChecks(w, a.remote, a.ecr)...)
+	if a.json {
 		enc := json.NewEncoder(w.stdout)
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(checks); err != nil {
@@ -53,7 +59,7 @@ func doctor(c *cli.Context, w world) error {
 	} else {
 		printChecks(w, checks)
 	}
-	if failed {
+	if slices.ContainsFunc(checks, func(k wrapper.Check) bool { return !k.OK }) {
 		return exitError(1)
 	}
 	return nil

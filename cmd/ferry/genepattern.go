@@ -1,15 +1,9 @@
 package main
 
 import (
-	"context"
-	"net/http"
-
 	"github.com/rs/zerolog"
 
-	"github.com/genepattern/ferry/engine"
-	inprocess "github.com/genepattern/ferry/engine/process"
 	"github.com/genepattern/ferry/frontend/genepattern"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // byName makes the command that a legacy name stands for explicit. Its arguments are kept in w for the older form, and
@@ -44,16 +38,4 @@ func tell(log zerolog.Logger, r genepattern.Request) {
 	for _, note := range r.Notes {
 		log.Warn().Msg(note)
 	}
-}
-
-// fit chooses what a job is run with that only the job says.
-func (w world) fit(job wrapper.Job, deps wrapper.Deps) wrapper.Deps {
-	if job.SyncScript != "" {
-		deps.Stager = genepattern.Stager{Proxy: http.ProxyFromEnvironment}
-	}
-	if job.RunsIn == wrapper.EngineProcess {
-		deps.Engine = inprocess.New(w.environ)
-		deps.Self = func(context.Context) (*engine.Self, error) { return nil, nil }
-	}
-	return deps
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/genepattern/ferry/cause"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/job"
 )
 
 // jobFileMax bounds a job file, which is written by hand or by a small program.
 const jobFileMax = 1 << 20
 
 // fileSettings reads a job file; JSON is YAML too. A value is a scalar, or a list of them for a repeatable option.
-func fileSettings(name string) (wrapper.Settings, error) {
+func fileSettings(name string) (job.Settings, error) {
 	bad := func(err error) error {
 		return &cause.Error{Cause: cause.Usage, Err: fmt.Errorf("--job %q: %w", name, err)}
 	}
@@ -40,9 +40,9 @@ func fileSettings(name string) (wrapper.Settings, error) {
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return nil, bad(errors.New(oneLine(err.Error())))
 	}
-	s := wrapper.Settings{}
+	s := job.Settings{}
 	for key, v := range doc {
-		set := wrapper.Setting{From: fmt.Sprintf("%q in %s", key, name)}
+		set := job.Setting{From: fmt.Sprintf("%q in %s", key, name)}
 		switch v := v.(type) {
 		case nil:
 			continue

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // TestModuleGetsTheLimitsOfFerrysContainer runs the transfer image with limits: the module stands beside it, and would
@@ -27,7 +27,7 @@ func TestModuleGetsTheLimitsOfFerrysContainer(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(meta, "exec.sh"), []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run := func(more ...string) (memory string, r wrapper.Record) {
+	run := func(more ...string) (memory string, r record.Record) {
 		t.Helper()
 		args := append([]string{"run", "--rm", "--network", "none", "--memory", "256m", "--cpus", "1.5", "--pids-limit", "500", "--cpu-shares", "512",
 			"-v", socket + ":/var/run/docker.sock", "-v", filepath.Join(dir, "local") + ":/local", "-v", filepath.Join(dir, "store") + ":/store",

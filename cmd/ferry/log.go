@@ -19,14 +19,14 @@ func logFlags() []cli.Flag {
 	}
 }
 
-// newLog makes the logger that the flags of c ask for. It writes to w's stderr.
-func newLog(c *cli.Context, w world) (zerolog.Logger, error) {
-	level, err := zerolog.ParseLevel(c.String("log-level"))
+// newLog makes the logger that the two flags ask for. It writes to w's stderr.
+func newLog(format, levelName string, w world) (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(levelName)
 	if err != nil || level < zerolog.DebugLevel || level > zerolog.ErrorLevel {
-		return zerolog.Logger{}, cause.Fail(cause.Usage, "", "--log-level: %q is none of debug, info, warn, error", c.String("log-level"))
+		return zerolog.Logger{}, cause.Fail(cause.Usage, "", "--log-level: %q is none of debug, info, warn, error", levelName)
 	}
 	var out io.Writer
-	switch format := c.String("log-format"); {
+	switch {
 	case format == "console", format == "auto" && terminal(w.stderr):
 		out = zerolog.ConsoleWriter{Out: w.stderr, TimeFormat: time.TimeOnly, NoColor: !terminal(w.stderr)}
 	case format == "json", format == "auto":

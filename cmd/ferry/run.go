@@ -2,129 +2,211 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper"
 )
 
-// version is set by the linker.
-var version = "dev"
-
-// world is what the program sees of the process it runs in, so that tests can give it another.
-type world struct {
-	stdout, stderr io.Writer
-	lookup         func(string) (string, bool)
-	environ        []string
-	legacy         []string // the arguments of runS3OnBatch.sh, nil where ferry was not called by that name
-}
-
-func process() world {
-	return world{stdout: os.Stdout, stderr: os.Stderr, lookup: os.LookupEnv, environ: os.Environ()}
-}
-
-// exitError is an exit code that was reported already.
-type exitError int
-
-func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-// run is the program: it returns the code to exit with.
-func run(ctx context.Context, args []string, w world) int {
-	if len(args) > 0 {
-		args = byName(args, &w)
-	}
-	app := newApp(w)
-	err := app.RunContext(ctx, args)
-	var code exitError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &code):
-		return int(code)
-	}
-	report(w.stderr, err)
-	return cause.Of(asUsage(err)).Code()
-}
-
-// report prints an error the way all commands do: one line, and a hint where there is one.
-func report(w io.Writer, err error) {
-	fmt.Fprintf(w, "ferry: %s\n", oneLine(err.Error()))
-	if h := cause.HintOf(err); h != "" {
-		fmt.Fprintf(w, "hint: %s\n", h)
-	}
-}
-
-// oneLine keeps a message of several lines, such as joined errors, on one.
-func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-}
-
-// asUsage makes an error that no command gave a cause the command line's fault: what is left are the CLI library's own.
-func asUsage(err error) error {
-	var e *cause.Error
-	if errors.As(err, &e) {
-		return err
-	}
-	return &cause.Error{Cause: cause.Usage, Err: err}
-}
-
-func newApp(w world) *cli.App {
-	app := &cli.App{
-		Name:                      "ferry",
-		Usage:                     "carries a module's data from object storage to its container and back",
-		Version:                   version,
-		Writer:                    w.stdout,
-		ErrWriter:                 w.stderr,
-		HideVersion:               true,
-		EnableBashCompletion:      true,
-		DisableSliceFlagSeparator: true,
-		// The library would call os.Exit by itself.
-		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return err },
-		Flags:          logFlags(),
-		Commands: []*cli.Command{
-			runCommand(w),
-			syncCommand(newOpener()),
-			commitCommand(w),
-			jobdefCommand(w),
-			doctorCommand(w),
-			completionCommand(w),
-			versionCommand(w),
-			removeCommand(),
+func runCommand(w world) *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "stage a job in, run its module, stage its results out",
+		// The library's own template would repeat each flag and its variable; a template's actions do not occur in the text.
+		CustomHelpTemplate: runHelp(),
+		Flags:              runFlags(),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return cause.Fail(cause.Usage, "ferry run --help lists the flags", "run takes no argument: %q", c.Args().First())
+			}
+			log, err := newLog(c.String("log-format"), c.String("log-level"), w)
+			if err != nil {
+				return err
+			}
+			return runJob(c.Context, w, runArgs{flags: flagSettings(c), jobFile: c.String("job"), watchSpot: c.Bool("watch-spot")}, log)
 		},
-		Description: exitCodesHelp(),
 	}
-	app.Action = func(c *cli.Context) error {
-		if c.Args().Present() {
-			return cause.Fail(cause.Usage, "ferry --help lists the commands", "no such command: %q", c.Args().First())
-		}
-		return cli.ShowAppHelp(c)
-	}
-	for _, c := range app.Commands {
-		c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
-			return &cause.Error{Cause: cause.Usage, Hint: fmt.Sprintf("ferry %s --help", c.Name), Err: err}
-		}
-	}
-	return app
 }
 
-func versionCommand(w world) *cli.Command {
-	return &cli.Command{Name: "version", Usage: "print ferry's version", Action: func(*cli.Context) error {
-		_, err := fmt.Fprintf(w.stdout, "ferry %s\n", version)
-		return err
-	}}
+// runArgs are the arguments of `ferry run`.
+type runArgs struct {
+	flags     job.Settings
+	jobFile   string // "" for none
+	watchSpot bool
 }
 
-func exitCodesHelp() string {
+// runFlags makes the flags out of the table of options.
+func runFlags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "job", EnvVars: []string{"FERRY_JOB"}},
+		&cli.BoolFlag{Name: "watch-spot", EnvVars: []string{"FERRY_WATCH_SPOT"}},
+	}
+	for _, o := range vocabulary().Options() {
+		switch {
+		case o.Bool():
+			flags = append(flags, &cli.BoolFlag{Name: o.Name})
+		case o.Repeat:
+			flags = append(flags, &cli.StringSliceFlag{Name: o.Name})
+		default:
+			flags = append(flags, &cli.StringFlag{Name: o.Name})
+		}
+	}
+	return flags
+}
+
+// runHelp is the help text of `ferry run`, made of the same table.
+func runHelp() string {
 	var b strings.Builder
-	b.WriteString("Exit codes of `ferry run`; the module's own passes through, and run.json names the cause:\n")
-	for _, e := range cause.ExitCodes {
-		fmt.Fprintf(&b, "  %3d %-12s %s\n", e.Code, e.Cause, e.Meaning)
+	b.WriteString(`ferry run - stage a job in, run its module, stage its results out
+
+usage: ferry run [flags]
+
+Each flag has a variable FERRY_<FLAG> and a key of the same name in the --job file; flag beats variable beats
+file. In a variable the values of a repeatable flag (+) stand on lines of their own.
+
+`)
+	line := func(name, arg, mark, usage, standard string) {
+		if standard != "" && standard != "false" {
+			usage += " (default: " + standard + ")"
+		}
+		fmt.Fprintf(&b, "  --%-40s %s\n", strings.TrimSpace(name+" "+arg)+mark, usage)
 	}
-	return strings.TrimSpace(b.String())
+	line("job", "FILE", "", "read the job from a JSON or YAML file", "")
+	for _, o := range vocabulary().Options() {
+		mark := ""
+		if o.Repeat {
+			mark = " +"
+		}
+		line(o.Name, o.Arg, mark, o.Usage, o.Default)
+	}
+	line("watch-spot", "", "", "take an EC2 spot interruption notice for a signal to stop", "")
+	b.WriteString("\n" + exitCodesHelp() + "\n")
+	return b.String()
+}
+
+// flagSettings are the options given on the command line.
+func flagSettings(c *cli.Context) job.Settings {
+	s := job.Settings{}
+	for _, o := range vocabulary().Options() {
+		if !c.IsSet(o.Name) {
+			continue
+		}
+		v := job.Setting{From: "--" + o.Name}
+		switch {
+		case o.Bool():
+			v.Values = []string{fmt.Sprint(c.Bool(o.Name))}
+		case o.Repeat:
+			v.Values = c.StringSlice(o.Name)
+		default:
+			v.Values = []string{c.String(o.Name)}
+		}
+		s[o.Name] = v
+	}
+	return s
+}
+
+// envSettings are the options given as FERRY_ variables. An empty one counts as not set: job definitions often cannot
+// leave a variable out.
+func envSettings(lookup func(string) (string, bool)) job.Settings {
+	s := job.Settings{}
+	for _, o := range vocabulary().Options() {
+		name := "FERRY_" + job.EnvName(o.Name)
+		text, ok := lookup(name)
+		if !ok || strings.TrimSpace(text) == "" {
+			continue
+		}
+		v := job.Setting{From: name, Values: []string{text}}
+		if o.Repeat {
+			v.Values = nil
+			for line := range strings.Lines(text) {
+				if line = strings.TrimSpace(line); line != "" {
+					v.Values = append(v.Values, line)
+				}
+			}
+		}
+		s[o.Name] = v
+	}
+	return s
+}
+
+// batchSettings are the identity that AWS Batch gives a job, where nothing else does.
+func batchSettings(lookup func(string) (string, bool)) job.Settings {
+	s := job.Settings{}
+	for option, name := range map[string]string{"job-id": "AWS_BATCH_JOB_ID", "attempt": "AWS_BATCH_JOB_ATTEMPT"} {
+		if v, ok := lookup(name); ok && v != "" {
+			s[option] = job.Setting{From: name, Values: []string{v}}
+		}
+	}
+	return s
+}
+
+// settings are all that was given, by flags, variables, a GenePattern server and a file.
+func (a runArgs) settings(w world, server job.Settings) (job.Settings, error) {
+	sources := []job.Settings{a.flags, envSettings(w.lookup), server}
+	if a.jobFile != "" {
+		file, err := fileSettings(a.jobFile)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, file)
+	}
+	return job.Merge(append(sources, batchSettings(w.lookup))...), nil
+}
+
+// runJob describes the job, builds what it needs, and runs it.
+func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
+	server, err := w.request()
+	if err != nil {
+		return err
+	}
+	if server.Debug {
+		log = log.Level(min(log.GetLevel(), zerolog.DebugLevel))
+	}
+	tell(log, server)
+	given, err := a.settings(w, server.Settings)
+	if err != nil {
+		return err
+	}
+	j, err := vocabulary().Describe(given, w.lookup)
+	if err != nil {
+		return refuse(ctx, w, given, err, log)
+	}
+	server.Complete(&j)
+	deps, err := runDeps(w, &j, log)
+	if err != nil {
+		return refuse(ctx, w, given, err, log)
+	}
+	if j.DryRun {
+		return exit(w, wrapper.Plan(ctx, j, deps))
+	}
+	stop := newStopper(ctx, j.Grace, j.Walltime, log)
+	defer stop.close()
+	if a.watchSpot {
+		go watchSpot(stop.work, log, stop.notices)
+	}
+	return exit(w, wrapper.Run(stop.work, stop.save, j, deps))
+}
+
+// refuse tells those who wait for a job why it never began, where its settings say who they are.
+func refuse(ctx context.Context, w world, given job.Settings, err error, log zerolog.Logger) error {
+	if j, known := vocabulary().Glimpse(given); known {
+		return exit(w, wrapper.Refuse(ctx, j, err, storeDeps(w, log)))
+	}
+	return err
+}
+
+// exit reports an outcome and gives its code.
+func exit(w world, out wrapper.Outcome) error {
+	if out.Err != nil {
+		report(w.stderr, out.Err)
+	}
+	if out.Code == 0 {
+		return nil
+	}
+	return exitError(out.Code)
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/node"
 )
 
 func TestMain(m *testing.M) {
@@ -103,10 +103,10 @@ func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 	defer eng.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	found, err := eng.List(ctx, map[string]string{wrapper.LabelOwner: ""})
+	found, err := eng.List(ctx, map[string]string{node.LabelOwner: ""})
 	ts.Check(err)
 	for _, f := range found {
-		if strings.HasPrefix(f.Labels[wrapper.LabelOwner], local+"/") {
+		if strings.HasPrefix(f.Labels[node.LabelOwner], local+"/") {
 			ts.Fatalf("left in the engine: %s", f.Name)
 		}
 	}
@@ -115,7 +115,7 @@ func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 // recordLeft is `recordleft CODE`: the local prefix has the one record that the store did not get, with the code. It is
 // removed.
 func recordLeft(ts *testscript.TestScript, _ bool, args []string) {
-	names, err := wrapper.Unsent(ts.Getenv("LOCAL"))
+	names, err := node.Unsent(ts.Getenv("LOCAL"))
 	ts.Check(err)
 	if len(names) != 1 {
 		ts.Fatalf("records left: %v", names)

@@ -6,7 +6,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/job"
 )
 
 // A Lookup reads one variable of ferry's environment.
@@ -25,7 +25,7 @@ const (
 // A Request is what variables and arguments of a GenePattern server say. Settings go below flags and FERRY_* variables.
 type Request struct {
 	Form     Form
-	Settings wrapper.Settings
+	Settings job.Settings
 	Debug    bool     // DEBUG_LEVEL is above 0: log at debug level
 	Ignored  []string // variables named GP_* that mean nothing here, sorted; for the log
 	Notes    []string // what a value was taken to mean where that is not obvious; for the log
@@ -78,10 +78,10 @@ var special = slices.Concat(bindNames, []string{"GP_JOB_CONTAINER_DONT_USE_CACHE
 const DefaultSyncScript = "aws-sync-from-s3.sh"
 
 // FromEnv reads a server's variables. environ lists the environment as os.Environ does; only names are taken from it.
-// It checks nothing: wrapper.Describe does, and names the variable. Where neither a working nor a metadata dir is given,
+// It checks nothing: words.Describe does, and names the variable. Where neither a working nor a metadata dir is given,
 // the form is FormNone, and no variable gets a default.
 func FromEnv(lookup Lookup, environ []string) Request {
-	e := env{lookup: lookup, Request: Request{Settings: wrapper.Settings{}}}
+	e := env{lookup: lookup, Request: Request{Settings: job.Settings{}}}
 	for _, p := range plain {
 		if v, name := e.first(p.names...); name != "" {
 			e.set(p.option, name, v)
@@ -130,7 +130,7 @@ func (e *env) first(names ...string) (value, name string) {
 }
 
 func (e *env) set(option, from string, values ...string) {
-	e.Settings[option] = wrapper.Setting{Values: values, From: from}
+	e.Settings[option] = job.Setting{Values: values, From: from}
 }
 
 func (e *env) note(text string) { e.Notes = append(e.Notes, text) }
@@ -182,9 +182,9 @@ func (e *env) frozen() {
 	_, name := e.first("GP_MODULE_SPECIFIC_CONTAINER")
 	switch {
 	case never != "":
-		e.set("frozen", from, wrapper.FrozenNever)
+		e.set("frozen", from, job.FrozenNever)
 	case name != "":
-		e.set("frozen", name, wrapper.FrozenPrefer)
+		e.set("frozen", name, job.FrozenPrefer)
 	}
 }
 

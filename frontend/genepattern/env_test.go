@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/cause"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/job/jobtest"
 )
 
 // environment makes a lookup and a list of variables.
@@ -37,9 +38,9 @@ func serverVars() map[string]string {
 	}
 }
 
-func describe(t *testing.T, r Request) wrapper.Job {
+func describe(t *testing.T, r Request) job.Job {
 	t.Helper()
-	j, err := wrapper.Describe(r.Settings, func(string) (string, bool) { return "", false })
+	j, err := jobtest.Words.Describe(r.Settings, func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,24 +54,25 @@ func TestServerVariables(t *testing.T) {
 		t.Errorf("request is %+v", r)
 	}
 	j := describe(t, r)
-	want := wrapper.Job{
-		Remote: "s3://gp-example/beta", Image: "genepattern/docker-java17:0.12", Workdir: "/opt/gp/jobs/101",
-		MetadataDir: "/opt/gp/jobs/101.meta", ModuleDir: "/opt/gp/taskLib/PreprocessDataset.6.1", Exec: "/opt/gp/jobs/101.meta/exec.sh",
-		Mounts: []wrapper.Mount{{Path: "/opt/gp/users/ann@example.org/uploads", Writable: true}, {Path: "/opt/gp/taskLib", Writable: true},
-			{Path: "/opt/gp/wrapper_scripts", Writable: true}},
-		LocalPrefix: "/local", ID: "101", UserID: "ann@example.org", Attempt: 1, User: "image", Network: "bridge", Stage: "mount",
-		Env: []string{"GP_JOB_METADATA_DIR=/opt/gp/jobs/101.meta"}, Walltime: 2 * time.Hour, Grace: 25 * time.Second, Frozen: "never",
-		ReadOnlyInputs: true, SyncScript: "aws-sync-from-s3.sh", RunsIn: wrapper.EngineDocker,
-		Module: wrapper.Module{Name: "PreprocessDataset", LSID: "urn:lsid:broad.mit.edu:cancer.software.genepattern.module.analysis:00020:6"},
-		Files: wrapper.Files{Stdout: "/opt/gp/jobs/101.meta/stdout.txt", Stderr: "/opt/gp/jobs/101.meta/stderr.txt",
+	want := job.Job{
+		Remote: "s3://gp-example/beta", LocalPrefix: "/local", SyncScript: "aws-sync-from-s3.sh", Walltime: 2 * time.Hour, Grace: 25 * time.Second,
+		Identity:  job.Identity{ID: "101", User: "ann@example.org", Attempt: 1},
+		Container: job.Container{Engine: job.EngineDocker, Image: "genepattern/docker-java17:0.12", User: "image", Network: "bridge", ReadOnlyInputs: true, Placement: "mount"},
+		Dirs: job.Dirs{Work: "/opt/gp/jobs/101", Metadata: "/opt/gp/jobs/101.meta", Tasklib: "/opt/gp/taskLib/PreprocessDataset.6.1",
+			Mounts: []job.Mount{{Path: "/opt/gp/users/ann@example.org/uploads", Writable: true}, {Path: "/opt/gp/taskLib", Writable: true},
+				{Path: "/opt/gp/wrapper_scripts", Writable: true}}},
+		Program: job.Program{Exec: "/opt/gp/jobs/101.meta/exec.sh", Env: []string{"GP_JOB_METADATA_DIR=/opt/gp/jobs/101.meta"}},
+		Freeze:  job.Freeze{Frozen: "never"},
+		Module:  job.Module{Name: "PreprocessDataset", LSID: "urn:lsid:broad.mit.edu:cancer.software.genepattern.module.analysis:00020:6"},
+		Files: job.Files{Stdout: "/opt/gp/jobs/101.meta/stdout.txt", Stderr: "/opt/gp/jobs/101.meta/stderr.txt",
 			ExitCode: "/opt/gp/jobs/101.meta/exit_code.txt"},
 	}
-	want.Launch = j.Launch
+	want.Program.Launch = j.Program.Launch
 	if !reflect.DeepEqual(j, want) {
 		t.Errorf("job is\n%+v, want\n%+v", j, want)
 	}
-	if !strings.Contains(j.Launch, "r.package.info") || !strings.HasSuffix(j.Launch, "exec \"$@\"\n") {
-		t.Errorf("launcher is %q", j.Launch)
+	if !strings.Contains(j.Program.Launch, "r.package.info") || !strings.HasSuffix(j.Program.Launch, "exec \"$@\"\n") {
+		t.Errorf("launcher is %q", j.Program.Launch)
 	}
 }
 
@@ -135,7 +137,7 @@ func TestBadVariables(t *testing.T) {
 	} {
 		vars := serverVars()
 		vars[name] = value
-		_, err := wrapper.Describe(FromEnv(environment(vars)).Settings, nil)
+		_, err := jobtest.Words.Describe(FromEnv(environment(vars)).Settings, nil)
 		if cause.Of(err) != cause.Usage || err == nil || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("%s=%s gives %v", name, value, err)
 		}
@@ -150,9 +152,9 @@ func TestPositional(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := describe(t, r)
-	if j.ModuleDir != "/lib/m" || j.Remote != "s3://b/p" || j.Workdir != "/jobs/1" || j.MetadataDir != "/jobs/1.meta" || j.SyncScript != "" ||
-		!slices.Equal(j.Outputs, []string{"/lib/m"}) || !slices.Equal(j.Args, []string{"x y"}) || j.RunsIn != wrapper.EngineDocker ||
-		!slices.Equal(j.Inputs, []wrapper.Dir{{Path: "/jobs/1"}, {Path: "/users/ann/in"}}) || j.Command != nil {
+	if j.Dirs.Tasklib != "/lib/m" || j.Remote != "s3://b/p" || j.Dirs.Work != "/jobs/1" || j.Dirs.Metadata != "/jobs/1.meta" || j.SyncScript != "" ||
+		!slices.Equal(j.Dirs.Outputs, []string{"/lib/m"}) || !slices.Equal(j.Program.Args, []string{"x y"}) || j.Container.Engine != job.EngineDocker ||
+		!slices.Equal(j.Dirs.Inputs, []job.Input{{Path: "/jobs/1", URL: j.URL("/jobs/1")}, {Path: "/users/ann/in", URL: j.URL("/users/ann/in")}}) || j.Program.Command != nil {
 		t.Errorf("job is %+v", j)
 	}
 	// Without an image the script runs right here; a command by name is the image's own, split as the first wrapper's shell did.
@@ -161,7 +163,7 @@ func TestPositional(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = describe(t, r)
-	if j.RunsIn != wrapper.EngineProcess || !slices.Equal(j.Command, []string{"java", "-cp", "/lib", "a b"}) || len(j.Inputs) != 1 {
+	if j.Container.Engine != job.EngineProcess || !slices.Equal(j.Program.Command, []string{"java", "-cp", "/lib", "a b"}) || len(j.Dirs.Inputs) != 1 {
 		t.Errorf("job is %+v", j)
 	}
 	for _, args := range [][]string{nil, {"a", "b", "c", "d"}, {"/a", " ", "s3://b", "/d", "/e"}} {

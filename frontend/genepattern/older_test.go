@@ -12,6 +12,8 @@ import (
 	"github.com/genepattern/ferry/engine/process"
 	"github.com/genepattern/ferry/frontend/genepattern"
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/job/jobtest"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -55,7 +57,7 @@ func (s *server) positional(args ...string) wrapper.Outcome {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	j, err := wrapper.Describe(wrapper.Merge(s.more, r.Settings), s.lookup)
+	j, err := jobtest.Words.Describe(job.Merge(s.more, r.Settings), s.lookup)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -64,7 +66,7 @@ func (s *server) positional(args ...string) wrapper.Outcome {
 	if j.SyncScript == "" {
 		deps.Stager = nil
 	}
-	if j.RunsIn == wrapper.EngineProcess {
+	if j.Container.Engine == job.EngineProcess {
 		deps.Engine = process.New([]string{"PATH=" + os.Getenv("PATH"), "AWS_SECRET_ACCESS_KEY=x"})
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), 3*time.Minute)

@@ -87,7 +87,7 @@ func TestPaths(t *testing.T) {
 		{"/local", "/jobs/101", "/local/other", "other"},
 		{"/", "/jobs/101", "/jobs/101/x", "jobs/101/x"},
 	} {
-		j.LocalPrefix, j.Workdir, j.MetadataDir, j.ModuleDir = c.prefix, c.workdir, c.workdir+".meta", ""
+		j.LocalPrefix, j.Dirs.Work, j.Dirs.Metadata, j.Dirs.Tasklib = c.prefix, c.workdir, c.workdir+".meta", ""
 		if got, err := newPaths(j).rel(c.path); err != nil || got != c.want {
 			t.Errorf("%q with prefix %q is %q, %v, want %q", c.path, c.prefix, got, err, c.want)
 		}

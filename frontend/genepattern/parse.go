@@ -9,7 +9,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/genepattern/ferry/cause"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/job"
 )
 
 // Bounds of a script. A server's has three hundred bytes an input.
@@ -69,7 +69,7 @@ type compiler struct {
 
 // compile is the whole script as nodes. Its errors' cause is CauseStageIn for what is no shell script, CauseRefused for
 // what a sync script may not do; they name the line.
-func compile(name string, src []byte, j wrapper.Job) ([]node, error) {
+func compile(name string, src []byte, j job.Job) ([]node, error) {
 	c := &compiler{
 		words: words{vars: variables(j), left: maxExpanded},
 		paths: newPaths(j),
@@ -161,9 +161,9 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 // variables are those a script sees. A server's wrapper had more of them; no generated script uses any.
-func variables(j wrapper.Job) map[string]string {
+func variables(j job.Job) map[string]string {
 	return map[string]string{
-		"GP_LOCAL_PREFIX": j.LocalPrefix, "AWS_S3_PREFIX": j.Remote, "GP_JOB_ID": j.ID, "GP_USER_ID": j.UserID,
-		"GP_JOB_WORKING_DIR": j.Workdir, "GP_JOB_METADATA_DIR": j.MetadataDir, "GP_MODULE_DIR": j.ModuleDir,
+		"GP_LOCAL_PREFIX": j.LocalPrefix, "AWS_S3_PREFIX": j.Remote, "GP_JOB_ID": j.Identity.ID, "GP_USER_ID": j.Identity.User,
+		"GP_JOB_WORKING_DIR": j.Dirs.Work, "GP_JOB_METADATA_DIR": j.Dirs.Metadata, "GP_MODULE_DIR": j.Dirs.Tasklib,
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/internal/subpath"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/job"
 )
 
 // paths says where in the attempt's root a path of the script lies.
@@ -16,18 +16,18 @@ type paths struct {
 	known  []string // the job's directories
 }
 
-func newPaths(j wrapper.Job) paths {
-	p := paths{prefix: j.LocalPrefix, known: []string{j.Workdir, j.MetadataDir}}
-	for _, d := range slices.Concat(j.Inputs, j.Libraries) {
+func newPaths(j job.Job) paths {
+	p := paths{prefix: j.LocalPrefix, known: []string{j.Dirs.Work, j.Dirs.Metadata}}
+	for _, d := range slices.Concat(j.Dirs.Inputs, j.Dirs.Libraries) {
 		p.known = append(p.known, d.Path)
 	}
-	for _, m := range j.Mounts {
+	for _, m := range j.Dirs.Mounts {
 		if m.Host == "" {
 			p.known = append(p.known, m.Path)
 		}
 	}
-	if j.ModuleDir != "" {
-		p.known = append(p.known, j.ModuleDir)
+	if j.Dirs.Tasklib != "" {
+		p.known = append(p.known, j.Dirs.Tasklib)
 	}
 	return p
 }

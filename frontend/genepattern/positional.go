@@ -7,7 +7,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/subpath"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/job"
 )
 
 // The names that stand for ferry in the transfer image, and in module images of the first generation.
@@ -55,7 +55,7 @@ func FromArgs(args []string, lookup Lookup, environ []string) (Request, error) {
 	}
 	tasklib, workdir := strings.TrimSpace(args[0]), strings.TrimSpace(args[3])
 	// Only here does the tasklib go back: this form installed packages into it.
-	e.Settings["output"] = wrapper.Setting{Values: []string{tasklib}, From: e.Settings["module-dir"].From}
+	e.Settings["output"] = job.Setting{Values: []string{tasklib}, From: e.Settings["module-dir"].From}
 	e.inputs = strings.TrimSpace(args[1])
 	// The working dir is staged in too, in this form. The server puts the other directory into it, where it is often empty
 	// and thus not in the store at all.
@@ -70,7 +70,7 @@ func FromArgs(args []string, lookup Lookup, environ []string) (Request, error) {
 	e.command = append(strings.Fields(args[4]), args[5:]...)
 	e.executable()
 	if _, ok := e.Settings["image"]; !ok {
-		e.set("engine", "no GP_JOB_DOCKER_IMAGE", wrapper.EngineProcess)
+		e.set("engine", "no GP_JOB_DOCKER_IMAGE", job.EngineProcess)
 	}
 	return e.Request, nil
 }

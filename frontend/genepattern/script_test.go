@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
@@ -19,7 +20,7 @@ import (
 
 // A bench is a root with a script in it, and what running the script says.
 type bench struct {
-	site wrapper.Site
+	site wrapper.Workspace
 	dir  string
 
 	mu       sync.Mutex
@@ -29,9 +30,10 @@ type bench struct {
 
 func (b *bench) Write(p []byte) (int, error) { return b.log.Write(p) }
 
-func testJob() wrapper.Job {
-	return wrapper.Job{Remote: "s3://gp-example/beta", LocalPrefix: "/local", Workdir: "/jobs/101", MetadataDir: "/jobs/101.meta",
-		ModuleDir: "/taskLib/m", ID: "101", UserID: "ann@example.org", SyncScript: DefaultSyncScript, Walltime: time.Minute}
+func testJob() job.Job {
+	return job.Job{Remote: "s3://gp-example/beta", LocalPrefix: "/local", SyncScript: DefaultSyncScript, Walltime: time.Minute,
+		Dirs:     job.Dirs{Work: "/jobs/101", Metadata: "/jobs/101.meta", Tasklib: "/taskLib/m"},
+		Identity: job.Identity{ID: "101", User: "ann@example.org"}}
 }
 
 func newBench(t testing.TB, script string) *bench {
@@ -50,7 +52,7 @@ func newBench(t testing.TB, script string) *bench {
 	if err := root.WriteFile("jobs/101.meta/"+DefaultSyncScript, []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b.site = wrapper.Site{
+	b.site = wrapper.Workspace{
 		Job: testJob(), Root: root, Transfer: ferrysync.New(ferrysync.Config{}),
 		Open: func(context.Context, string) (store.Store, string, error) {
 			return nil, "", cause.Fail(cause.Usage, "", "no store in this test")

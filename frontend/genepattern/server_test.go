@@ -21,14 +21,16 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/genepattern/ferry/cause"
-	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/frontend/genepattern"
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/job/jobtest"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/s3"
 	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // A server is a GenePattern server's side of one job: its files, its bucket, and what it gives the job.
@@ -37,7 +39,7 @@ type server struct {
 	s3     *testenv.Server
 	files  string            // the server's file system
 	vars   map[string]string // the job's variables
-	more   wrapper.Settings  // flags on top
+	more   job.Settings      // flags on top
 	inputs []string          // paths of input files and directories, in the order of the script
 	urls   [][2]string       // URL and path
 	tail   string            // lines at the end of the sync script
@@ -61,7 +63,7 @@ const (
 
 func newServer(t *testing.T, image string) *server {
 	t.Helper()
-	s := &server{t: t, s3: testenv.S3(t), files: t.TempDir(), sync: ferrysync.New(ferrysync.Config{}), more: wrapper.Settings{}}
+	s := &server{t: t, s3: testenv.S3(t), files: t.TempDir(), sync: ferrysync.New(ferrysync.Config{}), more: job.Settings{}}
 	conf := aws.Config{Region: s.s3.Region, BaseEndpoint: &s.s3.Endpoint, Credentials: aws.NewCredentialsCache(
 		credentials.NewStaticCredentialsProvider(s.s3.AccessKey, s.s3.SecretKey, ""))}
 	s.store = s3.New(conf, s.s3.Bucket, s3.Options{})
@@ -90,7 +92,7 @@ func newServer(t *testing.T, image string) *server {
 }
 
 func (s *server) flag(name string, values ...string) {
-	s.more[name] = wrapper.Setting{Values: values, From: "--" + name}
+	s.more[name] = job.Setting{Values: values, From: "--" + name}
 }
 
 // write makes a file on the server.
@@ -193,7 +195,7 @@ func (s *server) deps() wrapper.Deps {
 	}
 	s.t.Cleanup(func() { eng.Close() })
 	return wrapper.Deps{
-		Engine: eng, Self: func(context.Context) (*engine.Self, error) { return nil, nil }, Transfer: s.sync,
+		Engine: testenv.OnHost{Engine: eng}, Transfer: s.sync,
 		Open: func(_ context.Context, url string) (store.Store, string, error) {
 			at, err := store.Parse(url)
 			if err == nil && at.Bucket != s.s3.Bucket {
@@ -208,10 +210,10 @@ func (s *server) deps() wrapper.Deps {
 func (s *server) lookup(name string) (string, bool) { v, ok := s.vars[name]; return v, ok }
 
 // describe makes the job as ferry does.
-func (s *server) describe() (wrapper.Job, wrapper.Settings, error) {
+func (s *server) describe() (job.Job, job.Settings, error) {
 	r := genepattern.FromEnv(s.lookup, nil)
-	all := wrapper.Merge(s.more, r.Settings)
-	j, err := wrapper.Describe(all, s.lookup)
+	all := job.Merge(s.more, r.Settings)
+	j, err := jobtest.Words.Describe(all, s.lookup)
 	if err == nil {
 		r.Complete(&j)
 	}
@@ -227,7 +229,8 @@ func (s *server) run() (wrapper.Outcome, map[string]string) {
 	defer cancel()
 	var out wrapper.Outcome
 	if j, all, err := s.describe(); err != nil {
-		out = wrapper.RefuseJob(ctx, all, err, s.deps())
+		known, _ := jobtest.Words.Glimpse(all)
+		out = wrapper.Refuse(ctx, known, err, s.deps())
 	} else {
 		out = wrapper.Run(ctx, ctx, j, s.deps())
 	}
@@ -238,12 +241,12 @@ func (s *server) run() (wrapper.Outcome, map[string]string) {
 	if err := json.NewDecoder(strings.NewReader(m["exit_code.txt"])).Decode(&file); err != nil || file.Code != out.Code {
 		s.t.Errorf("exit_code.txt is %q (%v), the outcome %+v", m["exit_code.txt"], err, out)
 	}
-	var record wrapper.Record
-	if err := json.Unmarshal([]byte(m["run.json"]), &record); err != nil || record.ExitCode != out.Code || record.Cause != out.Cause {
+	var rec record.Record
+	if err := json.Unmarshal([]byte(m["run.json"]), &rec); err != nil || rec.ExitCode != out.Code || rec.Cause != out.Cause {
 		s.t.Errorf("run.json is %s (%v), the outcome %+v", m["run.json"], err, out)
 	}
 	if s.more["keep"].Values != nil {
-		s.t.Cleanup(func() { s.removeKept(record.Container) })
+		s.t.Cleanup(func() { s.removeKept(rec.Container) })
 	}
 	if left, err := os.ReadDir(s.vars["GP_LOCAL_PREFIX"]); err == nil {
 		left = slices.DeleteFunc(left, func(e os.DirEntry) bool { return e.Name() == ".ferry" })

@@ -34,7 +34,7 @@ var _ wrapper.Stager = Stager{}
 // StageIn checks the whole script, then runs it. What it writes stays in the attempt's root. A transfer that fails ends
 // the job unless the script says what then (||); a file that is not in the store, and any other command that fails, is a
 // warning. It returns once every step has ended, also where ctx is cancelled. The walltime bounds it.
-func (st Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, error) {
+func (st Stager) StageIn(ctx context.Context, s wrapper.Workspace) (ferrysync.Stats, error) {
 	if s.Job.SyncScript == "" {
 		return ferrysync.Stats{}, nil
 	}
@@ -66,11 +66,11 @@ func (st Stager) StageIn(ctx context.Context, s wrapper.Site) (ferrysync.Stats, 
 var errWalltime = errors.New("the run limit was reached while staging in")
 
 // read reads the script from the metadata dir.
-func read(s wrapper.Site) ([]byte, error) {
-	name := path.Join(s.Job.MetadataDir, s.Job.SyncScript)
+func read(s wrapper.Workspace) ([]byte, error) {
+	name := path.Join(s.Job.Dirs.Metadata, s.Job.SyncScript)
 	f, err := s.Root.OpenFile(name[1:], os.O_RDONLY|nonblock, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, cause.Fail(cause.StageIn, "GP_AWS_SYNC_SCRIPT_NAME names it", "sync script %q is not in the metadata dir %q", s.Job.SyncScript, s.Job.MetadataDir)
+		return nil, cause.Fail(cause.StageIn, "GP_AWS_SYNC_SCRIPT_NAME names it", "sync script %q is not in the metadata dir %q", s.Job.SyncScript, s.Job.Dirs.Metadata)
 	}
 	if err != nil {
 		return nil, cause.Fail(cause.StageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
@@ -88,7 +88,7 @@ func read(s wrapper.Site) ([]byte, error) {
 
 // A runner runs one script.
 type runner struct {
-	site     wrapper.Site
+	site     wrapper.Workspace
 	root     *os.Root
 	transfer *ferrysync.Engine
 	client   *http.Client

@@ -169,12 +169,11 @@ func (t *task) await(c command) error {
 // covered says that the ordinary stage in has fetched the key prefix to that place already: the server's script asks for
 // the tasklib too.
 func (t *task) covered(bucket, key, dest string) bool {
-	own, _, _ := strings.Cut(strings.TrimPrefix(t.site.Job.Remote, "s3://"), "/")
-	if t.site.Staged == nil || own != bucket {
+	if t.site.Staged == nil || !strings.HasPrefix(t.site.Job.Remote+"/", "s3://"+bucket+"/") {
 		return false
 	}
 	from, err := t.site.Staged(t.ctx, "/"+dest)
-	return err == nil && from != "" && from == key
+	return err == nil && from == strings.TrimSuffix("s3://"+bucket+"/"+key, "/")
 }
 
 // shown is a path of the root as the script wrote it.

@@ -9,18 +9,18 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // run runs the job to its end and checks it.
-func (s *site) runJob(flags ...string) wrapper.Record {
+func (s *site) runJob(flags ...string) record.Record {
 	s.t.Helper()
 	return s.check(s.start(flags...))
 }
 
 // check waits for ferry's end and compares everything with everything: exit code, record, exit code file, results, and
 // what is left.
-func (s *site) check(f *ferry) wrapper.Record {
+func (s *site) check(f *ferry) record.Record {
 	s.t.Helper()
 	code := f.end()
 	rec, where := s.record()
@@ -44,11 +44,11 @@ func (s *site) check(f *ferry) wrapper.Record {
 }
 
 // record finds the final record: in the store, or on the node where ferry could not reach it.
-func (s *site) record() (rec wrapper.Record, where string) {
+func (s *site) record() (rec record.Record, where string) {
 	s.t.Helper()
 	kept := filepath.Join(s.prefix, ".ferry", s.id+".1.json")
 	if text, ok := s.readNode(kept); ok {
-		if err := json.Unmarshal([]byte(text), &rec); err != nil || rec.State != wrapper.StateDone {
+		if err := json.Unmarshal([]byte(text), &rec); err != nil || rec.State != record.StateDone {
 			s.bad("the record on the node: %v, state %q", err, rec.State)
 		}
 		return rec, "on the node"
@@ -60,7 +60,7 @@ func (s *site) record() (rec wrapper.Record, where string) {
 	if err := json.Unmarshal([]byte(text), &rec); err != nil {
 		s.bad("run.json in the store: %v", err)
 	}
-	if rec.State != wrapper.StateDone {
+	if rec.State != record.StateDone {
 		return rec, ""
 	}
 	return rec, "in the store"
@@ -103,7 +103,7 @@ func (s *site) checkExitFile(code int, where string) {
 }
 
 // checkResults is the promise: each result is in the store, or the record names it.
-func (s *site) checkResults(rec wrapper.Record, where string) {
+func (s *site) checkResults(rec record.Record, where string) {
 	s.t.Helper()
 	in, named := 0, 0
 	var lost []string
@@ -127,7 +127,7 @@ func (s *site) checkResults(rec wrapper.Record, where string) {
 }
 
 // names says whether the record tells that the path is not in the store.
-func names(rec wrapper.Record, path string) bool {
+func names(rec record.Record, path string) bool {
 	return slices.ContainsFunc(rec.NotStored, func(n string) bool {
 		return n == path || strings.HasSuffix(n, "/") && strings.HasPrefix(path, n)
 	})

@@ -11,7 +11,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 func main() {
@@ -30,7 +30,7 @@ func summarize(path string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var r wrapper.Record
+	var r record.Record
 	if err := json.Unmarshal(data, &r); err != nil {
 		return fmt.Errorf("reading %q: %w", path, err)
 	}
@@ -39,7 +39,7 @@ func summarize(path string, w io.Writer) error {
 
 // write prints the record. The columns of a stage are when it began after the job, how long it took, how it ended, and
 // what it moved.
-func write(w io.Writer, r *wrapper.Record) error {
+func write(w io.Writer, r *record.Record) error {
 	ended := "the module ended by itself"
 	if r.Cause != cause.None {
 		ended = fmt.Sprintf("%s: %s", r.Cause, r.Error)

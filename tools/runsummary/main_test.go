@@ -6,15 +6,16 @@ import (
 	"time"
 
 	ferrysync "github.com/genepattern/ferry/sync"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 func TestWrite(t *testing.T) {
 	start := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	end := start.Add(3 * time.Second)
-	r := &wrapper.Record{
-		Job: "7", Attempt: 2, Started: start, Ended: &end,
-		Stages: []*wrapper.RecordStage{
+	r := &record.Record{
+		Subject: record.Subject{Job: "7", Attempt: 2},
+		Verdict: record.Verdict{Started: start, Ended: &end},
+		Stages: []*record.Stage{
 			{Name: "stage-in", Start: start.Add(time.Second), Seconds: 0.5, Outcome: "ok"},
 			{Name: "module", Start: start.Add(2 * time.Second), Outcome: "running"},
 		},

@@ -1,4 +1,4 @@
-package wrapper
+package node
 
 import (
 	"context"
@@ -15,23 +15,23 @@ import (
 	"github.com/genepattern/ferry/cause"
 )
 
-// A lock says that a ferry is alive and runs the job of this id on this node. The kernel gives it up when the process
+// A Lock says that a ferry is alive and runs the job of this id on this node. The kernel gives it up when the process
 // ends, however it ends, and sees it across containers that mount the same directory. A lock file that nobody holds is
 // what a killed ferry left.
-type lock struct {
+type Lock struct {
 	f    *os.File
 	path string
 }
 
-// held is what stands in a lock file: what a later ferry must clean if this one is killed.
-type held struct {
+// Held is what stands in a lock file: what a later ferry must clean if this one is killed.
+type Held struct {
 	Job      string `json:"job"`
 	Root     string `json:"root"`               // name of the attempt's root in the local prefix
 	Sweeping bool   `json:"sweeping,omitempty"` // the holder does not run the job: it removes what a dead one left
 }
 
 const (
-	lockDir    = ".ferry" // the folder of locks in the local prefix
+	ownDir     = ".ferry" // the folder of locks and kept records in the local prefix
 	lockSuffix = ".lock"
 	// lockWait is how long a job waits for its own lock: another ferry that looks for orphans holds it for a moment.
 	lockWait = 2 * time.Second
@@ -42,12 +42,15 @@ const (
 	lockTries = 100
 )
 
+// ErrRunning is a job that another ferry runs on this node right now: that one's record must stand.
+var ErrRunning = errors.New("running on this node already")
+
 // errHeld says that a living ferry holds the lock.
 var errHeld = errors.New("held by another ferry")
 
-// lockJob takes the lock of a job; one that runs already is refused.
-func lockJob(ctx context.Context, prefix, id string) (*lock, error) {
-	file := filepath.Join(prefix, lockDir, id+lockSuffix)
+// LockJob takes the lock of a job below a local prefix; one that runs already is refused with ErrRunning.
+func LockJob(ctx context.Context, prefix, id string) (*Lock, error) {
+	file := filepath.Join(prefix, ownDir, id+lockSuffix)
 	for begun := time.Now(); ; {
 		l, err := takeLock(file)
 		if errors.Is(err, errHeld) {
@@ -65,14 +68,14 @@ func lockJob(ctx context.Context, prefix, id string) (*lock, error) {
 			}
 		}
 		if errors.Is(err, errHeld) {
-			return nil, cause.Fail(cause.Refused, "give this one another --job-id", "job %q is %w", id, errRunning)
+			return nil, cause.Fail(cause.Refused, "give this one another --job-id", "job %q is %w", id, ErrRunning)
 		}
 		return l, cause.Name(context.Background(), cause.Usage, "is the local prefix writable?", err)
 	}
 }
 
 // takeLock takes the lock in the file, or says errHeld at once.
-func takeLock(file string) (*lock, error) {
+func takeLock(file string) (*Lock, error) {
 	for range lockTries {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return nil, fmt.Errorf("making the lock: %w", err)
@@ -94,7 +97,7 @@ func takeLock(file string) (*lock, error) {
 		mine, err1 := f.Stat()
 		there, err2 := os.Stat(file)
 		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
-			return &lock{f: f, path: file}, nil
+			return &Lock{f: f, path: file}, nil
 		}
 		f.Close() // removed between opening and locking
 	}
@@ -104,19 +107,19 @@ func takeLock(file string) (*lock, error) {
 // heldMax bounds what is read of a lock file.
 const heldMax = 1 << 16
 
-// read is what the last holder wrote; the zero value where that is nothing usable.
-func (l *lock) read() held {
+// Read is what the last holder wrote; the zero value where that is nothing usable.
+func (l *Lock) Read() Held {
 	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, heldMax))
 	if err != nil {
-		return held{}
+		return Held{}
 	}
 	return parseHeld(data, strings.TrimSuffix(filepath.Base(l.path), lockSuffix))
 }
 
 // parseHeld believes nothing but the root of an attempt at the job whose lock it is: others may be able to write here.
-func parseHeld(data []byte, job string) (h held) {
+func parseHeld(data []byte, job string) (h Held) {
 	if json.Unmarshal(data, &h) != nil {
-		return held{}
+		return Held{}
 	}
 	if h.Root != filepath.Base(h.Root) || !strings.HasPrefix(h.Root, job+".") {
 		h.Root = ""
@@ -124,7 +127,8 @@ func parseHeld(data []byte, job string) (h held) {
 	return h
 }
 
-func (l *lock) write(h held) error {
+// Write says what there is to clean.
+func (l *Lock) Write(h Held) error {
 	data, err := json.Marshal(h)
 	if err == nil {
 		err = l.f.Truncate(0)
@@ -138,15 +142,15 @@ func (l *lock) write(h held) error {
 	return nil
 }
 
-// abandon gives the lock up and leaves its file, which says what is to be cleaned.
-func (l *lock) abandon() {
+// Abandon gives the lock up and leaves its file, which says what is to be cleaned.
+func (l *Lock) Abandon() {
 	if l != nil {
 		_ = l.f.Close()
 	}
 }
 
-// release removes the lock, and the folder of locks where it was the last.
-func (l *lock) release() {
+// Release removes the lock, and the folder of locks where it was the last.
+func (l *Lock) Release() {
 	if l == nil {
 		return
 	}

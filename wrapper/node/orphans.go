@@ -1,4 +1,4 @@
-package wrapper
+package node
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/job"
 )
 
 // An Orphan is what a killed ferry left on this node.
@@ -53,7 +54,7 @@ func Orphans(ctx context.Context, eng engine.Engine, prefix, hostPrefix string, 
 		if c.Labels[LabelKeep] != "" && !c.Running {
 			continue // left on purpose
 		}
-		if path.Dir(c.Labels[LabelOwner]) == path.Clean(hostPrefix) && idPattern.MatchString(c.Labels[LabelJob]) {
+		if path.Dir(c.Labels[LabelOwner]) == path.Clean(hostPrefix) && job.IsID(c.Labels[LabelJob]) {
 			n := c.Labels[LabelJob] + lockSuffix
 			byLock[n] = append(byLock[n], c)
 		}
@@ -69,7 +70,7 @@ func Orphans(ctx context.Context, eng engine.Engine, prefix, hostPrefix string, 
 }
 
 func lockNames(prefix string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(prefix, lockDir))
+	entries, err := os.ReadDir(filepath.Join(prefix, ownDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -87,60 +88,61 @@ func lockNames(prefix string) ([]string, error) {
 
 // sweep handles one lock and the containers that belong to it.
 func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, containers []engine.Found, remove bool) ([]Orphan, error) {
-	l, err := takeLock(filepath.Join(prefix, lockDir, lockName))
+	l, err := takeLock(filepath.Join(prefix, ownDir, lockName))
 	if errors.Is(err, errHeld) {
 		return nil, nil // its owner lives
 	}
 	if err != nil {
 		return nil, err
 	}
-	h := l.read()
+	h := l.Read()
 	var all []Orphan
-	job := strings.TrimSuffix(lockName, lockSuffix)
+	id := strings.TrimSuffix(lockName, lockSuffix)
 	for _, c := range containers {
 		if _, err := eng.Attach(ctx, c.ID); errors.Is(err, engine.ErrNoContainer) {
 			continue // its owner ended properly since the listing
 		}
-		o := Orphan{Job: job, Container: c.ID, Running: c.Running}
-		if name := path.Base(c.Labels[LabelOwner]); name != h.Root && strings.HasPrefix(name, job+".") {
-			o.Dir = existing(filepath.Join(prefix, name))
+		o := Orphan{Job: id, Container: c.ID, Running: c.Running}
+		if name := path.Base(c.Labels[LabelOwner]); name != h.Root && strings.HasPrefix(name, id+".") {
+			o.Dir = Existing(filepath.Join(prefix, name))
 		}
 		all = append(all, o)
 	}
 	if h.Root != "" {
-		if dir := existing(filepath.Join(prefix, h.Root)); dir != "" {
-			all = append(all, Orphan{Job: job, Dir: dir})
+		if dir := Existing(filepath.Join(prefix, h.Root)); dir != "" {
+			all = append(all, Orphan{Job: id, Dir: dir})
 		}
 	}
 	if !remove {
 		if len(containers) == 0 || h.Root != "" {
 			_ = l.f.Close() // keep the file: it says what to clean
 		} else {
-			l.release()
+			l.Release()
 		}
 		return all, nil
 	}
 	if len(all) > 0 {
-		h.Job, h.Sweeping = job, true
-		_ = l.write(h) // or a ferry with this job waits less than it should
+		h.Job, h.Sweeping = id, true
+		_ = l.Write(h) // or a ferry with this job waits less than it should
 	}
-	if err := removeOrphans(ctx, eng, all); err != nil {
+	if err := Remove(ctx, eng, all); err != nil {
 		_ = l.f.Close()
 		return all, err
 	}
-	l.release()
+	l.Release()
 	return all, nil
 }
 
-func existing(dir string) string {
+// Existing is dir where there is such a thing, else "".
+func Existing(dir string) string {
 	if _, err := os.Lstat(dir); err != nil {
 		return ""
 	}
 	return dir
 }
 
-// removeOrphans removes containers first, which may still write.
-func removeOrphans(ctx context.Context, eng engine.Engine, all []Orphan) error {
+// Remove removes orphans: containers first, which may still write.
+func Remove(ctx context.Context, eng engine.Engine, all []Orphan) error {
 	var problems []error
 	for _, o := range all {
 		if o.Container == "" {

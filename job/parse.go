@@ -1,4 +1,4 @@
-package wrapper
+package job
 
 import (
 	"fmt"
@@ -11,17 +11,15 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/docker/go-units"
-
-	"github.com/genepattern/ferry/sync/store"
 )
 
 // A setter puts the values of one option into the job. Its error says what is wrong with the value; Describe says where
 // the value came from.
 type setter = func(*describer, []string) error
 
-// describer is a Job being made.
+// describer is a Job being made. An input's URL is what the reader gave, a key prefix or nothing, until fill makes it whole.
 type describer struct {
-	Job
+	job    Job
 	lookup func(string) (string, bool)
 }
 
@@ -50,7 +48,7 @@ func text(f func(*Job) *string) setter {
 		if v == "" || strings.ContainsAny(v, "\x00\n") {
 			return fmt.Errorf("%q is no usable value", v)
 		}
-		*f(&d.Job) = v
+		*f(&d.job) = v
 		return nil
 	})
 }
@@ -61,7 +59,7 @@ func flag(f func(*Job) *bool) setter {
 		if err != nil {
 			return fmt.Errorf("%q is neither true nor false", v)
 		}
-		*f(&d.Job) = b
+		*f(&d.job) = b
 		return nil
 	})
 }
@@ -71,14 +69,14 @@ func oneOf(f func(*Job) *string, allowed ...string) setter {
 		if !slices.Contains(allowed, v) {
 			return fmt.Errorf("%q is not one of %s", v, strings.Join(allowed, ", "))
 		}
-		*f(&d.Job) = v
+		*f(&d.job) = v
 		return nil
 	})
 }
 
 func pathOf(f func(*Job) *string) setter {
 	return one(func(d *describer, v string) (err error) {
-		*f(&d.Job), err = cleanDir(v)
+		*f(&d.job), err = cleanDir(v)
 		return err
 	})
 }
@@ -99,23 +97,43 @@ func cleanDir(v string) (string, error) {
 	return path.Clean(v), nil
 }
 
-func dirs(f func(*Job) *[]Dir) setter {
-	return each(func(d *describer, v string) error {
-		dir, key, has := cutEscaped(v)
+// inputs reads PATH, PATH=KEYPREFIX or PATH=URL.
+func (v Vocabulary) inputs(f func(*Job) *[]Input) setter {
+	return each(func(d *describer, value string) error {
+		dir, from, has := cutEscaped(value)
 		p, err := cleanDir(dir)
 		if err != nil {
 			return err
 		}
-		key = strings.Trim(key, "/")
-		if has && key == "" {
-			return fmt.Errorf("%q has an empty key prefix", v)
+		if strings.Contains(from, "://") {
+			if err := v.url(from); err != nil {
+				return err
+			}
+		} else if from = strings.Trim(from, "/"); has && from == "" {
+			return fmt.Errorf("%q has an empty key prefix", value)
 		}
-		list := f(&d.Job)
-		if !slices.ContainsFunc(*list, func(x Dir) bool { return x.Path == p }) {
-			*list = append(*list, Dir{Path: p, Key: key})
+		list := f(&d.job)
+		if !slices.ContainsFunc(*list, func(x Input) bool { return x.Path == p }) {
+			*list = append(*list, Input{Path: p, URL: from})
 		}
 		return nil
 	})
+}
+
+// remote reads the remote root.
+func (v Vocabulary) remote() setter {
+	return one(func(d *describer, value string) error {
+		d.job.Remote = value
+		return v.url(value)
+	})
+}
+
+// url checks a store's URL.
+func (v Vocabulary) url(value string) error {
+	if strings.ContainsAny(value, "\x00\n") {
+		return fmt.Errorf("%q holds a control character", value)
+	}
+	return v.URL(value)
 }
 
 // cutEscaped cuts v at its first "=" without a "\" before it, which stands for a "=" in the directory's name.
@@ -138,15 +156,15 @@ func cutEscaped(v string) (before, after string, found bool) {
 var (
 	setOutputs = each(func(d *describer, v string) error {
 		p, err := cleanDir(v)
-		if err == nil && !slices.Contains(d.Outputs, p) {
-			d.Outputs = append(d.Outputs, p)
+		if err == nil && !slices.Contains(d.job.Dirs.Outputs, p) {
+			d.job.Dirs.Outputs = append(d.job.Dirs.Outputs, p)
 		}
 		return err
 	})
 	setMounts = each(func(d *describer, v string) error {
 		m, err := parseMount(v)
-		if err == nil && !slices.Contains(d.Mounts, m) {
-			d.Mounts = append(d.Mounts, m)
+		if err == nil && !slices.Contains(d.job.Dirs.Mounts, m) {
+			d.job.Dirs.Mounts = append(d.job.Dirs.Mounts, m)
 		}
 		return err
 	})
@@ -169,32 +187,26 @@ func parseMount(v string) (Mount, error) {
 	return m, err
 }
 
-var setRemote = one(func(d *describer, v string) error {
-	if strings.ContainsAny(v, "\x00\n") {
-		return fmt.Errorf("%q holds a control character", v)
-	}
-	_, err := store.Parse(v)
-	d.Remote = v
-	return err
-})
-
 var setImage = one(func(d *describer, v string) error {
 	if _, err := reference.ParseNormalizedNamed(v); err != nil {
 		return fmt.Errorf("%q is no image reference: %w", v, err)
 	}
-	d.Image = v
+	d.job.Container.Image = v
 	return nil
 })
 
 // idPattern keeps ids usable as a directory's and a container's name.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}$`)
 
+// IsID says that a text can be a job's id.
+func IsID(v string) bool { return idPattern.MatchString(v) }
+
 func setID(f func(*Job) *string) setter {
 	return one(func(d *describer, v string) error {
-		if !idPattern.MatchString(v) {
+		if !IsID(v) {
 			return fmt.Errorf("%q is no usable id: letters, digits and . _ @ : + - only, at most 128", v)
 		}
-		*f(&d.Job) = v
+		*f(&d.job) = v
 		return nil
 	})
 }
@@ -204,7 +216,7 @@ var setAttempt = one(func(d *describer, v string) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf("%q is not a number from 1", v)
 	}
-	d.Attempt = n
+	d.job.Identity.Attempt = n
 	return nil
 })
 
@@ -222,7 +234,7 @@ var setEnv = each(func(d *describer, v string) error {
 		}
 		v = name + "=" + val
 	}
-	d.Env = append(d.Env, v)
+	d.job.Program.Env = append(d.job.Program.Env, v)
 	return nil
 })
 
@@ -232,7 +244,7 @@ var setUser = one(func(d *describer, v string) error {
 	if v != UserImage && v != UserCaller && !userPattern.MatchString(v) {
 		return fmt.Errorf("%q is none of image, caller, uid:gid", v)
 	}
-	d.User = v
+	d.job.Container.User = v
 	return nil
 })
 
@@ -242,7 +254,7 @@ var setMemory = one(func(d *describer, v string) error {
 	if err != nil || n < 6<<20 {
 		return fmt.Errorf("%q is no size of at least 6m", v)
 	}
-	d.Limits.Memory = n
+	d.job.Container.Limits.Memory = n
 	return nil
 })
 
@@ -251,7 +263,7 @@ var setCPUs = one(func(d *describer, v string) error {
 	if err != nil || !(n >= 0.01 && n <= 1<<16) {
 		return fmt.Errorf("%q is no number of cores", v)
 	}
-	d.Limits.CPUs = n
+	d.job.Container.Limits.CPUs = n
 	return nil
 })
 
@@ -261,7 +273,7 @@ var setGPUs = one(func(d *describer, v string) error {
 	if !gpuPattern.MatchString(v) {
 		return fmt.Errorf("%q is none of all, none, a number, device ids", v)
 	}
-	d.Limits.GPUs = v
+	d.job.Container.Limits.GPUs = v
 	return nil
 })
 
@@ -270,7 +282,7 @@ var setPIDs = one(func(d *describer, v string) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf("%q is not a number from 1", v)
 	}
-	d.Limits.PIDs = n
+	d.job.Container.Limits.PIDs = n
 	return nil
 })
 
@@ -283,7 +295,7 @@ func duration(f func(*Job) *time.Duration) setter {
 		if err != nil || t <= 0 {
 			return fmt.Errorf("%q is no time above zero, such as 90m or a number of seconds", v)
 		}
-		*f(&d.Job) = t
+		*f(&d.job) = t
 		return nil
 	})
 }
@@ -294,7 +306,7 @@ var setNetwork = one(func(d *describer, v string) error {
 	if !networkPattern.MatchString(v) {
 		return fmt.Errorf("%q is no network's name", v)
 	}
-	d.Network = v
+	d.job.Container.Network = v
 	return nil
 })
 
@@ -304,7 +316,7 @@ var setCaps = each(func(d *describer, v string) error {
 	if !capPattern.MatchString(v) || strings.TrimPrefix(v, "CAP_") == "ALL" {
 		return fmt.Errorf("%q is no single capability, such as NET_RAW", v)
 	}
-	d.CapAdd = append(d.CapAdd, v)
+	d.job.Container.CapAdd = append(d.job.Container.CapAdd, v)
 	return nil
 })
 
@@ -313,7 +325,7 @@ func setName(f func(*Job) *string) setter {
 		if v == "" || v != path.Base(v) || v == "." || v == ".." || strings.ContainsAny(v, "\x00\n") {
 			return fmt.Errorf("%q is no file's name", v)
 		}
-		*f(&d.Job) = v
+		*f(&d.job) = v
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
-package wrapper
+package job
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -8,6 +9,14 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 )
+
+// words are a vocabulary for tests.
+var words = Vocabulary{Engines: []string{EngineDocker, EngineProcess}, URL: func(url string) error {
+	if strings.HasPrefix(url, "s3://") || strings.HasPrefix(url, "/") {
+		return nil
+	}
+	return fmt.Errorf("%q is no URL", url)
+}}
 
 func noEnv(string) (string, bool) { return "", false }
 
@@ -27,30 +36,30 @@ func given(more ...string) Settings {
 }
 
 func TestDescribeDefaults(t *testing.T) {
-	j, err := Describe(given(), noEnv)
+	j, err := words.Describe(given(), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for what, pair := range map[string][2]any{
-		"metadata dir":   {j.MetadataDir, "/jobs/1/.gp_metadata"},
-		"exec":           {j.Exec, "/jobs/1/.gp_metadata/exec.sh"},
+		"metadata dir":   {j.Dirs.Metadata, "/jobs/1/.gp_metadata"},
+		"exec":           {j.Program.Exec, "/jobs/1/.gp_metadata/exec.sh"},
 		"local prefix":   {j.LocalPrefix, "/local"},
-		"attempt":        {j.Attempt, 1},
+		"attempt":        {j.Identity.Attempt, 1},
 		"walltime":       {j.Walltime, 24 * time.Hour},
 		"grace":          {j.Grace, 25 * time.Second},
-		"network":        {j.Network, "bridge"},
-		"user":           {j.User, UserImage},
+		"network":        {j.Container.Network, "bridge"},
+		"user":           {j.Container.User, UserImage},
 		"exit code file": {j.Files.ExitCode, "/jobs/1/.gp_metadata/exit_code.txt"},
 	} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("%s is %v, want %v", what, pair[0], pair[1])
 		}
 	}
-	if !strings.HasPrefix(j.ID, "1-") {
-		t.Errorf("id %q is not made from the working dir", j.ID)
+	if !strings.HasPrefix(j.Identity.ID, "1-") {
+		t.Errorf("id %q is not made from the working dir", j.Identity.ID)
 	}
-	other, _ := Describe(given("remote", "s3://b/q"), noEnv)
-	if other.ID == j.ID {
+	other, _ := words.Describe(given("remote", "s3://b/q"), noEnv)
+	if other.Identity.ID == j.Identity.ID {
 		t.Error("two remotes give one id")
 	}
 }
@@ -86,9 +95,12 @@ func TestDescribeRefuses(t *testing.T) {
 		"exec elsewhere":    {given("exec", "/opt/run.sh"), "lies in no directory of the job"},
 		"mount over synced": {given("mount", "/data:/jobs/1"), "covers a directory that is synced"},
 		"empty key":         {given("input", "/in="), "empty key prefix"},
+		"input's URL":       {given("input", "/in=ftp://x/y"), "\"ftp://x/y\" is no URL"},
+		"remote":            {given("remote", "b/p"), "\"b/p\" is no URL"},
+		"engine":            {given("engine", "magic"), "not one of docker, process"},
 		"sync script path":  {given("sync-script", "../x.sh"), "no file's name"},
 	} {
-		_, err := Describe(c.set, noEnv)
+		_, err := words.Describe(c.set, noEnv)
 		if err == nil {
 			t.Errorf("%s: accepted", name)
 			continue
@@ -100,25 +112,25 @@ func TestDescribeRefuses(t *testing.T) {
 }
 
 func TestDescribeReads(t *testing.T) {
-	j, err := Describe(given("input", "/in/a", "input", "/in/b=other/key/", "input", `/in/c\=d`, "mount", "/node:/ref:rw", "mount", "/node2:/ref2",
+	j, err := words.Describe(given("input", "/in/a", "input", "/in/b=other/key/", "input", `/in/c\=d`, "input", "/db/x.fa=s3://c/d/x.fa", "mount", "/node:/ref:rw", "mount", "/node2:/ref2",
 		"mount", "/scratch", "mount", "/has:colon", "env", "A=b=c", "env", "HOME", "memory", "1g", "walltime", "90", "output", "/in/a", "output", "/in/a/"),
 		func(n string) (string, bool) { return "/root", n == "HOME" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Dir{{Path: "/in/a"}, {Path: "/in/b", Key: "other/key"}, {Path: "/in/c=d"}}
-	if !reflect.DeepEqual(j.Inputs, want) {
-		t.Errorf("inputs %+v", j.Inputs)
+	want := []Input{{"/in/a", "s3://b/p/in/a"}, {"/in/b", "s3://b/p/other/key"}, {"/in/c=d", "s3://b/p/in/c=d"}, {"/db/x.fa", "s3://c/d/x.fa"}}
+	if !reflect.DeepEqual(j.Dirs.Inputs, want) {
+		t.Errorf("inputs %+v", j.Dirs.Inputs)
 	}
 	mounts := []Mount{{"/node", "/ref", true}, {"/node2", "/ref2", false}, {"", "/scratch", true}, {"", "/has:colon", true}}
-	if !reflect.DeepEqual(j.Mounts, mounts) {
-		t.Errorf("mounts %+v", j.Mounts)
+	if !reflect.DeepEqual(j.Dirs.Mounts, mounts) {
+		t.Errorf("mounts %+v", j.Dirs.Mounts)
 	}
-	if !reflect.DeepEqual(j.Env, []string{"A=b=c", "HOME=/root"}) || j.Limits.Memory != 1<<30 || j.Walltime != 90*time.Second {
-		t.Errorf("env %q, memory %d, walltime %v", j.Env, j.Limits.Memory, j.Walltime)
+	if !reflect.DeepEqual(j.Program.Env, []string{"A=b=c", "HOME=/root"}) || j.Container.Limits.Memory != 1<<30 || j.Walltime != 90*time.Second {
+		t.Errorf("env %q, memory %d, walltime %v", j.Program.Env, j.Container.Limits.Memory, j.Walltime)
 	}
-	if !reflect.DeepEqual(j.Outputs, []string{"/in/a"}) {
-		t.Errorf("outputs %q", j.Outputs)
+	if !reflect.DeepEqual(j.Dirs.Outputs, []string{"/in/a"}) {
+		t.Errorf("outputs %q", j.Dirs.Outputs)
 	}
 }
 
@@ -129,5 +141,40 @@ func TestMergeFirstWins(t *testing.T) {
 		if !reflect.DeepEqual(m[k].Values, want) {
 			t.Errorf("%s is %q, want %q", k, m[k].Values, want)
 		}
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for _, c := range []struct{ remote, path, want string }{
+		{"s3://b", "/a", "s3://b/a"},
+		{"s3://b/p//", "/a/b", "s3://b/p/a/b"},
+		{"/dir/", "/a", "/dir/a"},
+		{"file:///", "/a", "file:///a"},
+	} {
+		j := Job{Remote: c.remote}
+		if got := j.URL(c.path); got != c.want {
+			t.Errorf("%s of %s is at %s, want %s", c.path, c.remote, got, c.want)
+		}
+	}
+	j, err := words.Describe(given("input", "/in=../../k", "output", "/in", "module-dir", "/lib"), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Input{{"/lib", "s3://b/p/lib"}, {"/in", "s3://b/p/k"}}; !reflect.DeepEqual(j.Staged(), want) {
+		t.Errorf("staged in: %v", j.Staged())
+	}
+	if want := []Input{{"/jobs/1/.gp_metadata", "s3://b/p/jobs/1/.gp_metadata"}, {"/jobs/1", "s3://b/p/jobs/1"}, {"/in", "s3://b/p/k"}}; !reflect.DeepEqual(j.Results(), want) {
+		t.Errorf("staged out: %v", j.Results())
+	}
+}
+
+// What Describe refuses can still be told to those who wait for the job, where it says who they are.
+func TestGlimpse(t *testing.T) {
+	j, ok := words.Glimpse(given("image", "UPPER CASE", "attempt", "0"))
+	if !ok || j.Dirs.Metadata != "/jobs/1/.gp_metadata" || j.Remote != "s3://b/p" {
+		t.Errorf("%+v, %v", j, ok)
+	}
+	if _, ok := words.Glimpse(Settings{"remote": {Values: []string{"s3://b"}}}); ok {
+		t.Error("nobody knows where the job's files are")
 	}
 }

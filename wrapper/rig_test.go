@@ -15,18 +15,21 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/job/jobtest"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/dir"
+	"github.com/genepattern/ferry/wrapper/node"
+	"github.com/genepattern/ferry/wrapper/record"
 
-	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
 )
 
-// site is a store in a directory, a local prefix and an engine for one test.
-type site struct {
+// rig is a store in a directory, a local prefix and an engine for one test.
+type rig struct {
 	t      *testing.T
 	store  string // the remote root
 	local  string
@@ -38,7 +41,7 @@ type site struct {
 	stager wrapper.Stager
 }
 
-func newSite(t *testing.T) *site {
+func newRig(t *testing.T) *rig {
 	t.Parallel()
 	t.Helper()
 	eng, err := docker.New(docker.Config{Host: testenv.Docker(t)})
@@ -46,13 +49,13 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { eng.Close() })
-	s := &site{t: t, store: t.TempDir(), local: filepath.Join(t.TempDir(), "local"), engine: eng}
+	s := &rig{t: t, store: t.TempDir(), local: filepath.Join(t.TempDir(), "local"), engine: eng}
 	s.logger = zerolog.SyncWriter(&s.log)
 	return s
 }
 
 // put makes a file in the store.
-func (s *site) put(key, text string) {
+func (s *rig) put(key, text string) {
 	s.t.Helper()
 	p := filepath.Join(s.store, key)
 	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
@@ -64,13 +67,13 @@ func (s *site) put(key, text string) {
 }
 
 // exec makes the job's exec.sh, in the store.
-func (s *site) exec(lines ...string) {
+func (s *rig) exec(lines ...string) {
 	s.t.Helper()
 	s.put("jobs/1/.gp_metadata/exec.sh", strings.Join(lines, "\n")+"\n")
 }
 
 // get reads a file of the store, "" where there is none.
-func (s *site) get(key string) string {
+func (s *rig) get(key string) string {
 	b, err := os.ReadFile(filepath.Join(s.store, key))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.t.Fatal(err)
@@ -79,30 +82,30 @@ func (s *site) get(key string) string {
 }
 
 // meta reads a file of the job's metadata dir in the store.
-func (s *site) meta(name string) string { return s.get("jobs/1/.gp_metadata/" + name) }
+func (s *rig) meta(name string) string { return s.get("jobs/1/.gp_metadata/" + name) }
 
 // job is a description; more settings come as name, value, name, value…
-func (s *site) job(image string, more ...string) wrapper.Job {
+func (s *rig) job(image string, more ...string) job.Job {
 	s.t.Helper()
-	set := wrapper.Settings{}
+	set := job.Settings{}
 	all := append([]string{"remote", s.store, "image", image, "workdir", "/jobs/1", "local-prefix", s.local, "job-id", "t1", "network", "none"}, more...)
 	for i := 0; i < len(all); i += 2 {
 		v := set[all[i]]
 		if i < 12 {
 			v.Values = nil
 		}
-		set[all[i]] = wrapper.Setting{Values: append(v.Values, all[i+1]), From: "--" + all[i]}
+		set[all[i]] = job.Setting{Values: append(v.Values, all[i+1]), From: "--" + all[i]}
 	}
-	j, err := wrapper.Describe(set, os.LookupEnv)
+	j, err := jobtest.Words.Describe(set, os.LookupEnv)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return j
 }
 
-func (s *site) deps() wrapper.Deps {
+func (s *rig) deps() wrapper.Deps {
 	return wrapper.Deps{
-		Engine: s.engine, Self: func(context.Context) (*engine.Self, error) { return nil, nil },
+		Engine:   testenv.OnHost{Engine: s.engine},
 		Transfer: ferrysync.New(ferrysync.Config{}),
 		Open: func(_ context.Context, url string) (store.Store, string, error) {
 			st, err := dir.New(url)
@@ -113,7 +116,7 @@ func (s *site) deps() wrapper.Deps {
 }
 
 // run runs a job to its end and checks that nothing is left of it.
-func (s *site) run(j wrapper.Job) wrapper.Outcome {
+func (s *rig) run(j job.Job) wrapper.Outcome {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
@@ -124,36 +127,36 @@ func (s *site) run(j wrapper.Job) wrapper.Outcome {
 	return out
 }
 
-func (s *site) nothingLeft() {
+func (s *rig) nothingLeft() {
 	s.t.Helper()
 	if left, err := os.ReadDir(s.local); err == nil && len(left) > 0 {
 		s.t.Errorf("left on disk: %v", left)
 	}
-	found, err := s.engine.List(context.Background(), map[string]string{wrapper.LabelOwner: ""})
+	found, err := s.engine.List(context.Background(), map[string]string{node.LabelOwner: ""})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for _, f := range found {
-		if strings.HasPrefix(f.Labels[wrapper.LabelOwner], s.local+"/") {
+		if strings.HasPrefix(f.Labels[node.LabelOwner], s.local+"/") {
 			s.t.Errorf("left in the engine: %+v", f)
 		}
 	}
 }
 
 // record reads run.json of the store.
-func (s *site) record() (r wrapper.Record) {
+func (s *rig) record() (r record.Record) {
 	s.t.Helper()
 	if err := json.Unmarshal([]byte(s.meta("run.json")), &r); err != nil {
 		s.t.Fatalf("run.json: %v\n%s", err, s.meta("run.json"))
 	}
-	if r.State != wrapper.StateDone {
+	if r.State != record.StateDone {
 		s.t.Errorf("run.json says %q", r.State)
 	}
 	return r
 }
 
 // ended checks code and cause of an outcome, of run.json and of exit_code.txt.
-func (s *site) ended(out wrapper.Outcome, code int, cause cause.Cause) wrapper.Record {
+func (s *rig) ended(out wrapper.Outcome, code int, cause cause.Cause) record.Record {
 	s.t.Helper()
 	if out.Code != code || out.Cause != cause {
 		s.t.Errorf("ended with %d %q (%v), want %d %q", out.Code, out.Cause, out.Err, code, cause)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/rs/zerolog"
+
+	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/frontend/genepattern"
+	"github.com/genepattern/ferry/job"
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/wrapper"
+)
+
+// This file builds what commands need, once it is known what that is: engines and stores by their registries, logins and
+// freezers for them.
+
+// vocabulary is what a job's description may name.
+func vocabulary() job.Vocabulary { return job.Vocabulary{Engines: engineNames(), URL: checkURL} }
+
+// runDeps are what a job is run with on this machine.
+func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
+	deps, err := nodeDeps(w, j.Container.Engine, log)
+	if err != nil {
+		return deps, err
+	}
+	if j.SyncScript != "" {
+		deps.Stager = genepattern.Stager{Proxy: http.ProxyFromEnvironment}
+	}
+	login, home, err := newLogins(w, registryLogin{user: j.Registry.User, passwordFile: j.Registry.PasswordFile, name: j.Freeze.Name, image: j.Container.Image}, log)
+	if err != nil {
+		return deps, err
+	}
+	deps.Login = login
+	if f := newFreezer(w, deps.Engine, login, home, log); f != nil {
+		deps.Freezer = f
+	}
+	return deps, nil
+}
+
+// nodeDeps are what tells about a node and its store, without a job.
+func nodeDeps(w world, engineName string, log zerolog.Logger) (wrapper.Deps, error) {
+	deps := storeDeps(w, log)
+	eng, err := openEngine(w, engineName)
+	deps.Engine = eng
+	return deps, err
+}
+
+// storeDeps are what tells a store of a job that cannot run.
+func storeDeps(w world, log zerolog.Logger) wrapper.Deps {
+	return wrapper.Deps{Transfer: ferrysync.New(ferrysync.Config{}), Open: newOpener(), Log: log, Stdout: w.stdout, Stderr: w.stderr, Version: version}
+}
+
+// newFreezer is a freezer on an engine, nil where it makes no images.
+func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home, log zerolog.Logger) *commit.Freezer {
+	images, containers, ok := imagesOf(eng)
+	if !ok {
+		return nil
+	}
+	report := &commit.Reporter{W: w.stderr, Terminal: terminal(w.stderr)}
+	if !report.Terminal {
+		report.W = logLines{log}
+	}
+	return &commit.Freezer{Images: images, Containers: containers, Home: home, Login: login, Version: version, Progress: report.Step,
+		Log: func(format string, args ...any) { log.Info().Msgf(format, args...) }}
+}

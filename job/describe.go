@@ -1,0 +1,147 @@
+package job
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/subpath"
+)
+
+// Describe makes the validated Job out of settings. lookup is ferry's environment, for --env NAME; nothing else of it is
+// read. The error's cause is cause.Usage and it names the flag, variable or key at fault. Nothing is touched.
+func (v Vocabulary) Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
+	d := &describer{lookup: lookup, job: defaults()}
+	known := map[string]bool{}
+	for _, o := range v.Options() {
+		known[o.Name] = true
+		given, ok := s[o.Name]
+		if !ok {
+			continue
+		}
+		if err := o.set(d, given.Values); err != nil {
+			return Job{}, cause.Fail(cause.Usage, "", "%s: %w", given.From, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if !known[name] {
+			return Job{}, cause.Fail(cause.Usage, "ferry run --help lists what there is", "%s: no such option", s[name].From)
+		}
+	}
+	return d.complete()
+}
+
+// Glimpse is what can be made out of settings that Describe refused: enough to say to whom it concerns that they were.
+// false where they do not say where the job's files are.
+func (v Vocabulary) Glimpse(s Settings) (Job, bool) {
+	d := &describer{lookup: func(string) (string, bool) { return "", false }, job: defaults()}
+	for _, o := range v.Options() {
+		if given, ok := s[o.Name]; ok {
+			_ = o.set(d, given.Values) // what is wrong is told already
+		}
+	}
+	known := d.job.Remote != "" && (d.job.Dirs.Metadata != "" || d.job.Dirs.Work != "")
+	return d.fill(), known
+}
+
+func defaults() Job {
+	return Job{
+		LocalPrefix: "/local", Walltime: 24 * time.Hour, Grace: 25 * time.Second,
+		Identity:  Identity{Attempt: 1},
+		Container: Container{Engine: EngineDocker, User: UserImage, Network: "bridge", Placement: PlaceMount},
+		Freeze:    Freeze{Frozen: FrozenNever},
+		Files:     Files{Stdout: "stdout.txt", Stderr: "stderr.txt", ExitCode: "exit_code.txt"},
+	}
+}
+
+// fill gives what was left out the value that follows from the rest.
+func (d *describer) fill() Job {
+	j := d.job
+	if j.Dirs.Metadata == "" {
+		j.Dirs.Metadata = path.Join(j.Dirs.Work, ".gp_metadata")
+	}
+	if j.Program.Exec == "" {
+		j.Program.Exec = path.Join(j.Dirs.Metadata, "exec.sh")
+	}
+	if j.Identity.ID == "" {
+		sum := sha256.Sum256([]byte(j.Remote + "\x00" + j.Dirs.Work))
+		id := Usable(path.Base(j.Dirs.Work)) + "-" + hex.EncodeToString(sum[:4])
+		j.Identity.ID = strings.TrimLeft(id, "._-")
+	}
+	for _, p := range []*string{&j.Files.Stdout, &j.Files.Stderr, &j.Files.ExitCode} {
+		if !strings.HasPrefix(*p, "/") {
+			*p = path.Join(j.Dirs.Metadata, *p)
+		}
+	}
+	for _, list := range []*[]Input{&j.Dirs.Inputs, &j.Dirs.Libraries} {
+		*list = slices.Clone(*list)
+		for i, in := range *list {
+			switch {
+			case in.URL == "":
+				in.URL = j.URL(in.Path)
+			case !strings.Contains(in.URL, "://"):
+				in.URL = j.URL(path.Join("/", in.URL))
+			}
+			(*list)[i] = in
+		}
+	}
+	return j
+}
+
+// complete checks what no single value shows.
+func (d *describer) complete() (Job, error) {
+	j := d.job
+	for _, need := range []struct{ value, flag, hint string }{
+		{j.Remote, "remote", "such as --remote s3://bucket/prefix"},
+		{j.Container.Image, "image", "such as --image debian:12"},
+		{j.Dirs.Work, "workdir", "such as --workdir /jobs/1"},
+	} {
+		if need.value == "" && !(need.flag == "image" && j.Container.Engine == EngineProcess) {
+			return Job{}, cause.Fail(cause.Usage, need.hint, "--%s is missing (or FERRY_%s)", need.flag, EnvName(need.flag))
+		}
+	}
+	j = d.fill()
+	if err := j.checkDirs(); err != nil {
+		return Job{}, &cause.Error{Cause: cause.Usage, Err: err}
+	}
+	return j, nil
+}
+
+// unusable are the characters that neither a directory's nor a container's name may have everywhere.
+var unusable = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
+
+// Usable is a text with such characters replaced.
+func Usable(s string) string { return unusable.ReplaceAllString(s, "_") }
+
+// EnvName is the part after FERRY_ of the variable that stands for a flag.
+func EnvName(flag string) string { return strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) }
+
+// checkDirs refuses a description in which one directory has two meanings, or a file lies where the module could not
+// see it.
+func (j *Job) checkDirs() error {
+	if j.Dirs.Metadata == j.Dirs.Work {
+		return errors.New("--metadata-dir and --workdir are the same directory")
+	}
+	for _, m := range j.Dirs.Mounts {
+		if m.Host != "" && slices.Contains(j.Transferred(), m.Path) {
+			return fmt.Errorf("--mount %s:%s covers a directory that is synced", m.Host, m.Path)
+		}
+	}
+	for _, dir := range j.Rooted() {
+		if subpath.Within(dir, j.Program.Exec) {
+			return nil
+		}
+	}
+	if j.ScriptOnNode() {
+		return nil
+	}
+	return fmt.Errorf("--exec %s lies in no directory of the job", j.Program.Exec)
+}

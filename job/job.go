@@ -1,0 +1,119 @@
+package job
+
+import "time"
+
+// A Job is everything ferry needs to know to run one module once: the validated description that flags, environment
+// and job file became. Paths are absolute, clean, and those the module sees.
+type Job struct {
+	Identity   Identity
+	Module     Module
+	Remote     string // remote root, a store's URL or a directory; a job's directory /a/b lives at <Remote>/a/b
+	Dirs       Dirs
+	Program    Program
+	SyncScript string // name of a script in the metadata dir that says what to stage in, "" for none
+	Files      Files
+	Container  Container
+	Registry   Registry
+	Freeze     Freeze
+	Walltime   time.Duration // run limit of the module
+	Grace      time.Duration // time kept for staging out after a signal
+	// LocalPrefix is where attempts have their roots on the node, as ferry sees it.
+	LocalPrefix string
+	Keep        bool // leave local files and container
+	DryRun      bool
+}
+
+// Identity tells jobs and their attempts apart.
+type Identity struct {
+	ID      string
+	User    string // inputs below a path with this element are private and never outlive the job on the node
+	Attempt int    // from 1
+}
+
+// Module names the module for the record and for a frozen image.
+type Module struct {
+	Name string `json:"name,omitempty"`
+	LSID string `json:"lsid,omitempty"`
+}
+
+// Dirs are the job's directories.
+type Dirs struct {
+	Work      string  // results; the module's current directory
+	Metadata  string  // control directory: exec.sh in, exit code, logs and record out
+	Tasklib   string  // the module's code; "" where the job has none
+	Inputs    []Input // staged in and seen by the module, not staged out
+	Libraries []Input // as Inputs; kept apart because a frozen image contains them
+	Outputs   []string
+	Mounts    []Mount
+}
+
+// An Input is a path of the job and the URL it is fetched from: below the remote root unless the job says otherwise. It is a
+// file where the store has an object of that very name, else a directory.
+type Input struct{ Path, URL string }
+
+// A Mount is a directory that is mounted and not transferred. With Host it is a directory of the node as it is, otherwise
+// one of the attempt's root.
+type Mount struct {
+	Host     string
+	Path     string
+	Writable bool
+}
+
+// Program is what runs in the module's container.
+type Program struct {
+	Exec    string   // the script
+	Args    []string // its arguments
+	Command []string // a command of the image to run instead of Exec; nil for none
+	Launch  string   // shell text run in place of the command, which it gets as its arguments "$@"; "" for none
+	Env     []string // NAME=VALUE, all the module gets besides its image's own
+}
+
+// Container is what the module runs in.
+type Container struct {
+	Engine         string // one of the Vocabulary's
+	Image          string // reference of the module image; "" with EngineProcess
+	User           string // UserImage, UserCaller or uid:gid
+	Limits         Limits
+	Network        string
+	CapAdd         []string
+	ReadOnlyInputs bool
+	ForbidRoot     bool
+	Placement      string // PlaceMount or PlaceCopy
+}
+
+// Limits of the module container; a zero value means those of ferry's own container.
+type Limits struct {
+	Memory int64   // bytes
+	CPUs   float64 // cores
+	GPUs   string  // "all", a count, or device ids separated by commas; "none" for none
+	PIDs   int64
+}
+
+// Registry is a login that was given for one registry: that of Freeze.Name, or where that names none, of the image.
+type Registry struct{ User, PasswordFile string }
+
+// Freeze says whether the module is kept as an image, and whether such an image is run.
+type Freeze struct {
+	Name   string // of the image to make after success, "" for none
+	Frozen string // FrozenNever or FrozenPrefer
+}
+
+// Files names the outcome files.
+type Files struct{ Stdout, Stderr, ExitCode string }
+
+// Values of Container.User, Container.Placement, Container.Engine and Freeze.Frozen.
+const (
+	UserImage  = "image"
+	UserCaller = "caller"
+
+	PlaceMount = "mount"
+	PlaceCopy  = "copy"
+
+	// EngineProcess runs the script in ferry's own container, for module images that have ferry in them. It is the one engine
+	// that needs no image.
+	EngineDocker  = "docker"
+	EngineProcess = "process"
+
+	FrozenNever  = "never"
+	FrozenPrefer = "prefer"
+)

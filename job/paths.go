@@ -1,0 +1,108 @@
+package job
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/genepattern/ferry/internal/subpath"
+)
+
+// URL is where the job's path p lives in the store.
+func (j *Job) URL(p string) string { return below(j.Remote, p) }
+
+// below is the URL of p below a remote root. The slashes of an empty path behind a scheme are no prefix's.
+func below(remote, p string) string {
+	root := strings.TrimRight(remote, "/")
+	if strings.HasSuffix(root, ":") {
+		root += "//"
+	}
+	return root + p
+}
+
+// Staged are the inputs, the tasklib and the libraries among them, each once: all that is staged in besides the metadata dir.
+func (j *Job) Staged() []Input {
+	var all []Input
+	if j.Dirs.Tasklib != "" {
+		all = append(all, Input{Path: j.Dirs.Tasklib, URL: j.URL(j.Dirs.Tasklib)})
+	}
+	var once []Input
+	for _, in := range slices.Concat(all, j.Dirs.Libraries, j.Dirs.Inputs) {
+		same := func(x Input) bool { return x.Path == in.Path }
+		if in.Path != j.Dirs.Metadata && !slices.ContainsFunc(once, same) {
+			once = append(once, in)
+		}
+	}
+	return once
+}
+
+// Results are the directories staged out, each with the URL it goes to: the metadata dir first, because what a user needs
+// most is why it failed.
+func (j *Job) Results() []Input {
+	all := []Input{{j.Dirs.Metadata, j.URL(j.Dirs.Metadata)}, {j.Dirs.Work, j.URL(j.Dirs.Work)}}
+	for _, p := range j.Dirs.Outputs {
+		out := Input{Path: p, URL: j.URL(p)}
+		// An output that is also an input goes back where it came from.
+		for _, in := range j.Staged() {
+			if in.Path == p {
+				out = in
+			}
+		}
+		if !slices.ContainsFunc(all, func(x Input) bool { return x.Path == p }) {
+			all = append(all, out)
+		}
+	}
+	return all
+}
+
+// Transferred are the paths that are staged in or out, each once.
+func (j *Job) Transferred() []string {
+	all := []string{j.Dirs.Work, j.Dirs.Metadata}
+	if j.Dirs.Tasklib != "" {
+		all = append(all, j.Dirs.Tasklib)
+	}
+	for _, in := range slices.Concat(j.Dirs.Inputs, j.Dirs.Libraries) {
+		all = append(all, in.Path)
+	}
+	all = append(all, j.Dirs.Outputs...)
+	sort.Strings(all)
+	return slices.Compact(all)
+}
+
+// Rooted are the paths of the attempt's root that the module sees.
+func (j *Job) Rooted() []string {
+	all := j.Transferred()
+	for _, m := range j.Dirs.Mounts {
+		if m.Host == "" {
+			all = append(all, m.Path)
+		}
+	}
+	sort.Strings(all)
+	return slices.Compact(all)
+}
+
+// ScriptOnNode says that the script lies in a directory of the node, where ferry cannot look.
+func (j *Job) ScriptOnNode() bool {
+	return slices.ContainsFunc(j.Dirs.Mounts, func(m Mount) bool { return m.Host != "" && subpath.Within(m.Path, j.Program.Exec) })
+}
+
+// Writable says which paths the module may write even where inputs are read-only.
+func (j *Job) Writable(p string) bool {
+	return p == j.Dirs.Work || p == j.Dirs.Metadata || p == j.Dirs.Tasklib || slices.Contains(j.Dirs.Outputs, p)
+}
+
+// NeedsShell says that something of the command is for a shell to run.
+func (j *Job) NeedsShell() bool { return len(j.Program.Command) == 0 || j.Program.Launch != "" }
+
+// Argv is the command to run, with the shell that the image has.
+func (j *Job) Argv(shell string) []string {
+	p := j.Program
+	run := p.Command
+	if len(run) == 0 {
+		run = append([]string{shell, p.Exec}, p.Args...)
+	}
+	if p.Launch == "" {
+		return run
+	}
+	return append([]string{shell, "-c", p.Launch, "ferry"}, run...)
+}

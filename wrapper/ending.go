@@ -1,0 +1,251 @@
+package wrapper
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"sync"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/engine/copytree"
+	"github.com/genepattern/ferry/internal/subpath"
+	"github.com/genepattern/ferry/wrapper/node"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+// An ending is what always happens. It runs on a context that outlives the work's, takes every step, and gives up none of
+// them half-way: a panic in one is an outcome like another, and the next step follows.
+//
+// Its outcome begins with the worst. Until the results are in the store the record there says so, and there is no exit
+// code: whoever waits for one must not take a job for a success whose results are not there.
+type ending struct {
+	attempt *attempt
+	save    context.Context
+	failed  error // why the life was cut short, nil where it was not
+	out     Outcome
+	full    bool // the module left no space
+
+	removing sync.WaitGroup // the container's removal, beside stage out
+	sayFails bool           // the record could not be sent at first
+	saidAll  bool           // the store has the whole record, or this node keeps it
+}
+
+// A step is one thing that the ending does.
+type step struct {
+	name string
+	do   func(*ending)
+}
+
+// steps are what there is to do at the end, in this order.
+func (e *ending) steps() []step {
+	if e.attempt.site == nil {
+		return []step{{"refuse", (*ending).refuse}}
+	}
+	return []step{
+		{"collect", (*ending).collect},
+		{"judge", (*ending).judge},
+		{"settle what failed", (*ending).settleFailure},
+		{"begin removal", (*ending).beginRemoval},
+		{"stage out", (*ending).stageOut},
+		{"settle", (*ending).settle},
+		{"tell", (*ending).tell},
+		{"freeze", (*ending).freeze},
+		{"end removal", (*ending).endRemoval},
+		{"tell again", (*ending).tellAgain},
+		{"leave", (*ending).leave},
+	}
+}
+
+// conclude takes all steps and gives the outcome.
+func (e *ending) conclude() Outcome {
+	e.out = outcomeOf(cause.Fail(cause.Internal, "please report this", "the job has not ended"))
+	for _, s := range e.steps() {
+		err := e.attempt.tell.guard(func() error {
+			if before := e.attempt.deps.before; before != nil {
+				before(s.name)
+			}
+			s.do(e)
+			return nil
+		})
+		if err != nil {
+			e.broke(s, err)
+		}
+	}
+	return e.out
+}
+
+// broke makes a bug in a step the outcome, unless the module's own failure is that already, or the store was told another.
+func (e *ending) broke(s step, err error) {
+	box := e.attempt.outbox
+	if e.failed == nil {
+		e.failed = err // for judge, where that is still to come
+	}
+	if box != nil && box.is(told) || e.out.Code != 0 && e.out.Cause != cause.Internal {
+		e.attempt.tell.warn("%s: %v", s.name, err)
+		return
+	}
+	e.out = outcomeOf(err)
+	if box != nil && box.is(settled) {
+		box.settle(e.out, e.attempt.module)
+	}
+}
+
+// refuse tells the store of a job for which no place was made, unless another ferry runs it right now.
+func (e *ending) refuse() {
+	a := e.attempt
+	e.out = outcomeOf(e.failed)
+	if a.remote == nil || errors.Is(e.failed, node.ErrRunning) {
+		return
+	}
+	if err := a.remote.refuse(e.save, &a.job, a.tell.rec, e.out); err != nil {
+		a.tell.keepRecord(&a.job, err)
+		return
+	}
+	a.dropRecords()
+}
+
+// collect brings what decides the outcome to the attempt's root.
+func (e *ending) collect() {
+	s, m := e.attempt.site, e.attempt.module
+	e.full = s.full(m == nil || m.isRoot())
+	s.dropBallast()
+	if m != nil {
+		m.collectOutcome(e.save)
+	}
+	s.logs.check(s.tell.warn)
+}
+
+func (e *ending) judge() {
+	s, m := e.attempt.site, e.attempt.module
+	v := verdict{failed: e.failed, diskFull: e.full, prefix: s.job.LocalPrefix, script: s.job.Program.Exec, file: s.job.Files.ExitCode,
+		memory: limits(s.job.Container.Limits, s.place.self).Memory}
+	v.code, v.own = s.exitCode()
+	v.begun = s.hasExitFile()
+	if m != nil {
+		v.exit = m.ended()
+	}
+	if v.exit != nil {
+		s.tell.rec.Edit(func(r *record.Record) { r.Exit = v.recorded(&m.usage) })
+	}
+	e.out = v.outcome(s.tell.warn)
+}
+
+// settleFailure makes a failure final before its logs and results go up. A success is final once they are there.
+func (e *ending) settleFailure() {
+	if e.out.Code != 0 {
+		e.attempt.outbox.settle(e.out, e.attempt.module)
+		return
+	}
+	e.attempt.tell.rec.Conclude(unsaved.Code, unsaved.Cause, unsaved.Err)
+}
+
+// beginRemoval removes the container beside the stage out where nothing in it is needed any more, as the engine takes a
+// tenth of a second for it, which is most of what is left to do.
+func (e *ending) beginRemoval() {
+	if !e.attempt.needsContainer() {
+		e.removing.Go(e.remove)
+	}
+}
+
+// endRemoval returns once the container is gone.
+func (e *ending) endRemoval() {
+	if e.attempt.needsContainer() {
+		e.remove()
+	}
+	e.removing.Wait()
+}
+
+func (e *ending) remove() {
+	a := e.attempt
+	err := a.tell.stage("clean", func() error {
+		if a.module == nil || a.job.Keep {
+			return nil
+		}
+		return a.module.remove(e.save)
+	})
+	if err != nil {
+		a.tell.warn("removing the container: %v", err)
+	}
+}
+
+func (e *ending) stageOut() {
+	a := e.attempt
+	if err := a.tell.stage("stage-out", func() error { return a.outbox.stageOut(e.save, a.module) }); err != nil {
+		e.out = e.out.after(a.tell, "staging out", err)
+	}
+}
+
+// settle makes the outcome final: the store has all there will be of results.
+func (e *ending) settle() {
+	if e.attempt.outbox.is(open) {
+		e.attempt.outbox.settle(e.out, e.attempt.module)
+	}
+}
+
+func (e *ending) tell() {
+	a := e.attempt
+	err := a.outbox.send(e.save, recordTime, a.module)
+	e.sayFails = err != nil
+	if err != nil && e.out.Code == 0 {
+		e.out = e.out.after(a.tell, "staging out", err)
+		a.outbox.settle(e.out, a.module)
+	}
+}
+
+// freeze commits and pushes after the module has ended well. Its failure is recorded and warned of, and nothing more.
+func (e *ending) freeze() {
+	a := e.attempt
+	name := a.job.Freeze.Name
+	if name == "" || e.out.Code != 0 || a.module == nil || a.module.recipe.from.choice != nil || a.work.Err() != nil {
+		return
+	}
+	if a.deps.Freezer == nil {
+		a.tell.warn("nothing is frozen as %q: this engine makes no images", name)
+		return
+	}
+	_ = a.tell.stage("freeze", func() error {
+		r := freezeRequest(&a.job)
+		r.Image = a.module.recipe.image
+		for _, d := range subpath.Outermost(frozenDirs(&a.job)) {
+			r.Dirs = append(r.Dirs, copytree.FromRoot(a.site.root, inRoot(d), d, notForImage(&a.job), a.tell.warn))
+		}
+		var done commit.Frozen
+		done, err := a.deps.Freezer.Freeze(a.work, r)
+		a.tell.rec.Edit(func(r *record.Record) { r.Freeze = &done })
+		if err != nil {
+			a.tell.warn("freezing as %q: %v", name, err)
+		}
+		return err
+	})
+}
+
+// tellAgain brings the record in the store up to date. One that cannot be sent stays on the node.
+func (e *ending) tellAgain() {
+	a := e.attempt
+	a.tell.rec.End()
+	defer func() { e.saidAll = true }()
+	limit := recordTime
+	if e.sayFails {
+		limit = recordAgain
+	}
+	if err := a.outbox.send(e.save, limit, a.module); err != nil {
+		a.tell.keepRecord(&a.job, err)
+		return
+	}
+	a.dropRecords()
+}
+
+// leave takes the site away. A record that was not told whole stays on the node.
+func (e *ending) leave() {
+	if !e.saidAll {
+		e.attempt.tell.keepRecord(&e.attempt.job, e.failed)
+	}
+	asRoot := func() error { return fs.ErrPermission }
+	if m := e.attempt.module; m != nil {
+		asRoot = m.removeAsRoot
+	}
+	if err := e.attempt.site.remove(asRoot); err != nil {
+		e.attempt.tell.log.Warn().Err(err).Msg("local files are left")
+	}
+}

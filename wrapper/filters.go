@@ -1,0 +1,51 @@
+package wrapper
+
+import (
+	"strings"
+
+	"github.com/genepattern/ferry/internal/subpath"
+	"github.com/genepattern/ferry/job"
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+// insideFilters leave out of a directory those inside it that are staged out by themselves.
+func insideFilters(j *job.Job, dir string) []ferrysync.Filter {
+	var f []ferrysync.Filter
+	for _, inner := range j.Results() {
+		if rel, ok := strings.CutPrefix(inner.Path, dir+"/"); ok {
+			f = append(f, ferrysync.Filter{Pattern: escapePattern(rel) + "/*"})
+		}
+	}
+	return f
+}
+
+// staleFilters leave out of the metadata dir the outcome files of an earlier attempt, which are not this one's.
+func staleFilters(j *job.Job) []ferrysync.Filter {
+	names := record.OwnNames()
+	for _, p := range []string{j.Files.Stdout, j.Files.Stderr, j.Files.ExitCode} {
+		if subpath.Within(j.Dirs.Metadata, p) {
+			names = append(names, strings.TrimPrefix(p, j.Dirs.Metadata+"/"))
+		}
+	}
+	var f []ferrysync.Filter
+	for _, n := range names {
+		f = append(f, ferrysync.Filter{Pattern: escapePattern(n)})
+	}
+	return f
+}
+
+// withoutFile leaves one file, given by its path, out of a directory. A module may make a directory of it.
+func withoutFile(f []ferrysync.Filter, dir, file string) []ferrysync.Filter {
+	rel, ok := strings.CutPrefix(file, dir+"/")
+	if !ok {
+		return f
+	}
+	rel = escapePattern(rel)
+	return append(f, ferrysync.Filter{Pattern: rel}, ferrysync.Filter{Pattern: rel + "/*"})
+}
+
+// escapePattern makes a pattern that matches the name alone.
+func escapePattern(name string) string {
+	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(name)
+}

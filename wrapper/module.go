@@ -1,0 +1,202 @@
+package wrapper
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/subpath"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+// A module is the container that the job's module runs in, from its making to its removal.
+type module struct {
+	site      *site
+	engine    engine.Engine
+	recipe    recipe
+	container engine.Container
+	place     place
+	usage     usage
+
+	mu        sync.Mutex
+	exit      *engine.Exit    // nil while the module has not ended
+	collected map[string]bool // directories of which the root has the module's last word
+}
+
+// ended is how the container ended, nil while that is unknown.
+func (m *module) ended() *engine.Exit {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.exit
+}
+
+// isRoot says that the module runs as root.
+func (m *module) isRoot() bool { return isRoot(moduleUser(&m.site.job, m.recipe.image)) }
+
+// launch starts exec.sh in the container.
+func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
+	s := m.site
+	if err := s.hasScript(); err != nil {
+		return err
+	}
+	// What stage in brought, by a sync script for instance, is not this attempt's.
+	if err := s.root.RemoveAll(inRoot(s.job.Files.ExitCode)); err != nil {
+		return cause.Fail(cause.Internal, "", "removing an older exit code: %w", err)
+	}
+	if err := s.giveTo(m.recipe.image); err != nil {
+		return cause.Name(ctx, cause.Internal, "", err)
+	}
+	if err := m.writeContainerUsed(); err != nil {
+		return cause.Name(ctx, cause.Internal, "", err)
+	}
+	if err := m.place.fill(ctx); err != nil {
+		return err
+	}
+	err := m.container.Start(ctx, io.MultiWriter(s.logs.out, lossy{stdout}), io.MultiWriter(s.logs.err, lossy{stderr}))
+	return cause.Name(ctx, cause.Launch, "", err)
+}
+
+// hasScript says that what is to run is there, as far as ferry can look.
+func (s *site) hasScript() error {
+	exec := s.job.Program.Exec
+	st, err := s.root.Stat(inRoot(exec))
+	if err == nil && st.Mode().IsRegular() || len(s.job.Program.Command) > 0 || s.job.ScriptOnNode() {
+		return nil
+	}
+	return cause.Fail(cause.Launch, "was it uploaded?", "there is no script %s", exec)
+}
+
+func (m *module) writeContainerUsed() error {
+	used, err := json.Marshal(map[string]string{
+		"image": m.site.job.Container.Image, "image_id": m.recipe.image.ID, "image_digest": m.recipe.image.Digest, "container_id": m.container.ID(),
+	})
+	if err != nil {
+		return err
+	}
+	return m.site.write(m.site.metadata(record.ContainerName), append(used, '\n'))
+}
+
+// collectOutcome brings what decides the outcome, once the module has ended: the metadata dir, and the exit code file
+// where that lies elsewhere.
+func (m *module) collectOutcome(ctx context.Context) {
+	err := m.collectOnce(ctx, m.site.job.Dirs.Metadata)
+	if file := m.site.job.Files.ExitCode; err == nil && !subpath.Within(m.site.job.Dirs.Metadata, file) {
+		err = m.place.collectFile(ctx, file)
+	}
+	if err != nil {
+		m.site.tell.warn("reading what the module left: %v", err)
+	}
+}
+
+// collect brings a directory to the root before it goes up.
+func (m *module) collect(ctx context.Context, dir string) error {
+	if m.ended() != nil {
+		return m.collectOnce(ctx, dir)
+	}
+	if m.hasCollected(dir) {
+		return nil
+	}
+	return m.place.collect(ctx, dir)
+}
+
+// collectOnce is the last collection of a directory, after the module has ended: from then on the root has what counts,
+// and ferry writes files of its own there.
+func (m *module) collectOnce(ctx context.Context, dir string) error {
+	if m.hasCollected(dir) {
+		return nil
+	}
+	if err := m.place.collect(ctx, dir); err != nil {
+		return fmt.Errorf("collecting %s: %w", dir, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.collected[dir] = true
+	return nil
+}
+
+func (m *module) hasCollected(dir string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.collected[dir]
+}
+
+// removalTime bounds what removing a container may take, with an engine that restarts meanwhile; removalLast does so once
+// there is no time left for anything else. removalPause is between two tries.
+const (
+	removalTime  = 20 * time.Second
+	removalLast  = 3 * time.Second
+	removalPause = 500 * time.Millisecond
+)
+
+// remove removes the container, with time of its own where save has none left.
+func (m *module) remove(save context.Context) error {
+	limit := removalTime
+	if save.Err() != nil {
+		limit = removalLast
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), limit)
+	defer cancel()
+	for {
+		err := m.container.Remove(ctx)
+		if !errors.Is(err, engine.ErrUnavailable) || save.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removalPause):
+		}
+	}
+}
+
+// Where removeAsRoot's container has ferry and the attempt's root.
+const (
+	removerPath = "/.ferry-remove"
+	removedPath = "/.ferry-root"
+	// RemoverName is the hidden command that empties a directory.
+	RemoverName = "internal-remove"
+)
+
+// removeAsRoot empties the attempt's root where ferry, not being root, may not remove what a module that was root left: in
+// a container of the module's image, with ferry's own static binary, as the image may have no rm.
+func (m *module) removeAsRoot() error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	place := m.site.place
+	if place.self != nil || m.site.job.Container.Placement != job.PlaceMount {
+		return fs.ErrPermission
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), removalTime)
+	defer cancel()
+	c, err := m.engine.Create(ctx, engine.Spec{
+		Name: m.recipe.name() + "-remove", Image: m.recipe.image, Command: []string{removerPath, RemoverName, removedPath},
+		User: "0:0", Network: "none", Labels: m.recipe.labels(), CapAdd: []string{"DAC_OVERRIDE"}, // the root is closed to all but its owner
+		Mounts: []engine.Mount{{Source: exe, Target: removerPath, ReadOnly: true}, {Source: place.host, Target: removedPath}},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Remove(context.WithoutCancel(ctx)) }()
+	var said bytes.Buffer
+	if err := c.Start(ctx, io.Discard, &said); err != nil {
+		return err
+	}
+	exit, err := c.Wait(ctx)
+	if err == nil && exit.Code != 0 {
+		err = fmt.Errorf("as root in a container: %s", strings.TrimSpace(said.String()))
+	}
+	return err
+}

@@ -1,0 +1,198 @@
+package wrapper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/job"
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+// An outbox is what goes from this attempt to the store: what changed since the snapshots that stage in took, and, by
+// itself and last, what says how the job ended.
+type outbox struct {
+	site     *site
+	remote   *remote
+	transfer *ferrysync.Engine
+
+	sending sync.Mutex // held while the metadata dir goes up
+	mu      sync.Mutex
+	snaps   map[string]*ferrysync.Snapshot // by directory; none where it was not staged in whole
+	state   outboxState
+}
+
+// An outboxState says what of the outcome may go up.
+type outboxState int
+
+// The states, in their only order. Whoever waits for an exit code must not take a job for a success whose results are not
+// there, so while the outcome is open none goes up. Once told, nothing of the outcome changes any more.
+const (
+	open    outboxState = iota // the record says the worst, and there is no exit code
+	settled                    // the outcome is final as far as this node knows, and the exit code may go up
+	told                       // the store has the outcome
+)
+
+func newOutbox(s *site, r *remote, transfer *ferrysync.Engine) *outbox {
+	return &outbox{site: s, remote: r, transfer: transfer, snaps: map[string]*ferrysync.Snapshot{}}
+}
+
+// metadata is the metadata dir as a directory that goes up.
+func (o *outbox) metadata() job.Input {
+	p := o.site.job.Dirs.Metadata
+	return job.Input{Path: p, URL: o.site.job.URL(p)}
+}
+
+func (o *outbox) is(state outboxState) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.state == state
+}
+
+// advance goes to a later state, or to the same one again. There is no way back.
+func (o *outbox) advance(to outboxState) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.state = max(o.state, to)
+}
+
+func (o *outbox) since(dir string) *ferrysync.Snapshot {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.snaps[dir]
+}
+
+func (o *outbox) replace(dir string, s *ferrysync.Snapshot) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.snaps[dir] = s
+}
+
+// remember takes a snapshot of what a directory holds before the module runs.
+func (o *outbox) remember(ctx context.Context, d job.Input) error {
+	root, err := o.site.open(d.Path)
+	if err != nil {
+		return cause.Fail(cause.Internal, "", "opening %s: %w", d.Path, err)
+	}
+	defer root.Close()
+	filters := insideFilters(&o.site.job, d.Path)
+	if d.Path == o.site.job.Dirs.Metadata {
+		filters = append(filters, staleFilters(&o.site.job)...) // ferry's own files count as new, though they are there already
+	}
+	s, err := o.transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
+	if s == nil {
+		return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s: %w", d.Path, err))
+	}
+	if err != nil { // what cannot be read now counts as new later, and is named then if it still cannot
+		o.site.tell.warn("reading %s: %v", d.Path, err)
+	}
+	o.replace(d.Path, s)
+	return nil
+}
+
+// stageOut sends what is new or changed. All directories are tried, whatever becomes of one. m is nil where no container
+// was made.
+func (o *outbox) stageOut(ctx context.Context, m *module) error {
+	o.site.logs.restore(o.site)
+	if o.since(o.site.job.Dirs.Metadata) == nil {
+		return nil // nothing was staged in whole; send sends what there is to say
+	}
+	lost := newMissing()
+	rec := o.site.tell.rec
+	defer func() { rec.Edit(func(r *record.Record) { r.NotStored = lost.list() }) }()
+	var total ferrysync.Stats
+	var all []error
+	for _, d := range o.site.job.Results() {
+		if o.since(d.Path) == nil {
+			continue // not staged in whole, so nothing in it is known to be a result
+		}
+		s, err := o.up(ctx, d, m, lost)
+		total.Add(s)
+		rec.Edit(func(r *record.Record) { r.Transfers["stage-out"] = total })
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	if err := errors.Join(all...); err != nil {
+		if ctx.Err() != nil {
+			return cause.Fail(cause.StageOut, "", "no time was left to stage everything out: %w", err)
+		}
+		return cause.Name(ctx, cause.StageOut, "", err)
+	}
+	return nil
+}
+
+// up sends one directory. A later call sends what changed after this one. What could not be sent is added to lost, unless
+// that is nil.
+func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) (s ferrysync.Stats, err error) {
+	if d.Path == o.site.job.Dirs.Metadata {
+		o.sending.Lock()
+		defer o.sending.Unlock()
+	}
+	looked := false
+	defer func() {
+		if err != nil && !looked {
+			lost.add(d.Path + "/") // nothing is known of what is in it
+		}
+	}()
+	if m != nil {
+		if err := m.collect(ctx, d.Path); err != nil {
+			return s, err
+		}
+	}
+	root, err := o.site.open(d.Path)
+	if err != nil {
+		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
+	}
+	defer root.Close()
+	st, prefix, err := o.remote.at(ctx, d.URL)
+	if err != nil {
+		return s, err
+	}
+	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path)}
+	// The new snapshot comes before the transfer: what changes meanwhile goes up once more rather than not at all.
+	next, err := o.transfer.Take(ctx, root, opts)
+	if next == nil {
+		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
+	}
+	// What could not be read for the snapshot, Up will name.
+	sent := newSentSet()
+	opts.Since, opts.Event = o.since(d.Path), func(e ferrysync.Event) {
+		switch e.Op {
+		case ferrysync.OpUpload:
+			sent.add(e.Path)
+		case ferrysync.OpRefuse:
+			lost.add(path.Join(d.Path, e.Path))
+		}
+		o.site.event(e)
+	}
+	s, err = o.transfer.Up(ctx, root, st, prefix, opts)
+	if err != nil {
+		looked = true
+		lost.look(ctx, d.Path, sent, func(ctx context.Context, event func(ferrysync.Event)) {
+			opts.DryRun, opts.Event = true, event
+			// What fails here is missing as well, and was an event.
+			_, _ = o.transfer.Up(ctx, root, st, prefix, opts)
+		})
+		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
+	}
+	o.replace(d.Path, next)
+	return s, nil
+}
+
+// filters leave out of a directory what goes up by itself: the exit code as long as the outcome is open, and it and the
+// record once they were sent.
+func (o *outbox) filters(dir string) []ferrysync.Filter {
+	f := insideFilters(&o.site.job, dir)
+	if !o.is(settled) {
+		f = withoutFile(f, dir, o.site.job.Files.ExitCode)
+	}
+	if o.is(told) {
+		f = withoutFile(f, dir, o.site.metadata(record.FileName))
+	}
+	return f
+}

@@ -1,0 +1,100 @@
+package wrapper
+
+import (
+	"context"
+	"time"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+// shells are looked for in this order: modules are written for bash, and many images have only sh. The folders are those
+// of an image's usual PATH.
+var shells = []string{"/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"}
+
+// pull makes the image present, and the module's container of it once the kinds of its mounts are known. Beside an error
+// it gives the module where there is a container, for the ending to remove.
+func (a *attempt) pull(ctx context.Context, s *site, from supply, kinds <-chan struct{}) (*module, error) {
+	img, err := from.image(ctx, a.deps.Engine, a.deps.Login)
+	if err != nil {
+		return nil, cause.Name(ctx, cause.Image, "", err)
+	}
+	a.tell.rec.Edit(func(r *record.Record) { r.Image.ID, r.Image.Digest = img.ID, img.Digest })
+	if s.job.Container.ForbidRoot && isRoot(moduleUser(&s.job, img)) {
+		return nil, cause.Fail(cause.Refused, "use an image with a USER, or give --user", "image %q runs as root, which --forbid-root refuses", s.job.Container.Image)
+	}
+	select {
+	case <-kinds:
+	case <-ctx.Done():
+		return nil, cause.Stopped(ctx, ctx.Err())
+	}
+	c, spec, err := create(ctx, a.deps.Engine, recipe{job: &s.job, place: s.place, from: from, image: img})
+	if c == nil {
+		return nil, err
+	}
+	m := &module{site: s, engine: a.deps.Engine, container: c, collected: map[string]bool{},
+		recipe: recipe{job: &s.job, place: s.place, from: from, image: img}, place: mountPlace{}}
+	if err == nil {
+		m.place, err = newPlace(s, from, c)
+	}
+	if err != nil {
+		return m, err
+	}
+	a.tell.rec.Edit(func(r *record.Record) {
+		r.Container, r.Command, r.Limits = c.ID(), spec.Command, spec.Limits
+		for _, mount := range spec.Mounts {
+			r.Mounts = append(r.Mounts, record.Mount(mount))
+		}
+	})
+	return m, nil
+}
+
+// createTime bounds the making of a container, which takes a tenth of a second, on a node that is busy.
+const createTime = 2 * time.Minute
+
+// create makes the container, with the first of the shells that its image has. It is made while files are still
+// being staged in: the engine takes about as long for it as small inputs take to come. Beside an error it gives the
+// container where there is one.
+func create(work context.Context, eng engine.Engine, r recipe) (engine.Container, engine.Spec, error) {
+	if work.Err() != nil {
+		return nil, engine.Spec{}, cause.Stopped(work, work.Err())
+	}
+	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), createTime)
+	defer cancel()
+	spec := r.spec(shells[0])
+	c, err := eng.Create(ctx, spec)
+	if err != nil {
+		return nil, spec, cause.Name(ctx, cause.Launch, "", err)
+	}
+	if !r.job.NeedsShell() {
+		return c, spec, nil
+	}
+	for _, shell := range shells { // one by one: each look costs the engine as much as a mount
+		has, err := c.Has(ctx, []string{shell})
+		if err != nil {
+			return c, spec, cause.Name(ctx, cause.Engine, "", err)
+		}
+		switch {
+		case !has[shell]:
+			continue
+		case shell == shells[0]:
+			return c, spec, nil
+		}
+		return recreate(ctx, eng, c, r.spec(shell))
+	}
+	return c, spec, cause.Fail(cause.Launch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", r.job.Container.Image)
+}
+
+// recreate makes a container anew, with a shell that its image has.
+func recreate(ctx context.Context, eng engine.Engine, c engine.Container, spec engine.Spec) (engine.Container, engine.Spec, error) {
+	if err := c.Remove(ctx); err != nil {
+		return c, spec, cause.Name(ctx, cause.Engine, "", err)
+	}
+	again, err := eng.Create(ctx, spec)
+	if err != nil {
+		return nil, spec, cause.Name(ctx, cause.Launch, "", err)
+	}
+	return again, spec, nil
+}

@@ -1,0 +1,113 @@
+package wrapper
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/subpath"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper/node"
+)
+
+// defaultPIDs bounds the module's processes where nothing else does: far above what tools need, below what stops a node.
+const defaultPIDs = 32768
+
+// A recipe is what the module's container is made by.
+type recipe struct {
+	job   *job.Job
+	place location
+	from  supply
+	image engine.Image
+}
+
+// spec is the container to make, with the shell that its image has.
+func (r recipe) spec(shell string) engine.Spec {
+	c := r.job.Container
+	user := ""
+	if c.User != job.UserImage {
+		user = moduleUser(r.job, r.image)
+	}
+	return engine.Spec{
+		Name:    r.name(),
+		Image:   r.image,
+		Command: r.job.Argv(shell),
+		Env:     r.job.Program.Env,
+		Workdir: r.job.Dirs.Work,
+		User:    user,
+		Mounts:  mounts(r.job, r.place.host, r.from.seen()),
+		Labels:  r.labels(),
+		Network: c.Network,
+		CapAdd:  c.CapAdd,
+		Limits:  limits(c.Limits, r.place.self),
+	}
+}
+
+// name tells people which job it is; the hash keeps jobs of different local prefixes, which may have one id, apart.
+func (r recipe) name() string {
+	sum := sha256.Sum256([]byte(r.place.host))
+	return fmt.Sprintf("ferry-%s.%d-%s", job.Usable(r.job.Identity.ID), r.job.Identity.Attempt, hex.EncodeToString(sum[:4]))
+}
+
+func (r recipe) labels() map[string]string {
+	id := r.job.Identity
+	l := map[string]string{node.LabelJob: id.ID, node.LabelAttempt: strconv.Itoa(id.Attempt), node.LabelOwner: r.place.host, commit.LabelContainer: r.origin()}
+	if r.job.Keep {
+		l[node.LabelKeep] = "true"
+	}
+	return l
+}
+
+// origin tells `ferry commit` about the container.
+func (r recipe) origin() string {
+	m := r.job.Module
+	return commit.Origin{Name: m.Name, LSID: m.LSID, Job: r.job.Identity.ID, Dirs: subpath.Outermost(frozenDirs(r.job))}.Label()
+}
+
+// mounts are what the module sees of the node, outer directories first so that inner ones are laid over them: of the
+// attempt's root, unless its files are copied, and of the node itself.
+func mounts(j *job.Job, host string, seen []string) []engine.Mount {
+	var all []engine.Mount
+	if j.Container.Placement == job.PlaceMount {
+		for _, d := range seen {
+			all = append(all, engine.Mount{Source: path.Join(host, inRoot(d)), Target: d, ReadOnly: j.Container.ReadOnlyInputs && !j.Writable(d)})
+		}
+	}
+	for _, m := range j.Dirs.Mounts {
+		if m.Host != "" {
+			all = append(all, engine.Mount{Source: m.Host, Target: m.Path, ReadOnly: !m.Writable})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y engine.Mount) int { return len(x.Target) - len(y.Target) })
+	return all
+}
+
+// limits are the job's own, else those of ferry's own container: the module stands beside it, not in it, and would
+// escape them.
+func limits(own job.Limits, self *engine.Self) engine.Limits {
+	var l engine.Limits
+	if self != nil {
+		l = self.Limits
+	}
+	if own.Memory > 0 {
+		l.Memory = own.Memory
+	}
+	if own.CPUs > 0 {
+		l.NanoCPUs = int64(own.CPUs * 1e9)
+	}
+	if own.PIDs > 0 {
+		l.PIDs = own.PIDs
+	}
+	if l.PIDs == 0 {
+		l.PIDs = defaultPIDs
+	}
+	if own.GPUs != "" {
+		l.GPUs, l.Runtime = own.GPUs, ""
+	}
+	return l
+}

@@ -1,0 +1,46 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"syscall"
+)
+
+// exitFileMax is how many bytes are read of an exit code file, which a module may write.
+const exitFileMax = 1 << 20
+
+// ReadExitCode is ParseExitCode of a file.
+func ReadExitCode(r io.Reader) (code int, found bool) {
+	data, err := io.ReadAll(io.LimitReader(r, exitFileMax))
+	if err != nil {
+		return 0, false
+	}
+	return ParseExitCode(data)
+}
+
+// ParseExitCode is the last exit code in data; a half-written object at its end makes all of it count for nothing.
+func ParseExitCode(data []byte) (code int, found bool) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for {
+		var v struct {
+			Code *int `json:"exit_code"`
+		}
+		switch err := dec.Decode(&v); {
+		case errors.Is(err, io.EOF):
+			return code, found
+		case err != nil || v.Code == nil || *v.Code < 0 || *v.Code > 255:
+			return 0, false
+		}
+		code, found = *v.Code, true
+	}
+}
+
+// SignalOf names the signal in a shell's exit code, "" where there is none.
+func SignalOf(code int) string {
+	if code <= 128 || code > 128+64 {
+		return ""
+	}
+	return syscall.Signal(code - 128).String()
+}

@@ -1,0 +1,29 @@
+package record
+
+import (
+	"fmt"
+
+	"github.com/genepattern/ferry/cause"
+)
+
+// Names of ferry's own files in the metadata dir.
+const (
+	FileName      = "run.json"
+	TransferName  = "transfer.log"
+	OutName       = "dockerout.log"
+	ErrName       = "dockererr.log"
+	StatsName     = "docker_stats.txt"
+	CodeName      = "docker_exit_code.txt"
+	ContainerName = "docker_container_used.json"
+)
+
+// OwnNames are all of them, the record first. Those that come down with the metadata dir are an earlier attempt's.
+func OwnNames() []string {
+	return []string{FileName, TransferName, OutName, ErrName, StatsName, CodeName, ContainerName}
+}
+
+// ExitFile is the content of the exit code file.
+func ExitFile(code int) []byte { return fmt.Appendf(nil, "{ \"exit_code\": %d }\n", code) }
+
+// ReasonLine says for the module's user why the job ended as it did. It is the last line of stderr.txt.
+func ReasonLine(c cause.Cause, err error) []byte { return fmt.Appendf(nil, "ferry: %s: %v\n", c, err) }

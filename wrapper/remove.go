@@ -1,0 +1,100 @@
+package wrapper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/genepattern/ferry/internal/subpath"
+	"github.com/genepattern/ferry/job"
+)
+
+// removeUnused takes a site away that was never whole.
+func (s *site) removeUnused() error { return s.remove(func() error { return fs.ErrPermission }) }
+
+// remove removes this attempt's tree and gives up the job's lock. With --keep the tree stays, without the private
+// inputs: those never outlive the job on the node. asRoot empties the tree where ferry may not.
+func (s *site) remove(asRoot func() error) error {
+	left, err := s.removeTree(asRoot)
+	if left {
+		s.lock.Abandon() // so that the next ferry that may finds what is left
+		return err
+	}
+	s.lock.Release()
+	if s.madePrefix {
+		_ = os.Remove(s.job.LocalPrefix) // only where nothing is in it
+	}
+	return err
+}
+
+// removeTree says whether something is left that should not be.
+func (s *site) removeTree(asRoot func() error) (left bool, err error) {
+	if s.root == nil {
+		return false, nil
+	}
+	defer s.root.Close()
+	if s.logs != nil {
+		s.logs.close()
+	}
+	if s.job.Keep {
+		return false, s.keep()
+	}
+	err = os.RemoveAll(s.place.dir)
+	if errors.Is(err, fs.ErrPermission) {
+		if err = asRoot(); err == nil {
+			err = os.RemoveAll(s.place.dir)
+		}
+	}
+	if err != nil {
+		return true, fmt.Errorf("removing the attempt's files: %w", err)
+	}
+	return false, nil
+}
+
+// keep leaves the tree to its caller.
+func (s *site) keep() error {
+	_ = s.root.RemoveAll(ownDir)
+	if err := s.removePrivate(); err != nil {
+		return fmt.Errorf("removing private inputs: %w", err)
+	}
+	if who, ok := ownerOf(callerOf(s.job.LocalPrefix)); ok && s.job.Container.User == job.UserCaller && os.Geteuid() == 0 {
+		if err := s.give(".", who, true); err != nil {
+			return fmt.Errorf("giving the files to their caller: %w", err)
+		}
+	}
+	s.tell.log.Info().Str("dir", filepath.Clean(s.place.dir)).Msg("local files are kept")
+	return nil
+}
+
+// removePrivate removes what lies below a directory that has the user's id as its name, whoever staged it in. The job's
+// results are no inputs and stay.
+func (s *site) removePrivate() error {
+	if s.job.Identity.User == "" {
+		return nil
+	}
+	work, metadata := s.job.Dirs.Work, s.job.Dirs.Metadata
+	return fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		p := "/" + name
+		switch {
+		case err != nil:
+			return err
+		case subpath.Within(work, p) || subpath.Within(metadata, p):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case !slices.Contains(strings.Split(name, "/"), s.job.Identity.User):
+			return nil
+		case subpath.Within(p, work) || subpath.Within(p, metadata):
+			return nil // what lies beside the results is looked at by itself
+		}
+		if err := s.root.RemoveAll(name); err != nil || !d.IsDir() {
+			return err
+		}
+		return fs.SkipDir
+	})
+}

@@ -1,0 +1,117 @@
+package wrapper
+
+import (
+	"os"
+	"path"
+
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper/node"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+// A site is where an attempt stands on this node. prepare makes it whole, and remove takes it away.
+type site struct {
+	job        job.Job
+	tell       *teller
+	place      location
+	lock       *node.Lock
+	root       *os.Root // of the attempt: the job's path /a/b is a/b in it
+	logs       *logs
+	madePrefix bool // the local prefix was not there before
+}
+
+// ownDir is a folder of the attempt's root that no module sees, for files on their way into the metadata dir.
+const ownDir = ".ferry"
+
+// open opens a directory of the job in the attempt's root.
+func (s *site) open(p string) (*os.Root, error) { return s.root.OpenRoot(inRoot(p)) }
+
+// metadata is the job's path of a file in the metadata dir.
+func (s *site) metadata(name string) string { return path.Join(s.job.Dirs.Metadata, name) }
+
+// write puts a file of ferry's own at the job's path p, atomically, whatever the module put there.
+func (s *site) write(p string, data []byte) error {
+	name, tmp := inRoot(p), path.Join(ownDir, path.Base(p))
+	if err := s.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	err := s.root.WriteFile(tmp, data, 0o644)
+	if err == nil {
+		if st, e := s.root.Lstat(name); e == nil && st.IsDir() {
+			err = s.root.RemoveAll(name)
+		}
+	}
+	if err == nil {
+		err = s.root.Rename(tmp, name)
+	}
+	if err != nil {
+		_ = s.root.Remove(tmp)
+	}
+	return err
+}
+
+// note writes a small file of the outcome. What cannot be written is a warning: the record says it too.
+func (s *site) note(p string, data []byte) {
+	if err := s.write(p, data); err != nil {
+		s.tell.warn("writing %s: %v", p, err)
+	}
+}
+
+// addReason appends why the job ended to the module's stderr.txt, the one file that every user of a server looks into.
+func (s *site) addReason(out Outcome) {
+	line := record.ReasonLine(out.Cause, out.Err)
+	name := inRoot(s.job.Files.Stderr)
+	if st, err := s.root.Lstat(name); err != nil || !st.Mode().IsRegular() {
+		s.note(s.job.Files.Stderr, line)
+		return
+	}
+	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.Write(line)
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		s.tell.warn("writing %s: %v", s.job.Files.Stderr, err)
+	}
+}
+
+// exitCode is the code in the exit code file. Whatever is there was written in this run: an earlier attempt's was left
+// in the store. The file may hold several objects, one appended after the other, and the last whole one counts.
+func (s *site) exitCode() (code int, ok bool) {
+	name := inRoot(s.job.Files.ExitCode)
+	if st, err := s.root.Stat(name); err != nil || !st.Mode().IsRegular() {
+		return 0, false
+	}
+	f, err := s.root.Open(name)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	return record.ReadExitCode(f)
+}
+
+// hasExitFile says that a file of this run, not a link, is where the exit code belongs.
+func (s *site) hasExitFile() bool {
+	st, err := s.root.Lstat(inRoot(s.job.Files.ExitCode))
+	return err == nil && st.Mode().IsRegular()
+}
+
+// ballast is a file that holds some space, so that a module that fills the disk leaves enough to say so.
+const (
+	ballastName = "ballast"
+	ballastSize = 1 << 20 // bytes: the record and the logs of a job are a few thousand
+)
+
+func (s *site) makeBallast() error {
+	return s.root.WriteFile(path.Join(ownDir, ballastName), make([]byte, ballastSize), 0o600)
+}
+
+func (s *site) dropBallast() { _ = s.root.Remove(path.Join(ownDir, ballastName)) }
+
+// full says that the module had no space left.
+func (s *site) full(moduleIsRoot bool) bool {
+	// Some systems keep a few blocks for themselves: what is left there no module can use.
+	return node.Full(s.place.dir, ballastSize/4, moduleIsRoot && os.Geteuid() == 0)
+}

@@ -1,0 +1,166 @@
+package wrapper
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/job"
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper/node"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+const (
+	// recordTime bounds sending the record to a store that works badly. A connection may be silent for five minutes before
+	// the store gives it up and sends the request again, for which there must be time left. recordAgain bounds it where it
+	// has failed once.
+	recordTime  = 6 * time.Minute
+	recordAgain = 5 * time.Second
+	// lastTime is what the record gets once there is no time left for results: of the 30 s that AWS Batch gives, the
+	// stopper keeps twice as much.
+	lastTime = 2 * time.Second
+)
+
+var errLate = errors.New("the store did not answer in time")
+
+// lastly is a context for what is worth trying even after save has ended: it ends after limit, or lastTime after save.
+func lastly(save context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(save), limit, errLate)
+	over := context.AfterFunc(save, func() {
+		t := time.AfterFunc(lastTime, cancel)
+		context.AfterFunc(ctx, func() { t.Stop() })
+	})
+	return ctx, func() { over(); cancel() }
+}
+
+// settle makes an outcome the job's: in the record, in the exit code file and in stderr.txt. It does nothing once the
+// store was told.
+func (o *outbox) settle(out Outcome, m *module) {
+	if o.is(told) {
+		return
+	}
+	o.advance(settled)
+	s := o.site
+	s.tell.rec.Conclude(out.Code, out.Cause, out.Err)
+	if m != nil {
+		if exit := m.ended(); exit != nil {
+			s.note(s.metadata(record.CodeName), []byte(strconv.Itoa(exit.Code)+"\n"))
+		}
+	}
+	if n, ok := s.exitCode(); !ok || n != out.Code {
+		s.note(s.job.Files.ExitCode, record.ExitFile(out.Code))
+	}
+	if out.Cause != cause.None {
+		s.addReason(out)
+	}
+}
+
+// send sends the files that say how the job ended, now that they are final: the record, then the exit code, then the
+// rest of the metadata dir. Once that was done, it brings the record up to date.
+func (o *outbox) send(save context.Context, limit time.Duration, m *module) error {
+	ctx, cancel := lastly(save, limit)
+	defer cancel()
+	s := o.site
+	first := !o.is(told)
+	written := s.tell.rec.Save() // where the disk is full it comes from memory
+	err := o.file(ctx, s.metadata(record.FileName), written == nil, s.tell.rec.JSON())
+	if err == nil && first {
+		want := s.tell.rec.ExitCode()
+		n, ok := s.exitCode()
+		err = o.file(ctx, s.job.Files.ExitCode, ok && n == want, record.ExitFile(want))
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return cause.Fail(cause.StageOut, "", "sending the record: %w", err)
+	case err != nil:
+		return cause.Name(ctx, cause.StageOut, "", fmt.Errorf("sending the record: %w", err))
+	case !first:
+		return nil
+	}
+	o.advance(told)
+	if err := o.sendLogs(ctx, m); err != nil {
+		s.tell.log.Warn().Err(err).Msg("sending the logs")
+	}
+	return nil
+}
+
+// sendLogs sends what changed in the metadata dir; where nothing is known of it, ferry's own files and no other.
+func (o *outbox) sendLogs(ctx context.Context, m *module) error {
+	if o.since(o.site.job.Dirs.Metadata) != nil {
+		_, err := o.up(ctx, o.metadata(), m, nil)
+		return err
+	}
+	all := []string{o.site.job.Files.Stderr} // the most telling first
+	for _, n := range record.OwnNames()[1:] {
+		all = append(all, o.site.metadata(n))
+	}
+	for _, p := range all {
+		if _, err := o.site.root.Lstat(inRoot(p)); err != nil {
+			continue
+		}
+		if err := o.file(ctx, p, true, nil); err != nil {
+			return err // what one could not reach, the next will not
+		}
+	}
+	return nil
+}
+
+// file sends one of ferry's own files, as it is on disk or from memory.
+func (o *outbox) file(ctx context.Context, p string, onDisk bool, data []byte) error {
+	key := o.remote.key(p)
+	if onDisk {
+		_, err := o.transfer.UpFile(ctx, o.site.root, inRoot(p), o.remote.store, key, ferrysync.Options{Preserve: true})
+		return err
+	}
+	return o.remote.put(ctx, key, data)
+}
+
+func (r *remote) put(ctx context.Context, key string, data []byte) error {
+	_, err := r.store.Put(ctx, key, store.Body{Bytes: data}, store.PutOptions{})
+	return err
+}
+
+// refuseTime bounds telling the store of a job that never began.
+const refuseTime = 20 * time.Second
+
+// refuse puts the outcome files of a job without a place on this node straight into the store.
+func (r *remote) refuse(save context.Context, j *job.Job, rec *record.Keeper, out Outcome) error {
+	ctx, cancel := lastly(save, refuseTime)
+	defer cancel()
+	rec.Conclude(out.Code, out.Cause, out.Err)
+	rec.End()
+	for _, f := range []struct {
+		path string
+		data []byte
+	}{
+		{j.Dirs.Metadata + "/" + record.FileName, rec.JSON()},
+		{j.Files.ExitCode, record.ExitFile(out.Code)},
+		{j.Files.Stderr, record.ReasonLine(out.Cause, out.Err)},
+	} {
+		if err := r.put(ctx, r.key(f.path), f.data); err != nil {
+			return err // what one could not reach, the next will not
+		}
+	}
+	return nil
+}
+
+// keepRecord keeps the record of a job that could not tell the store how it ended on the node, and puts it into the log,
+// which often outlives the node.
+func (t *teller) keepRecord(j *job.Job, why error) {
+	var line bytes.Buffer
+	_ = json.Compact(&line, t.rec.Brief())
+	name, err := node.KeepRecord(j.LocalPrefix, j.Identity.ID, j.Identity.Attempt, t.rec.JSON())
+	e := t.log.Error().AnErr("why", why).RawJSON("record", line.Bytes())
+	if err != nil {
+		e.AnErr("not_kept", err).Msg("the record is not in the store")
+		return
+	}
+	e.Str("kept", name).Msg("the record is not in the store")
+}
