@@ -72,6 +72,7 @@ func (e *ending) conclude() Outcome {
 			e.broke(s, err)
 		}
 	}
+	e.removing.Wait()
 	return e.out
 }
 
@@ -183,7 +184,9 @@ func (e *ending) settle() {
 	}
 }
 
+// tell tells the store how the job ended. That it could not be told is itself how a job ended that succeeded till then.
 func (e *ending) tell() {
+	e.settle() // a step that broke may not have
 	a := e.attempt
 	err := a.outbox.send(e.save, recordTime, a.module)
 	e.sayFails = err != nil

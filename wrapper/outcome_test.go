@@ -57,3 +57,18 @@ func TestLogFileNeverFailsItsWriter(t *testing.T) {
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("no") }
+
+func TestCutURL(t *testing.T) {
+	for url, want := range map[string][2]string{
+		"s3://b":          {"s3://b", ""},
+		"s3://b/":         {"s3://b", ""},
+		"s3://b/x":        {"s3://b", "x"},
+		"s3://b/p q/x.y/": {"s3://b/p q", "x.y"},
+		"file:///x":       {"file:///", "x"},
+		"file:///d/x":     {"file:///d", "x"},
+	} {
+		if parent, name := cutURL(url); parent != want[0] || name != want[1] {
+			t.Errorf("cutURL(%q) = %q, %q", url, parent, name)
+		}
+	}
+}

@@ -34,7 +34,24 @@ func (r *remote) at(ctx context.Context, url string) (store.Store, string, error
 	if rest, ok := strings.CutPrefix(url, r.root); ok {
 		return r.store, path.Join(r.prefix, rest), nil
 	}
-	return r.open(ctx, url)
+	parent, name := cutURL(url)
+	st, prefix, err := r.open(ctx, parent)
+	return st, path.Join(prefix, name), err
+}
+
+// cutURL cuts a URL before its last name, "" where it names a whole store: what is asked for may be one file of a directory.
+func cutURL(url string) (parent, name string) {
+	url = strings.TrimRight(url, "/")
+	_, after, _ := strings.Cut(url, "://")
+	i := strings.LastIndex(after, "/")
+	if i < 0 {
+		return url, ""
+	}
+	end := len(url) - len(after) + i
+	if i == 0 { // of a scheme without a host: its parent is the root directory
+		return url[:end+1], after[1:]
+	}
+	return url[:end], after[i+1:]
 }
 
 // inRoot is the name in the attempt's root of the job's path p.

@@ -66,11 +66,11 @@ func FuzzRun(f *testing.F) {
 		if err := os.Symlink(outside, filepath.Join(b.dir, "l")); err != nil {
 			t.Fatal(err)
 		}
-		nodes, err := compile("fuzz", src, b.site.Job)
+		nodes, err := compile("fuzz", src, b.work.Job)
 		if err != nil {
 			return
 		}
-		r := &runner{site: b.site, root: b.site.Root, transfer: b.site.Transfer, opened: map[string]store.Store{}, client: &http.Client{Transport: noNetwork{}}, dial: noDial}
+		r := &runner{site: b.work, root: b.work.Root, transfer: b.work.Transfer, opened: map[string]store.Store{}, client: &http.Client{Transport: noNetwork{}}, dial: noDial}
 		r.run(context.Background(), nodes)
 		entries, err := os.ReadDir(filepath.Dir(b.dir))
 		if err != nil || len(entries) != 2 {

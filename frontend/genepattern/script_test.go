@@ -20,7 +20,7 @@ import (
 
 // A bench is a root with a script in it, and what running the script says.
 type bench struct {
-	site wrapper.Workspace
+	work wrapper.Workspace
 	dir  string
 
 	mu       sync.Mutex
@@ -52,7 +52,7 @@ func newBench(t testing.TB, script string) *bench {
 	if err := root.WriteFile("jobs/101.meta/"+DefaultSyncScript, []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b.site = wrapper.Workspace{
+	b.work = wrapper.Workspace{
 		Job: testJob(), Root: root, Transfer: ferrysync.New(ferrysync.Config{}),
 		Open: func(context.Context, string) (store.Store, string, error) {
 			return nil, "", cause.Fail(cause.Usage, "", "no store in this test")
@@ -69,7 +69,7 @@ func newBench(t testing.TB, script string) *bench {
 
 func (b *bench) run(t testing.TB) error {
 	t.Helper()
-	_, err := Stager{}.StageIn(t.Context(), b.site)
+	_, err := Stager{}.StageIn(t.Context(), b.work)
 	return err
 }
 

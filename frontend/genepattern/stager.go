@@ -51,7 +51,7 @@ func (st Stager) StageIn(ctx context.Context, s wrapper.Workspace) (ferrysync.St
 		ctx, cancel = context.WithTimeoutCause(ctx, s.Job.Walltime, errWalltime)
 		defer cancel()
 	}
-	r := &runner{site: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient(st.Proxy), dial: dialer.DialContext}
+	r := &runner{work: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient(st.Proxy), dial: dialer.DialContext}
 	defer r.client.CloseIdleConnections()
 	r.run(ctx, nodes)
 	switch {
@@ -88,7 +88,7 @@ func read(s wrapper.Workspace) ([]byte, error) {
 
 // A runner runs one script.
 type runner struct {
-	site     wrapper.Workspace
+	work     wrapper.Workspace
 	root     *os.Root
 	transfer *ferrysync.Engine
 	client   *http.Client
@@ -151,7 +151,7 @@ func (r *runner) failed(s *simple, err error) {
 		return // warned of by name
 	}
 	if s.guarded || !hard(err) {
-		r.warn(fmt.Sprintf("sync script %q, line %d: %s: %v", r.site.Job.SyncScript, s.line, s.name, err))
+		r.warn(fmt.Sprintf("sync script %q, line %d: %s: %v", r.work.Job.SyncScript, s.line, s.name, err))
 		return
 	}
 	r.mu.Lock()
@@ -175,21 +175,21 @@ func (r *runner) firstFailure() error {
 		more = fmt.Sprintf(" (and %d more)", n)
 	}
 	return &cause.Error{Cause: cause.Of(first.err), Hint: cause.HintOf(first.err),
-		Err: fmt.Errorf("sync script %q, line %d: %w%s", r.site.Job.SyncScript, first.line, first.err, more)}
+		Err: fmt.Errorf("sync script %q, line %d: %w%s", r.work.Job.SyncScript, first.line, first.err, more)}
 }
 
 func (r *runner) warn(text string) {
 	r.log("warning: " + text + "\n")
-	if r.site.Warn != nil {
-		r.site.Warn("%s", text)
+	if r.work.Warn != nil {
+		r.work.Warn("%s", text)
 	}
 }
 
 func (r *runner) log(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.site.Log != nil && text != "" {
-		_, _ = io.WriteString(r.site.Log, text) // a log that cannot be written fails no transfer
+	if r.work.Log != nil && text != "" {
+		_, _ = io.WriteString(r.work.Log, text) // a log that cannot be written fails no transfer
 	}
 }
 

@@ -155,11 +155,11 @@ func (t *task) appendTo(name string, flags int, text string) error {
 
 // await waits for the ordinary stage in of what the command may change.
 func (t *task) await(c command) error {
-	if t.site.Staged == nil {
+	if t.work.Staged == nil {
 		return nil
 	}
 	for _, p := range c.touches() {
-		if _, err := t.site.Staged(t.ctx, "/"+p); err != nil {
+		if _, err := t.work.Staged(t.ctx, "/"+p); err != nil {
 			return err
 		}
 	}
@@ -169,21 +169,21 @@ func (t *task) await(c command) error {
 // covered says that the ordinary stage in has fetched the key prefix to that place already: the server's script asks for
 // the tasklib too.
 func (t *task) covered(bucket, key, dest string) bool {
-	if t.site.Staged == nil || !strings.HasPrefix(t.site.Job.Remote+"/", "s3://"+bucket+"/") {
+	if t.work.Staged == nil || !strings.HasPrefix(t.work.Job.Remote+"/", "s3://"+bucket+"/") {
 		return false
 	}
-	from, err := t.site.Staged(t.ctx, "/"+dest)
+	from, err := t.work.Staged(t.ctx, "/"+dest)
 	return err == nil && from == strings.TrimSuffix("s3://"+bucket+"/"+key, "/")
 }
 
 // shown is a path of the root as the script wrote it.
 func (t *task) shown(rel string) string {
-	return strings.TrimSuffix(t.site.Job.LocalPrefix, "/") + "/" + rel
+	return strings.TrimSuffix(t.work.Job.LocalPrefix, "/") + "/" + rel
 }
 
 func (t *task) event(e ferrysync.Event) {
-	if t.site.Event != nil {
-		t.site.Event(e)
+	if t.work.Event != nil {
+		t.work.Event(e)
 	}
 }
 
@@ -194,7 +194,7 @@ func (r *runner) open(ctx context.Context, bucket string) (store.Store, error) {
 	if st, ok := r.opened[bucket]; ok {
 		return st, nil
 	}
-	st, _, err := r.site.Open(ctx, "s3://"+bucket)
+	st, _, err := r.work.Open(ctx, "s3://"+bucket)
 	if err != nil {
 		return nil, &cause.Error{Cause: cause.StageIn, Err: err}
 	}

@@ -37,7 +37,7 @@ func (d *download) url(key string) string { return "s3://" + d.bucket + "/" + ke
 // byKey says that one object is asked for by its key, and may be missing.
 func (d *download) prepared(t *task, dest string, byKey bool) ferrysync.Options {
 	o := d.options
-	o.Space = t.site.Space
+	o.Space = t.work.Space
 	o.Filters = nil
 	o.Event = func(e ferrysync.Event) {
 		if errors.Is(e.Err, store.ErrNotExist) && byKey {

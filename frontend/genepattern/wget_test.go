@@ -117,7 +117,7 @@ func TestCancel(t *testing.T) {
 	b := newBench(t, "wget -O /local/jobs/101/x "+srv.URL+"/ || true\necho then > /local/jobs/101/x/y\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-reached; cancel() }()
-	if _, err := (Stager{}).StageIn(ctx, b.site); cause.Of(err) != cause.Interrupted {
+	if _, err := (Stager{}).StageIn(ctx, b.work); cause.Of(err) != cause.Interrupted {
 		t.Errorf("it gives %v", err)
 	}
 	if got := b.files(t); len(got) != 0 {
@@ -140,7 +140,7 @@ func TestProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, "wget -q -O /local/jobs/101/x http://data.example.org/a\nwget -q -O /local/jobs/101/y http://169.254.169.254/b || true\n")
-	if _, err := (Stager{Proxy: http.ProxyURL(at)}).StageIn(t.Context(), b.site); err != nil {
+	if _, err := (Stager{Proxy: http.ProxyURL(at)}).StageIn(t.Context(), b.work); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()
