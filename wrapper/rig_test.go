@@ -24,6 +24,7 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 
 	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/engine/enginetest"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -105,7 +106,7 @@ func (s *rig) job(image string, more ...string) job.Job {
 
 func (s *rig) deps() wrapper.Deps {
 	return wrapper.Deps{
-		Engine:   testenv.OnHost{Engine: s.engine},
+		Engine:   enginetest.OnHost{Engine: s.engine},
 		Transfer: ferrysync.New(ferrysync.Config{}),
 		Open: func(_ context.Context, url string) (store.Store, string, error) {
 			st, err := dir.New(url)

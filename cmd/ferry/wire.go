@@ -7,7 +7,7 @@ import (
 
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/frontend/genepattern"
+	"github.com/genepattern/ferry/frontend/genepattern/syncscript"
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper"
@@ -26,7 +26,7 @@ func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
 		return deps, err
 	}
 	if j.SyncScript != "" {
-		deps.Stager = genepattern.Stager{Proxy: http.ProxyFromEnvironment}
+		deps.Stager = syncscript.Stager{Proxy: http.ProxyFromEnvironment}
 	}
 	login, home, err := newLogins(w, registryLogin{user: j.Registry.User, passwordFile: j.Registry.PasswordFile, name: j.Freeze.Name, image: j.Container.Image}, log)
 	if err != nil {

@@ -1,4 +1,3 @@
-// Package genepattern is the contract with a GenePattern server that runs its jobs on AWS Batch: what its variables and
-// arguments mean as a job, the sync script it writes, and the launcher for what older module images expect. It knows
-// nothing of containers; the transfers are package sync's.
+// Package genepattern turns what a GenePattern server says into a job: its variables and arguments as settings, and the
+// launcher for what older module images expect. The sync script that it writes is package syncscript's.
 package genepattern

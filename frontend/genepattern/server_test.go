@@ -22,7 +22,9 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/engine/enginetest"
 	"github.com/genepattern/ferry/frontend/genepattern"
+	"github.com/genepattern/ferry/frontend/genepattern/syncscript"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/job/jobtest"
@@ -195,7 +197,7 @@ func (s *server) deps() wrapper.Deps {
 	}
 	s.t.Cleanup(func() { eng.Close() })
 	return wrapper.Deps{
-		Engine: testenv.OnHost{Engine: eng}, Transfer: s.sync,
+		Engine: enginetest.OnHost{Engine: eng}, Transfer: s.sync,
 		Open: func(_ context.Context, url string) (store.Store, string, error) {
 			at, err := store.Parse(url)
 			if err == nil && at.Bucket != s.s3.Bucket {
@@ -203,7 +205,7 @@ func (s *server) deps() wrapper.Deps {
 			}
 			return s.store, at.Prefix, err
 		},
-		Stager: genepattern.Stager{}, Log: zerolog.New(s), Stdout: &s.out, Stderr: &s.out, Version: "test",
+		Stager: syncscript.Stager{}, Log: zerolog.New(s), Stdout: &s.out, Stderr: &s.out, Version: "test",
 	}
 }
 

@@ -1,4 +1,4 @@
-package genepattern
+package syncscript
 
 import (
 	"context"
@@ -30,8 +30,11 @@ type bench struct {
 
 func (b *bench) Write(p []byte) (int, error) { return b.log.Write(p) }
 
+// scriptName is what servers call the script.
+const scriptName = "aws-sync-from-s3.sh"
+
 func testJob() job.Job {
-	return job.Job{Remote: "s3://gp-example/beta", LocalPrefix: "/local", SyncScript: DefaultSyncScript, Walltime: time.Minute,
+	return job.Job{Remote: "s3://gp-example/beta", LocalPrefix: "/local", SyncScript: scriptName, Walltime: time.Minute,
 		Dirs:     job.Dirs{Work: "/jobs/101", Metadata: "/jobs/101.meta", Tasklib: "/taskLib/m"},
 		Identity: job.Identity{ID: "101", User: "ann@example.org"}}
 }
@@ -49,7 +52,7 @@ func newBench(t testing.TB, script string) *bench {
 			t.Fatal(err)
 		}
 	}
-	if err := root.WriteFile("jobs/101.meta/"+DefaultSyncScript, []byte(script), 0o644); err != nil {
+	if err := root.WriteFile("jobs/101.meta/"+scriptName, []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	b.work = wrapper.Workspace{
@@ -78,7 +81,7 @@ func (b *bench) files(t testing.TB) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := filepath.WalkDir(b.dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == DefaultSyncScript {
+		if err != nil || d.IsDir() || d.Name() == scriptName {
 			return err
 		}
 		data, err := os.ReadFile(p)
@@ -180,7 +183,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%q gives %v (%s), want it to say %q", name, err, cause.Of(err), says)
 			continue
 		}
-		if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), `"`+DefaultSyncScript+`"`) {
+		if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), `"`+scriptName+`"`) {
 			t.Errorf("%q gives the message %q", name, err)
 		}
 		if len(b.files(t)) != 0 {
@@ -197,7 +200,7 @@ func TestNotAScript(t *testing.T) {
 		}
 	}
 	b := newBench(t, "")
-	if err := os.Remove(filepath.Join(b.dir, "jobs/101.meta", DefaultSyncScript)); err != nil {
+	if err := os.Remove(filepath.Join(b.dir, "jobs/101.meta", scriptName)); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.run(t); cause.Of(err) != cause.StageIn || !strings.Contains(err.Error(), "is not in the metadata dir") {

@@ -1,4 +1,4 @@
-package genepattern
+package syncscript
 
 import (
 	"fmt"

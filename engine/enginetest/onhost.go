@@ -1,4 +1,4 @@
-package testenv
+package enginetest
 
 import "github.com/genepattern/ferry/engine"
 
