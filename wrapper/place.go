@@ -56,7 +56,7 @@ func (p *copyPlace) mounts() []engine.Mount {
 }
 
 func (p *copyPlace) copier() (engine.Copier, error) {
-	c, ok := p.container.(engine.Copier)
+	c, ok := engine.CopierOf(p.container)
 	if !ok {
 		return nil, cause.Fail(cause.Usage, "use --stage mount", "this engine's containers cannot be copied into")
 	}

@@ -22,7 +22,7 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 	}
 	info, err := a.Engine.Info(ctx)
 	if err != nil {
-		return cause.Stopped(ctx, &cause.Error{Cause: cause.Engine, Hint: "is the engine's socket mounted, and may this user open it?", Err: err})
+		return cause.Name(ctx, cause.Engine, "", err)
 	}
 	a.rec.edit(func(r *Record) { r.Engine = info })
 	hostPrefix, err := a.findHost(ctx)
@@ -123,8 +123,7 @@ func inRoot(p string) string { return strings.TrimPrefix(p, "/") }
 
 // findHost finds what the engine's host calls the local prefix: a bind mount's source is looked up there, not here.
 func (a *attempt) findHost(ctx context.Context) (string, error) {
-	e, ok := a.Engine.(interface{ Local() bool })
-	remote := ok && !e.Local()
+	remote := !engine.IsLocal(a.Engine)
 	self, err := a.Self(ctx)
 	if errors.Is(err, engine.ErrNoContainer) {
 		// Another node's engine knows nothing of this one's containers, and one that runs in ferry's own container nothing

@@ -16,7 +16,6 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/engine/docker"
 )
 
 func commitCommand(w world) *cli.Command {
@@ -114,7 +113,7 @@ func boolFlag(c *cli.Context, name string) (*cli.BoolFlag, bool) {
 
 // newFreezer is a freezer on a container engine.
 func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home, log zerolog.Logger) *commit.Freezer {
-	d, ok := eng.(*docker.Engine)
+	f, ok := commit.New(eng)
 	if !ok {
 		return nil
 	}
@@ -122,8 +121,9 @@ func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home
 	if !report.Terminal {
 		report.W = logLines{log}
 	}
-	return &commit.Freezer{Images: d, Containers: d, Home: home, Login: login, Version: version, Progress: report.Step,
-		Log: func(format string, args ...any) { log.Info().Msgf(format, args...) }}
+	f.Home, f.Login, f.Version, f.Progress = home, login, version, report.Step
+	f.Log = func(format string, args ...any) { log.Info().Msgf(format, args...) }
+	return f
 }
 
 // logLines writes lines to the log.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -11,7 +10,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/engine/engines"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -209,37 +208,16 @@ func exit(w world, out wrapper.Outcome) error {
 
 // newDeps finds what a job is run with on this machine.
 func newDeps(w world, log zerolog.Logger) (wrapper.Deps, error) {
-	env := func(name string) string { v, _ := w.lookup(name); return v }
-	conf := docker.Config{Host: env("DOCKER_HOST")}
-	if env("DOCKER_TLS_VERIFY") != "" {
-		conf.CertPath = env("DOCKER_CERT_PATH")
-	}
-	conf.SSH = sshConfig(env)
-	eng, err := docker.New(conf)
+	eng, err := engines.Open(engines.Default(), w.host())
 	if err != nil {
-		return wrapper.Deps{}, &cause.Error{Cause: cause.Usage, Hint: "is DOCKER_HOST right?", Err: err}
+		return wrapper.Deps{}, err
 	}
 	return wrapper.Deps{
-		Engine: eng, Self: func(ctx context.Context) (*engine.Self, error) { return findSelf(ctx, eng) },
+		Engine: eng, Self: func(ctx context.Context) (*engine.Self, error) { return engine.SelfOf(ctx, eng) },
 		Transfer: ferrysync.New(ferrysync.Config{}), Open: newOpener(), Log: log,
 		Stdout: w.stdout, Stderr: w.stderr, Version: version,
 	}, nil
 }
 
-// findSelf inspects the container this process runs in; nil where it runs on a host.
-func findSelf(ctx context.Context, eng *docker.Engine) (*engine.Self, error) {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return nil, nil // no Linux, so no container
-	}
-	defer f.Close()
-	id := docker.OwnID(f)
-	if id == "" {
-		return nil, nil
-	}
-	self, err := eng.Self(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return &self, nil
-}
+// host is what engines may know of this process.
+func (w world) host() engine.Host { return engine.Host{Lookup: w.lookup, Environ: w.environ} }
