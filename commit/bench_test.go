@@ -121,14 +121,14 @@ func (r *reach) round(n int) {
 	}
 	filled := func(name string) engine.Container {
 		c := r.container()
-		if err := copytree.In(ctx, c.(engine.Copier), at(name), false); err != nil {
+		if err := copytree.In(ctx, copier(c), at(name), false); err != nil {
 			r.Fatal(err)
 		}
 		return c
 	}
 	byDocker, byFerry := r.container(), r.container()
 	forDocker, forFerry := filled("d"), filled("f")
-	f := &commit.Freezer{Images: r.e, Version: "bench"}
+	f := &commit.Freezer{Engine: r.e, Images: r.e.Images(), Version: "bench"}
 	ferry := func(c engine.Container, tag string, more ...string) error {
 		cmd := exec.CommandContext(ctx, testenv.FerryBinary(r), append([]string{"commit", c.ID(), "--to", r.tag(tag, n), "--no-push"}, more...)...)
 		cmd.Stderr = os.Stderr
@@ -137,7 +137,7 @@ func (r *reach) round(n int) {
 	for _, group := range [][]measured{
 		{
 			{"docker cp", nil, func() error { return r.run("cp", "-q", r.tree, byDocker.ID()+":/tasklib") }},
-			{"copy staging", nil, func() error { return copytree.In(ctx, byFerry.(engine.Copier), at("c"), false) }},
+			{"copy staging", nil, func() error { return copytree.In(ctx, copier(byFerry), at("c"), false) }},
 		}, {
 			{"docker commit", forDocker, func() error { return r.quiet("commit", forDocker.ID(), r.tag("docker", n)) }},
 			{"ferry commit", forFerry, func() error { return ferry(forFerry, "commit") }},
@@ -186,7 +186,7 @@ func (r *reach) read(source engine.Container) {
 		}
 		return
 	}
-	files, err := source.(engine.Copier).CopyOut(r.Context(), "/gp")
+	files, err := copier(source).CopyOut(r.Context(), "/gp")
 	if err == nil {
 		_, err = io.Copy(io.Discard, files)
 		files.Close()
@@ -213,7 +213,7 @@ func (r *reach) tidy() {
 		}
 	}
 	for _, ref := range r.images {
-		if err := r.e.RemoveImage(context.Background(), ref); err != nil && !errors.Is(err, engine.ErrNoImage) {
+		if err := r.e.Images().RemoveImage(context.Background(), ref); err != nil && !errors.Is(err, engine.ErrNoImage) {
 			r.Log(err)
 		}
 	}
@@ -292,4 +292,13 @@ func (r *reach) print() {
 		fmt.Printf("%6.2f  %-14s %8.2f   %-26s %8.2f\n", mine.Seconds()/peer.Seconds(), row.mine, mine.Seconds(), strings.Join(row.peers, ", "), peer.Seconds())
 	}
 	fmt.Printf("memory of the ferry process at its highest: %.1f MiB\n", float64(r.memory)/1024)
+}
+
+// copier is the container's, which Docker's have.
+func copier(c engine.Container) engine.Copier {
+	copier, ok := engine.CopierOf(c)
+	if !ok {
+		panic("the container cannot be copied from")
+	}
+	return copier
 }

@@ -42,7 +42,12 @@ func newEngine(t *testing.T) *docker.Engine {
 }
 
 func freezer(t *testing.T, e *docker.Engine, login engine.Login) *commit.Freezer {
-	return &commit.Freezer{Images: e, Containers: e, Login: login, Version: "test", Log: t.Logf}
+	f, ok := commit.New(e)
+	if !ok {
+		t.Fatal("the engine makes no images")
+	}
+	f.Login, f.Version, f.Log = login, "test", t.Logf
+	return f
 }
 
 // withECR is a freezer whose own registry is a fake ECR.
@@ -68,7 +73,7 @@ func image(t *testing.T, e *docker.Engine, ref string) engine.Image {
 func forget(t *testing.T, e *docker.Engine, refs ...string) {
 	t.Cleanup(func() {
 		for _, ref := range refs {
-			_ = e.RemoveImage(context.Background(), ref)
+			_ = e.Images().RemoveImage(context.Background(), ref)
 		}
 	})
 }

@@ -19,15 +19,19 @@ import (
 // freezing its job would; of any other, what dirs name, or where they name nothing all that was added or changed in it,
 // outside of mounts and temporary directories. engine.ErrNoContainer.
 func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []string) (Frozen, error) {
+	if f.Containers == nil {
+		err := errors.New("this engine does not tell what other containers are")
+		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
+	}
 	d, err := f.Containers.Describe(ctx, id)
 	if err != nil {
 		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
 	}
-	h, err := f.Containers.Attach(ctx, d.ID)
+	h, err := f.Engine.Attach(ctx, d.ID)
 	if err != nil {
 		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
 	}
-	c, ok := h.(engine.Copier)
+	c, ok := engine.CopierOf(h)
 	if !ok {
 		err := errors.New("this engine's containers cannot be copied from")
 		return Frozen{Name: r.Name, Outcome: OutcomeFailed, Error: err.Error()}, err
@@ -51,13 +55,13 @@ func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []st
 }
 
 // contents is what of a container goes into its image, and the container itself where that is all that changed in it.
-func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]copytree.Dir, string, error) {
+func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]copytree.Dir, adopter, error) {
 	var all []copytree.Dir
 	named := len(dirs) > 0
 	dirs = slices.Clone(dirs)
 	for i, p := range dirs {
 		if p == "" {
-			return nil, "", errors.New("a directory to freeze has no name")
+			return nil, nil, errors.New("a directory to freeze has no name")
 		}
 		dirs[i] = path.Clean("/" + p)
 	}
@@ -67,24 +71,28 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 			continue // a frozen directory that the container deleted
 		}
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 		if !kind.IsDir() {
-			return nil, "", fmt.Errorf("%q is no directory of the container", p)
+			return nil, nil, fmt.Errorf("%q is no directory of the container", p)
 		}
 		all = append(all, copytree.FromContainer(c, p, nil))
 	}
 	if named {
-		return all, "", nil
+		return all, nil, nil
 	}
 	changes, err := f.Containers.Changes(ctx, d.ID)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	pristine := d.Image.Labels[LabelBaseID] == ""
 	passing := slices.ContainsFunc(changes, func(c engine.Change) bool { return isPassing(c.Path) })
-	if pristine && !passing && !d.Running && f.builder(ctx) != nil {
-		return nil, d.ID, nil
+	if pristine && !passing && !d.Running {
+		if b := f.Images.Builder(ctx); b != nil {
+			return nil, func(ctx context.Context, ref string, base engine.Image, labels map[string]string) (string, error) {
+				return b.Adopt(ctx, ref, d.ID, base, labels)
+			}, nil
+		}
 	}
 	paths := f.added(changes, slices.Concat(d.Mounts, frozenDirs(d.Image)))
 	if len(paths) > 0 {
@@ -97,7 +105,7 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 			return nil
 		}})
 	}
-	return all, "", nil
+	return all, nil, nil
 }
 
 // passing are directories whose content means nothing outside of a run.

@@ -167,7 +167,7 @@ func TestPrefer(t *testing.T) {
 		t.Fatal(err)
 	}
 	forget(t, e, out.Reference)
-	if err := e.RemoveImage(t.Context(), out.Reference); err != nil { // as on another node
+	if err := e.Images().RemoveImage(t.Context(), out.Reference); err != nil { // as on another node
 		t.Fatal(err)
 	}
 	c, why, ok := f.Prefer(t.Context(), r, ref)

@@ -86,7 +86,7 @@ func (f *Freezer) pristine(ctx context.Context, img engine.Image) (engine.Image,
 		if e != nil {
 			return base, fmt.Errorf("base image %q of %q: %w", ref, img.Ref, e)
 		}
-		base, err = f.Images.Image(ctx, named.Name()+"@"+digest, f.Login)
+		base, err = f.Engine.Image(ctx, named.Name()+"@"+digest, f.Login)
 	}
 	if err != nil {
 		return base, fmt.Errorf("base image %q of the frozen image %q: %w", ref, img.Ref, err)
@@ -152,10 +152,10 @@ const draftPrefix = "ferry-freeze-"
 // commit makes the image ref and returns its ID.
 func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r Request) (string, error) {
 	labels := f.labels(r, base)
-	if b, ok := f.Images.(Builder); ok && r.adopt != "" { // contents has asked whether it builds
-		return b.Adopt(ctx, ref, r.adopt, base, labels)
+	if r.adopt != nil {
+		return r.adopt(ctx, ref, base, labels)
 	}
-	builder := f.builder(ctx)
+	builder := f.Images.Builder(ctx)
 	tidied := make(chan struct{})
 	go func() { f.removeLeftovers(ctx); close(tidied) }()
 	defer func() { <-tidied }()
@@ -193,14 +193,6 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 	return d.Commit(ctx, ref, labels)
 }
 
-// builder is the engine's Builder, nil where it has none.
-func (f *Freezer) builder(ctx context.Context) Builder {
-	if b, ok := f.Images.(Builder); ok && b.Builds(ctx) {
-		return b
-	}
-	return nil
-}
-
 // push sends the image. What failed to reach its registry is removed: nobody would find it here.
 func (f *Freezer) push(ctx context.Context, n name, out *Frozen) error {
 	start := time.Now()
@@ -228,10 +220,7 @@ const leftoverAge = 6 * time.Hour
 
 // removeLeftovers removes containers in the making that nobody works on any more. What fails is tried by the next.
 func (f *Freezer) removeLeftovers(ctx context.Context) {
-	if f.Containers == nil {
-		return
-	}
-	found, err := f.Containers.List(ctx, map[string]string{LabelVersion: ""})
+	found, err := f.Engine.List(ctx, map[string]string{LabelVersion: ""})
 	if err != nil {
 		return
 	}
@@ -239,7 +228,7 @@ func (f *Freezer) removeLeftovers(ctx context.Context) {
 		if !strings.HasPrefix(strings.TrimPrefix(c.Name, "/"), draftPrefix) || c.Running || time.Since(c.Created) < leftoverAge {
 			continue
 		}
-		if h, err := f.Containers.Attach(ctx, c.ID); err == nil {
+		if h, err := f.Engine.Attach(ctx, c.ID); err == nil {
 			_ = h.Remove(ctx)
 		}
 	}

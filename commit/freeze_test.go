@@ -3,6 +3,7 @@ package commit_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -18,7 +19,9 @@ import (
 )
 
 // plainImages is an engine that cannot take a layer as a stream, as with containerd's image store.
-type plainImages struct{ commit.Images }
+type plainImages struct{ engine.Images }
+
+func (plainImages) Builder(context.Context) engine.Builder { return nil }
 
 // eachWay runs a test with an engine that takes a layer as a stream, and with one that does not.
 func eachWay(t *testing.T, test func(*testing.T, *docker.Engine, *commit.Freezer)) {
@@ -31,7 +34,7 @@ func eachWay(t *testing.T, test func(*testing.T, *docker.Engine, *commit.Freezer
 		t.Parallel()
 		e := newEngine(t)
 		f := freezer(t, e, nil)
-		f.Images = plainImages{e}
+		f.Images = plainImages{e.Images()}
 		test(t, e, f)
 	})
 }
@@ -129,7 +132,7 @@ func TestBaseIsGone(t *testing.T) {
 	base, first, second := r.Host+"/lab/base:1", r.Host+"/lab/gone:1", r.Host+"/lab/gone:2"
 	forget(t, e, base, first, second)
 	layered(t, base, 2)
-	if _, err := e.Push(t.Context(), base, nil, nil); err != nil {
+	if _, err := e.Images().Push(t.Context(), base, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	img := image(t, e, base)
@@ -141,11 +144,11 @@ func TestBaseIsGone(t *testing.T) {
 	}
 	frozen := image(t, e, first)
 	for _, ref := range []string{base, first} {
-		if err := e.RemoveImage(t.Context(), ref); err != nil {
+		if err := e.Images().RemoveImage(t.Context(), ref); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_ = e.RemoveImage(t.Context(), img.Digest)
+	_ = e.Images().RemoveImage(t.Context(), img.Digest)
 	out, err := f.Freeze(t.Context(), commit.Request{Name: second, Image: frozen, Dirs: tasklib(t)})
 	if err != nil || out.Outcome != commit.OutcomePushed {
 		t.Fatalf("Freeze: %+v, %v", out, err)

@@ -38,7 +38,7 @@ func (f *Freezer) prefer(ctx context.Context, r Request, ref string) (Choice, er
 	if err != nil {
 		return Choice{}, err
 	}
-	img, err := f.Images.Image(ctx, n.reference(), f.Login)
+	img, err := f.Engine.Image(ctx, n.reference(), f.Login)
 	if errors.Is(err, engine.ErrNoImage) {
 		return Choice{}, fmt.Errorf("there is no %s yet", n.reference())
 	}

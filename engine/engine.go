@@ -1,29 +1,9 @@
-// Package engine says what ferry needs of something that runs a module: a container engine, later Apptainer, or plain
-// processes. Implementations live in folders below and pass the conformance suite enginetest. It knows nothing of jobs,
-// stores or transfers.
 package engine
 
 import (
 	"context"
 	"io"
-	"io/fs"
 	"time"
-
-	"github.com/genepattern/ferry/cause"
-)
-
-// Errors that implementations wrap, so that callers can tell them apart by errors.Is. Each knows what it means for a job.
-var (
-	// ErrUnavailable is no engine, or one that went away.
-	ErrUnavailable = cause.New(cause.Engine, "", "no engine answers")
-	// ErrNoImage is an image that is not here, and that its registry does not have.
-	ErrNoImage = cause.New(cause.Image, "is the image's name right, and its registry reachable from the engine?", "image not found")
-	// ErrDenied is a registry that refused the login.
-	ErrDenied = cause.New(cause.Image, "the registry wants a login with that right: what `docker login` left, or --registry-user and --registry-password-file", "not allowed to pull")
-	// ErrLaunch is a container that the engine took, but whose command it could not run.
-	ErrLaunch = cause.New(cause.Launch, "", "container cannot start")
-	// ErrNoContainer is one that was removed.
-	ErrNoContainer = cause.New(cause.None, "", "no such container")
 )
 
 // An Engine makes containers. All methods are safe for concurrent use.
@@ -58,17 +38,6 @@ type Container interface {
 	Remove(ctx context.Context) error
 }
 
-// A Copier is a Container whose file system can be written before it starts and read after it ended, for engines that
-// cannot mount this node's directories.
-type Copier interface {
-	// CopyIn unpacks a tar stream at the absolute directory dir, which must exist.
-	CopyIn(ctx context.Context, dir string, tar io.Reader) error
-	// CopyOut streams the tree at path as a tar; the caller closes it.
-	CopyOut(ctx context.Context, path string) (io.ReadCloser, error)
-	// Lstat says what is at path, not following a link at its end. fs.ErrNotExist where nothing is.
-	Lstat(ctx context.Context, path string) (fs.FileMode, error)
-}
-
 // A Login finds the credentials for a registry. It is called right before use, never earlier: ECR's last 12 hours.
 // host is the registry's, such as "docker.io" or "123456789012.dkr.ecr.us-east-1.amazonaws.com". An empty user is an
 // anonymous pull. A nil Login is always anonymous.
@@ -76,9 +45,10 @@ type Login func(ctx context.Context, host string) (user, password string, err er
 
 // Info describes an engine.
 type Info struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Root    string `json:"-"` // where it keeps images, for disk checks; "" if not told
+	Name     string   `json:"name"`
+	Version  string   `json:"version"`
+	Root     string   `json:"-"` // where it keeps images, for disk checks; "" if not told
+	Enforces Enforces `json:"enforces"`
 }
 
 // An Image is what the engine knows of an image that is present.

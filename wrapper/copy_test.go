@@ -92,7 +92,7 @@ func (s *rig) freezing(j job.Job) wrapper.Outcome {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
 	d := s.deps()
-	d.Freezer = &commit.Freezer{Images: s.engine, Containers: s.engine, Version: "test", Log: s.t.Logf}
+	d.Freezer = &commit.Freezer{Engine: s.engine, Images: s.engine.Images(), Containers: s.engine, Version: "test", Log: s.t.Logf}
 	out := wrapper.Run(ctx, ctx, j, d)
 	s.nothingLeft()
 	return out
@@ -113,7 +113,7 @@ func TestFreezeAndFrozen(t *testing.T) {
 			if rec.Freeze == nil || rec.Freeze.Outcome != commit.OutcomePushed || rec.Frozen == nil || rec.Frozen.Used {
 				t.Fatalf("run.json: freeze %+v, frozen %+v", rec.Freeze, rec.Frozen)
 			}
-			t.Cleanup(func() { _ = s.engine.RemoveImage(context.Background(), rec.Freeze.Reference) })
+			t.Cleanup(func() { _ = s.engine.Images().RemoveImage(context.Background(), rec.Freeze.Reference) })
 			_, tag, _ := strings.Cut(strings.TrimPrefix(rec.Freeze.Reference, r.Host), ":")
 			if !strings.HasPrefix(tag, "2-") {
 				t.Errorf("tag %q, want one of version 2", tag)
@@ -154,7 +154,7 @@ func TestFrozenBelowAMount(t *testing.T) {
 	s.exec("cat /gp/tasklib/code.sh >result")
 	settings := append([]string{"freeze", r.Host + "/frozen/below:1", "frozen", "prefer", "mount", "/gp"}, moduleSettings...)
 	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, cause.None)
-	t.Cleanup(func() { _ = s.engine.RemoveImage(context.Background(), r.Host+"/frozen/below:1") })
+	t.Cleanup(func() { _ = s.engine.Images().RemoveImage(context.Background(), r.Host+"/frozen/below:1") })
 	if err := os.RemoveAll(filepath.Join(s.store, "gp")); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestFrozenWithSyncScript(t *testing.T) {
 	s.exec("cat /gp/tasklib/code.sh /gp/lib/deep/lib.txt >result", "cat /gp/tasklib/added.txt >>result || true")
 	settings := append([]string{"freeze", r.Host + "/frozen/script:1", "frozen", "prefer"}, moduleSettings...)
 	s.ended(s.freezing(s.job(testenv.ModuleImage(t), settings...)), 0, cause.None)
-	t.Cleanup(func() { _ = s.engine.RemoveImage(context.Background(), r.Host+"/frozen/script:1") })
+	t.Cleanup(func() { _ = s.engine.Images().RemoveImage(context.Background(), r.Host+"/frozen/script:1") })
 	if got := s.get("jobs/1/result"); got != "#!/bin/sh\necho code\nlibrary" {
 		t.Fatalf("the module made %q", got)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
@@ -24,11 +25,18 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 		return nil, cause.Name(ctx, cause.Engine, "", err)
 	}
 	tell.rec.Edit(func(r *record.Record) { r.Engine = info })
+	warnings, err := engine.Check(info, wanted(&j))
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		tell.warn("%s", w)
+	}
 	place, err := locate(ctx, &j, deps.Engine, deps.Log)
 	if err != nil {
 		return nil, cause.Stopped(ctx, err)
 	}
-	s := &site{job: j, tell: tell, place: place}
+	s := &site{job: j, tell: tell, place: place, enforces: info.Enforces}
 	_, err = os.Lstat(j.LocalPrefix)
 	s.madePrefix = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(j.LocalPrefix, 0o755); err != nil {
@@ -47,6 +55,14 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 		return nil, err
 	}
 	return s, nil
+}
+
+// wanted is what the job itself asks of the engine.
+func wanted(j *job.Job) engine.Wanted {
+	c := j.Container
+	l := engine.Limits{Memory: c.Limits.Memory, NanoCPUs: int64(c.Limits.CPUs * 1e9), PIDs: c.Limits.PIDs, GPUs: c.Limits.GPUs}
+	return engine.Wanted{Limits: l, Network: c.Network, ReadOnlyInputs: c.ReadOnlyInputs,
+		ReadOnlyMounts: slices.ContainsFunc(j.Dirs.Mounts, func(m job.Mount) bool { return m.Host != "" && !m.Writable })}
 }
 
 // build makes the attempt's root, once nothing of a dead attempt is in its way.

@@ -42,7 +42,7 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, kinds <-chan s
 		return m, err
 	}
 	a.tell.rec.Edit(func(r *record.Record) {
-		r.Container, r.Command, r.Limits = c.ID(), spec.Command, spec.Limits
+		r.Container, r.Command, r.Limits = c.ID(), spec.Command, s.enforces.Held(spec.Limits)
 		for _, mount := range spec.Mounts {
 			r.Mounts = append(r.Mounts, record.Mount(mount))
 		}

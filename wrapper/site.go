@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
@@ -14,6 +15,7 @@ type site struct {
 	job        job.Job
 	tell       *teller
 	place      location
+	enforces   engine.Enforces // what of the job's limits holds
 	lock       *node.Lock
 	root       *os.Root // of the attempt: the job's path /a/b is a/b in it
 	logs       *logs

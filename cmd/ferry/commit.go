@@ -16,7 +16,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/engine/engines"
 )
 
 func commitCommand(w world) *cli.Command {
@@ -70,7 +70,7 @@ type commitArgs struct {
 func commitContainer(ctx context.Context, w world, a commitArgs, log zerolog.Logger) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	eng, err := openEngine(w, job.EngineDocker)
+	eng, err := openEngine(w, engines.Default())
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,11 @@ func commitContainer(ctx context.Context, w world, a commitArgs, log zerolog.Log
 	if err != nil {
 		return err
 	}
-	out, err := newFreezer(w, eng, login, home, log).Container(ctx, a.container, a.request, a.dirs)
+	f, ok := newFreezer(w, eng, login, home, log)
+	if !ok {
+		return cause.Fail(cause.Usage, "", "this engine makes no images")
+	}
+	out, err := f.Container(ctx, a.container, a.request, a.dirs)
 	if a.json {
 		enc := json.NewEncoder(w.stdout)
 		enc.SetIndent("", "  ")

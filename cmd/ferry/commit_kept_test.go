@@ -48,7 +48,7 @@ func TestCommitKept(t *testing.T) {
 				t.Fatalf("%d, %v, %+v: %s", code, err, kept, stderr)
 			}
 			ref := r.Host + "/lab/kept:1"
-			t.Cleanup(func() { _ = e.RemoveImage(context.Background(), ref) })
+			t.Cleanup(func() { _ = e.Images().RemoveImage(context.Background(), ref) })
 			if _, stderr, code := ferry(t, nil, "commit", kept[0].ID, "--to", ref); code != 0 {
 				t.Fatalf("commit: %d: %s", code, stderr)
 			}

@@ -82,7 +82,7 @@ func TestCommitToECR(t *testing.T) {
 	if code != 0 || json.Unmarshal([]byte(stdout), &out) != nil || out.Outcome != commit.OutcomePushed {
 		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
 	}
-	t.Cleanup(func() { _ = e.RemoveImage(context.Background(), out.Reference) })
+	t.Cleanup(func() { _ = e.Images().RemoveImage(context.Background(), out.Reference) })
 	const repo = "my-tool/example.org-m-007"
 	if r, ok := fake.Repositories()[repo]; !ok || !r.Immutable || !r.ScanOnPush {
 		t.Fatalf("repositories: %+v", fake.Repositories())
@@ -129,7 +129,7 @@ func TestCommitWithPasswordFile(t *testing.T) {
 		t.Errorf("without a login: %d, %s", code, stderr)
 	}
 	stdout, stderr, code := ferry(t, nil, "commit", id, "--to", ref, "--registry-user", "ann", "--registry-password-file="+file, "--dir", "/opt/tool")
-	t.Cleanup(func() { _ = e.RemoveImage(context.Background(), ref) })
+	t.Cleanup(func() { _ = e.Images().RemoveImage(context.Background(), ref) })
 	img := r.Image(t, "lab/tool", "1")
 	if code != 0 || strings.TrimSpace(stdout) != ref+"@"+img.Digest || strings.Contains(stderr, "hush") {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
@@ -148,15 +148,15 @@ func TestRunPullsPrivateImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &commit.Freezer{Images: e, Version: "test", Login: func(context.Context, string) (string, string, error) { return "ann", "hush", nil }}
+	f := &commit.Freezer{Engine: e, Images: e.Images(), Version: "test", Login: func(context.Context, string) (string, string, error) { return "ann", "hush", nil }}
 	ref := r.Host + "/private/module:1"
 	if _, err := f.Freeze(t.Context(), commit.Request{Name: ref, Image: base}); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.RemoveImage(t.Context(), ref); err != nil {
+	if err := e.Images().RemoveImage(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = e.RemoveImage(context.Background(), ref) })
+	t.Cleanup(func() { _ = e.Images().RemoveImage(context.Background(), ref) })
 	dir, store := t.TempDir(), t.TempDir()
 	config := fmt.Sprintf(`{"auths":{%q:{"auth":"YW5uOmh1c2g="}}}`, r.Host)
 	meta := filepath.Join(store, "jobs/1/.gp_metadata")

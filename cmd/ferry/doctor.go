@@ -14,7 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/commit/ecr"
-	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/engine/engines"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -45,7 +45,7 @@ type doctorArgs struct {
 }
 
 func doctor(ctx context.Context, w world, a doctorArgs, log zerolog.Logger) error {
-	deps, err := nodeDeps(w, job.EngineDocker, log)
+	deps, err := nodeDeps(w, engines.Default(), log)
 	if err != nil {
 		return err
 	}

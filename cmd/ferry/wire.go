@@ -7,9 +7,11 @@ import (
 
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/engines"
 	"github.com/genepattern/ferry/frontend/genepattern/syncscript"
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -17,7 +19,7 @@ import (
 // freezers for them.
 
 // vocabulary is what a job's description may name.
-func vocabulary() job.Vocabulary { return job.Vocabulary{Engines: engineNames(), URL: checkURL} }
+func vocabulary() job.Vocabulary { return job.Vocabulary{Engines: engines.Names(), URL: checkURL} }
 
 // runDeps are what a job is run with on this machine.
 func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
@@ -33,7 +35,7 @@ func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
 		return deps, err
 	}
 	deps.Login = login
-	if f := newFreezer(w, deps.Engine, login, home, log); f != nil {
+	if f, ok := newFreezer(w, deps.Engine, login, home, log); ok {
 		deps.Freezer = f
 	}
 	return deps, nil
@@ -52,16 +54,28 @@ func storeDeps(w world, log zerolog.Logger) wrapper.Deps {
 	return wrapper.Deps{Transfer: ferrysync.New(ferrysync.Config{}), Open: newOpener(), Log: log, Stdout: w.stdout, Stderr: w.stderr, Version: version}
 }
 
-// newFreezer is a freezer on an engine, nil where it makes no images.
-func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home, log zerolog.Logger) *commit.Freezer {
-	images, containers, ok := imagesOf(eng)
+// openEngine makes an engine by its name.
+func openEngine(w world, name string) (engine.Engine, error) {
+	return engines.Open(name, engine.Host{Lookup: w.lookup, Environ: w.environ})
+}
+
+// newFreezer is a freezer on an engine; false where it makes no images.
+func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home, log zerolog.Logger) (*commit.Freezer, bool) {
+	f, ok := commit.New(eng)
 	if !ok {
-		return nil
+		return nil, false
 	}
 	report := &commit.Reporter{W: w.stderr, Terminal: terminal(w.stderr)}
 	if !report.Terminal {
 		report.W = logLines{log}
 	}
-	return &commit.Freezer{Images: images, Containers: containers, Home: home, Login: login, Version: version, Progress: report.Step,
-		Log: func(format string, args ...any) { log.Info().Msgf(format, args...) }}
+	f.Home, f.Login, f.Version, f.Progress = home, login, version, report.Step
+	f.Log = func(format string, args ...any) { log.Info().Msgf(format, args...) }
+	return f, true
+}
+
+// checkURL says what is wrong with a store's URL.
+func checkURL(url string) error {
+	_, err := store.Parse(url)
+	return err
 }

@@ -45,10 +45,14 @@ func container(t *testing.T) engine.Copier {
 		)
 	})
 	defer r.Close()
-	if err := c.(engine.Copier).CopyIn(t.Context(), "/", r); err != nil {
+	copier, ok := engine.CopierOf(c)
+	if !ok {
+		t.Fatal("the container cannot be copied into")
+	}
+	if err := copier.CopyIn(t.Context(), "/", r); err != nil {
 		t.Fatal(err)
 	}
-	return c.(engine.Copier)
+	return copier
 }
 
 // source is a directory with one file, to be brought to dest.

@@ -20,50 +20,55 @@ import (
 	"github.com/genepattern/ferry/internal/readahead"
 )
 
-// Builds says whether Build and Adopt work here: with the engine's classic image store, and not with containerd's, whose
+// maker is the engine.Builder of an engine with Docker's classic image store.
+type maker struct{ *images }
+
+var _ engine.Builder = (*maker)(nil)
+
+// Builder implements engine.Images. There is one with the engine's classic image store, and not with containerd's, whose
 // load wants all layers of an image and not only those that are new.
-func (e *Engine) Builds(ctx context.Context) bool {
-	info, err := e.cli.Info(ctx)
+func (i *images) Builder(ctx context.Context) engine.Builder {
+	info, err := i.cli.Info(ctx)
 	if err != nil {
-		return false
+		return nil
 	}
 	for _, s := range info.DriverStatus {
 		if s[0] == "driver-type" { // set by containerd's store alone
-			return false
+			return nil
 		}
 	}
-	return true
+	return &maker{i}
 }
 
 // Build makes the image ref of base's layers and one more, with base's own configuration and the labels added. It is
 // `docker load` of an archive that has the new layer only: the engine takes those it has from its store.
-func (e *Engine) Build(ctx context.Context, ref string, base engine.Image, labels map[string]string, layer engine.Layer) (string, error) {
-	b, err := e.blueprint(ctx, base)
+func (m *maker) Build(ctx context.Context, ref string, base engine.Image, labels map[string]string, layer engine.Layer) (string, error) {
+	b, err := m.blueprint(ctx, base)
 	if err != nil {
 		return "", err
 	}
-	return e.load(ctx, ref, b, labels, &layer)
+	return m.load(ctx, ref, b, labels, &layer)
 }
 
 // Adopt makes the image ref of a container as it is, which was made from base: its files, but base's own configuration
 // with the labels added.
-func (e *Engine) Adopt(ctx context.Context, ref, id string, base engine.Image, labels map[string]string) (string, error) {
-	b, err := e.blueprint(ctx, base)
+func (m *maker) Adopt(ctx context.Context, ref, id string, base engine.Image, labels map[string]string) (string, error) {
+	b, err := m.blueprint(ctx, base)
 	if err != nil {
 		return "", err
 	}
-	made, err := e.cli.ContainerCommit(ctx, id, container.CommitOptions{Config: &container.Config{}})
+	made, err := m.cli.ContainerCommit(ctx, id, container.CommitOptions{Config: &container.Config{}})
 	if err != nil {
-		return "", e.explain(fmt.Sprintf("committing %q", ref), err)
+		return "", m.explain(fmt.Sprintf("committing %q", ref), err)
 	}
 	// The engine's commit has the container's variables in its configuration: only its layer is used.
-	defer e.cli.ImageRemove(context.WithoutCancel(ctx), made.ID, image.RemoveOptions{})
-	in, err := e.cli.ImageInspect(ctx, made.ID)
+	defer m.cli.ImageRemove(context.WithoutCancel(ctx), made.ID, image.RemoveOptions{})
+	in, err := m.cli.ImageInspect(ctx, made.ID)
 	if err != nil {
-		return "", e.explain(fmt.Sprintf("inspecting image %q", made.ID), err)
+		return "", m.explain(fmt.Sprintf("inspecting image %q", made.ID), err)
 	}
 	b.layers = in.RootFS.Layers
-	return e.load(ctx, ref, b, labels, nil)
+	return m.load(ctx, ref, b, labels, nil)
 }
 
 // blueprint is what an image's configuration file is made of, as the base has it.
@@ -73,11 +78,11 @@ type blueprint struct {
 	layers []string
 }
 
-func (e *Engine) blueprint(ctx context.Context, base engine.Image) (*blueprint, error) {
+func (m *maker) blueprint(ctx context.Context, base engine.Image) (*blueprint, error) {
 	var raw bytes.Buffer
-	in, err := e.cli.ImageInspect(ctx, base.ID, client.ImageInspectWithRawResponse(&raw))
+	in, err := m.cli.ImageInspect(ctx, base.ID, client.ImageInspectWithRawResponse(&raw))
 	if err != nil {
-		return nil, e.explain(fmt.Sprintf("inspecting image %q", base.Ref), err)
+		return nil, m.explain(fmt.Sprintf("inspecting image %q", base.Ref), err)
 	}
 	var all map[string]json.RawMessage
 	b := &blueprint{fields: map[string]json.RawMessage{}, layers: in.RootFS.Layers}
@@ -127,7 +132,7 @@ func (b *blueprint) file(labels map[string]string, diffID string) ([]byte, error
 
 // load gives the engine the image as an archive. The layer comes first and is hashed as it goes; what names its hash
 // comes last.
-func (e *Engine) load(ctx context.Context, ref string, b *blueprint, labels map[string]string, layer *engine.Layer) (string, error) {
+func (m *maker) load(ctx context.Context, ref string, b *blueprint, labels map[string]string, layer *engine.Layer) (string, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return "", fmt.Errorf("image %q: %w", ref, err)
@@ -136,15 +141,15 @@ func (e *Engine) load(ctx context.Context, ref string, b *blueprint, labels map[
 		return b.archive(w, reference.FamiliarString(named), labels, layer)
 	})
 	defer r.Close()
-	answer, err := e.cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
+	answer, err := m.cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
 	if err == nil {
 		err = drain(answer.Body, nil)
 		answer.Body.Close()
 	}
 	if err != nil {
-		return "", e.explain(fmt.Sprintf("making image %q", ref), err)
+		return "", m.explain(fmt.Sprintf("making image %q", ref), err)
 	}
-	img, err := e.inspect(ctx, ref)
+	img, err := m.inspect(ctx, ref)
 	return img.ID, err
 }
 

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/containerd/errdefs"
-	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/strslice"
@@ -27,10 +25,10 @@ type Draft struct {
 
 // Draft makes a container of img that never runs. Its configuration is the image's own to the letter, because the engine
 // lays a container's over the one given to commit: what is not in the container cannot get into the image.
-func (e *Engine) Draft(ctx context.Context, name string, img engine.Image, labels map[string]string) (engine.Draft, error) {
-	in, err := e.cli.ImageInspect(ctx, img.ID)
+func (i *images) Draft(ctx context.Context, name string, img engine.Image, labels map[string]string) (engine.Draft, error) {
+	in, err := i.cli.ImageInspect(ctx, img.ID)
 	if err != nil {
-		return nil, e.explain(fmt.Sprintf("inspecting image %q", img.Ref), err)
+		return nil, i.explain(fmt.Sprintf("inspecting image %q", img.Ref), err)
 	}
 	config := ownConfig(in)
 	made := *config
@@ -39,11 +37,11 @@ func (e *Engine) Draft(ctx context.Context, name string, img engine.Image, label
 	if len(made.Entrypoint) == 0 && len(made.Cmd) == 0 {
 		made.Entrypoint = strslice.StrSlice{"/none"} // the engine makes no container without a command
 	}
-	c, err := e.cli.ContainerCreate(ctx, &made, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
+	c, err := i.cli.ContainerCreate(ctx, &made, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
 	if err != nil {
-		return nil, e.explain(fmt.Sprintf("creating a container of %q", img.Ref), err)
+		return nil, i.explain(fmt.Sprintf("creating a container of %q", img.Ref), err)
 	}
-	d := &Draft{Container: Container{eng: e, id: c.ID}, config: config}
+	d := &Draft{Container: Container{conn: i.conn, id: c.ID}, config: config}
 	for v := range config.Volumes {
 		d.volumes = append(d.volumes, v)
 	}
@@ -84,82 +82,9 @@ func (d *Draft) Commit(ctx context.Context, ref string, labels map[string]string
 	if config.Entrypoint == nil {
 		config.Entrypoint = strslice.StrSlice{} // null would be filled in from the container
 	}
-	made, err := d.eng.cli.ContainerCommit(ctx, d.id, container.CommitOptions{Reference: ref, Config: &config, Comment: "frozen by ferry"})
+	made, err := d.cli.ContainerCommit(ctx, d.id, container.CommitOptions{Reference: ref, Config: &config, Comment: "frozen by ferry"})
 	if err != nil {
-		return "", d.eng.explain(fmt.Sprintf("committing %q", ref), err)
+		return "", d.explain(fmt.Sprintf("committing %q", ref), err)
 	}
 	return made.ID, nil
 }
-
-// Find describes an image by reference or ID if it is here, asking no registry. engine.ErrNoImage.
-func (e *Engine) Find(ctx context.Context, ref string) (engine.Image, error) {
-	return e.inspect(ctx, ref)
-}
-
-// RemoveImage takes the reference off its image, and removes the image where that was its last. engine.ErrNoImage.
-func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
-	_, err := e.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
-	if errdefs.IsNotFound(err) {
-		return fmt.Errorf("image %q: %w", ref, engine.ErrNoImage)
-	}
-	return e.explain(fmt.Sprintf("removing image %q", ref), err)
-}
-
-// Describe says what a container is, by name or ID. engine.ErrNoContainer.
-func (e *Engine) Describe(ctx context.Context, id string) (engine.Described, error) {
-	in, err := e.cli.ContainerInspect(ctx, id)
-	if errdefs.IsNotFound(err) {
-		return engine.Described{}, fmt.Errorf("container %q: %w", id, engine.ErrNoContainer)
-	}
-	if err != nil {
-		return engine.Described{}, e.explain(fmt.Sprintf("inspecting container %q", id), err)
-	}
-	d := engine.Described{ID: in.ID, Running: in.State != nil && in.State.Running}
-	if d.Image, err = e.inspect(ctx, in.Image); err != nil {
-		return d, err
-	}
-	if in.Config != nil {
-		d.Labels = in.Config.Labels
-		d.Image = e.named(ctx, d.Image, in.Config.Image)
-	}
-	for _, m := range in.Mounts {
-		d.Mounts = append(d.Mounts, m.Destination)
-	}
-	slices.Sort(d.Mounts)
-	return d, nil
-}
-
-// named gives an image found by its ID the name it was asked for by, or else one that it has.
-func (e *Engine) named(ctx context.Context, img engine.Image, asked string) engine.Image {
-	in, err := e.cli.ImageInspect(ctx, img.ID)
-	if err != nil {
-		return img
-	}
-	if n, err := reference.ParseNormalizedNamed(asked); err != nil || asked == img.ID || n == nil {
-		if len(in.RepoTags) == 0 {
-			return img
-		}
-		asked = in.RepoTags[0]
-	}
-	img.Ref, img.Digest = asked, ownDigest(asked, in.RepoDigests)
-	return img
-}
-
-// Changes says where a container's files differ from its image's.
-func (e *Engine) Changes(ctx context.Context, id string) ([]engine.Change, error) {
-	list, err := e.cli.ContainerDiff(ctx, id)
-	if err != nil {
-		return nil, e.explain(fmt.Sprintf("comparing container %.12s with its image", id), err)
-	}
-	kinds := map[container.ChangeType]engine.ChangeKind{
-		container.ChangeModify: engine.Modified, container.ChangeAdd: engine.Added, container.ChangeDelete: engine.Deleted,
-	}
-	all := make([]engine.Change, len(list))
-	for i, c := range list {
-		all[i] = engine.Change{Path: c.Path, Kind: kinds[c.Kind]}
-	}
-	return all, nil
-}
-
-// Attached is Attach for those who copy.
-func (e *Engine) Attached(id string) engine.Copier { return &Container{eng: e, id: id} }

@@ -46,7 +46,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		}
 		return nil, err
 	}
-	c := &Container{eng: e, id: made.ID}
+	c := &Container{conn: e.conn, id: made.ID}
 	if len(s.Command) > 0 && path.IsAbs(s.Command[0]) {
 		c.command = s.Command[0]
 	}

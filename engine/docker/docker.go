@@ -1,28 +1,30 @@
-// Package docker runs modules through the Docker Engine API. It is the only package that imports Docker's client
-// library, so that moving to its successor is a change here alone.
 package docker
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
 
 	"github.com/genepattern/ferry/engine"
 )
 
-var _ engine.Engine = (*Engine)(nil)
+var (
+	_ engine.Engine     = (*Engine)(nil)
+	_ engine.Locator    = (*Engine)(nil)
+	_ engine.SelfFinder = (*Engine)(nil)
+	_ engine.ImageMaker = (*Engine)(nil)
+	_ engine.Inspector  = (*Engine)(nil)
+)
 
-// Engine is a Docker engine. Safe for concurrent use.
+// Engine is an engine that speaks the Docker Engine API. Safe for concurrent use.
 type Engine struct {
-	cli    *client.Client
-	host   string
-	tunnel *tunnel // nil but for ssh://
+	*conn
+	images    *images
+	mountinfo string // the file that says what is mounted for this process
 }
 
 // Config says where the engine is, in the terms of the docker command's environment.
@@ -30,32 +32,38 @@ type Config struct {
 	Host     string // DOCKER_HOST; "" is the local socket
 	CertPath string // DOCKER_CERT_PATH: a folder with ca.pem, cert.pem, key.pem; "" is no TLS
 	SSH      SSH    // for an address that begins with ssh://
+
+	Name string // what the engine is called in Info and in errors; "" is docker
+	Hint string // what the reader can do where it does not answer; "" is what helps with Docker's
 }
+
+// kindName is what --engine calls Docker's engine.
+const kindName = "docker"
+
+// defaultHint is for a Docker engine that does not answer.
+const defaultHint = "is the engine's socket mounted, and may this user open it?"
 
 // New makes an Engine; it does not connect.
 func New(c Config) (*Engine, error) {
-	if c.Host == "" {
-		c.Host = client.DefaultDockerHost
-	}
+	shared := &conn{name: cmp.Or(c.Name, kindName), host: cmp.Or(c.Host, client.DefaultDockerHost), hint: cmp.Or(c.Hint, defaultHint)}
 	opts := []client.Opt{client.WithAPIVersionNegotiation()}
 	if c.CertPath != "" {
 		in := func(name string) string { return filepath.Join(c.CertPath, name) }
 		opts = append(opts, client.WithTLSClientConfig(in("ca.pem"), in("cert.pem"), in("key.pem")))
 	}
-	e := &Engine{host: c.Host}
 	var err error
-	if strings.HasPrefix(c.Host, "ssh://") {
-		if e.tunnel, err = newTunnel(c.Host, c.SSH); err != nil {
-			return nil, fmt.Errorf("docker engine at %q: %w", c.Host, err)
+	if strings.HasPrefix(shared.host, "ssh://") {
+		if shared.tunnel, err = newTunnel(shared.host, c.SSH); err != nil {
+			return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 		}
-		opts = append(opts, client.WithHost("tcp://engine:0"), client.WithDialContext(e.tunnel.dial))
+		opts = append(opts, client.WithHost("tcp://engine:0"), client.WithDialContext(shared.tunnel.dial))
 	} else {
-		opts = append(opts, client.WithHost(c.Host))
+		opts = append(opts, client.WithHost(shared.host))
 	}
-	if e.cli, err = client.NewClientWithOpts(opts...); err != nil {
-		return nil, fmt.Errorf("docker engine at %q: %w", c.Host, err)
+	if shared.cli, err = client.NewClientWithOpts(opts...); err != nil {
+		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
-	return e, nil
+	return &Engine{conn: shared, images: &images{conn: shared}, mountinfo: "/proc/self/mountinfo"}, nil
 }
 
 // Close gives up idle connections.
@@ -67,32 +75,19 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// Local says that the engine is this machine's, so that it can mount this machine's directories.
+// Local implements engine.Locator.
 func (e *Engine) Local() bool { return strings.HasPrefix(e.host, "unix://") }
 
-// Info implements engine.Engine.
+// Info implements engine.Engine. It is one request that costs the engine no more than asking its version does.
 func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
-	v, err := e.cli.ServerVersion(ctx)
+	in, err := e.cli.Info(ctx)
 	if err != nil {
-		return engine.Info{}, e.explain("asking its version", err)
+		return engine.Info{}, e.explain("asking what it can", err)
 	}
-	return engine.Info{Name: "docker", Version: v.Version}, nil
-}
-
-// explain puts an error of the client library into the terms of package engine: what was being done, and which of the
-// engine's errors it is.
-func (e *Engine) explain(doing string, err error) error {
-	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case gone(err):
-		return fmt.Errorf("docker engine at %q: %s: %w", e.host, doing, errors.Join(engine.ErrUnavailable, err))
-	}
-	return fmt.Errorf("docker engine: %s: %w", doing, err)
-}
-
-// gone says that the engine did not answer at all.
-func gone(err error) bool {
-	var op *net.OpError
-	return client.IsErrConnectionFailed(err) || errors.As(err, &op) || errdefs.IsUnavailable(err)
+	return engine.Info{Name: e.name, Version: in.ServerVersion, Enforces: engine.Enforces{
+		// An engine that is no root's has these where its cgroups were delegated to it.
+		Memory: in.MemoryLimit, CPUs: in.CPUCfsQuota, PIDs: in.PidsLimit,
+		Network: true, ReadOnly: true, User: true,
+		GPUs: true, // it makes no container with GPUs that nothing can give
+	}}, nil
 }

@@ -25,17 +25,30 @@ const (
 	pullPause = time.Second
 )
 
-// Image implements engine.Engine. The registry is not asked where the image is there: a plain pull would, and Docker Hub
-// counts that against its limit.
+// images are what the engine has of images: engine.Images, and what an engine.Engine does with one.
+type images struct{ *conn }
+
+var _ engine.Images = (*images)(nil)
+
+// Images implements engine.ImageMaker.
+func (e *Engine) Images() engine.Images { return e.images }
+
+// Image implements engine.Engine.
 func (e *Engine) Image(ctx context.Context, ref string, login engine.Login) (engine.Image, error) {
-	img, err := e.inspect(ctx, ref)
+	return e.images.fetch(ctx, ref, login)
+}
+
+// fetch makes an image present. The registry is not asked where the image is there: a plain pull would, and Docker Hub
+// counts that against its limit.
+func (i *images) fetch(ctx context.Context, ref string, login engine.Login) (engine.Image, error) {
+	img, err := i.inspect(ctx, ref)
 	if err == nil || !errors.Is(err, engine.ErrNoImage) {
 		return img, err
 	}
 	for try := 1; ; try++ {
-		err = e.pull(ctx, ref, login)
+		err = i.pull(ctx, ref, login)
 		if err == nil {
-			return e.inspect(ctx, ref)
+			return i.inspect(ctx, ref)
 		}
 		final := errors.Is(err, engine.ErrNoImage) || errors.Is(err, engine.ErrDenied) || errors.Is(err, engine.ErrUnavailable)
 		if final || try == pullTries || ctx.Err() != nil {
@@ -50,21 +63,51 @@ func (e *Engine) Image(ctx context.Context, ref string, login engine.Login) (eng
 	}
 }
 
-func (e *Engine) inspect(ctx context.Context, ref string) (engine.Image, error) {
-	in, err := e.cli.ImageInspect(ctx, ref)
+// Find describes an image by reference or ID if it is here, asking no registry. engine.ErrNoImage.
+func (i *images) Find(ctx context.Context, ref string) (engine.Image, error) {
+	return i.inspect(ctx, ref)
+}
+
+// RemoveImage takes the reference off its image, and removes the image where that was its last. engine.ErrNoImage.
+func (i *images) RemoveImage(ctx context.Context, ref string) error {
+	_, err := i.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	if errdefs.IsNotFound(err) {
+		return fmt.Errorf("image %q: %w", ref, engine.ErrNoImage)
+	}
+	return i.explain(fmt.Sprintf("removing image %q", ref), err)
+}
+
+func (i *images) inspect(ctx context.Context, ref string) (engine.Image, error) {
+	in, err := i.cli.ImageInspect(ctx, ref)
 	if errdefs.IsNotFound(err) {
 		return engine.Image{}, fmt.Errorf("image %q: %w", ref, engine.ErrNoImage)
 	}
 	if err != nil {
-		return engine.Image{}, e.explain(fmt.Sprintf("inspecting image %q", ref), err)
+		return engine.Image{}, i.explain(fmt.Sprintf("inspecting image %q", ref), err)
 	}
 	img := engine.Image{Ref: ref, ID: in.ID, Size: in.Size, Digest: ownDigest(ref, in.RepoDigests)}
 	if c := in.Config; c != nil {
 		img.User, img.Workdir, img.Env, img.Labels = c.User, c.WorkingDir, c.Env, c.Labels
 		img.Entrypoint, img.Cmd = c.Entrypoint, c.Cmd
 	}
-	img.Owner, err = e.owner(ctx, img)
+	img.Owner, err = i.owner(ctx, img)
 	return img, err
+}
+
+// named gives an image found by its ID the name it was asked for by, or else one that it has.
+func (i *images) named(ctx context.Context, img engine.Image, asked string) engine.Image {
+	in, err := i.cli.ImageInspect(ctx, img.ID)
+	if err != nil {
+		return img
+	}
+	if n, err := reference.ParseNormalizedNamed(asked); err != nil || asked == img.ID || n == nil {
+		if len(in.RepoTags) == 0 {
+			return img
+		}
+		asked = in.RepoTags[0]
+	}
+	img.Ref, img.Digest = asked, ownDigest(asked, in.RepoDigests)
+	return img
 }
 
 // ownDigest picks the digest that belongs to the repository asked for: an image may have come from several.
@@ -81,8 +124,8 @@ func ownDigest(ref string, digests []string) string {
 	return ""
 }
 
-func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) error {
-	auth, err := e.auth(ctx, ref, login)
+func (i *images) pull(ctx context.Context, ref string, login engine.Login) error {
+	auth, err := i.auth(ctx, ref, login)
 	if err != nil {
 		return fmt.Errorf("logging in to pull %q: %w: %w", ref, engine.ErrDenied, err)
 	}
@@ -90,7 +133,7 @@ func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) error
 	if err != nil {
 		return fmt.Errorf("image %q: %w", ref, err)
 	}
-	out, err := e.cli.ImagePull(ctx, reference.TagNameOnly(named).String(), image.PullOptions{RegistryAuth: auth})
+	out, err := i.cli.ImagePull(ctx, reference.TagNameOnly(named).String(), image.PullOptions{RegistryAuth: auth})
 	if err == nil {
 		defer out.Close()
 		err = drain(out, nil)
@@ -101,10 +144,10 @@ func (e *Engine) pull(ctx context.Context, ref string, login engine.Login) error
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrNoImage, err)
 	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err),
-		!gone(err) && ctx.Err() == nil && e.refused(ctx, reference.TagNameOnly(named).String(), auth):
+		!gone(err) && ctx.Err() == nil && i.refused(ctx, reference.TagNameOnly(named).String(), auth):
 		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrDenied, err)
 	}
-	return e.explain(fmt.Sprintf("pulling %q", ref), err)
+	return i.explain(fmt.Sprintf("pulling %q", ref), err)
 }
 
 // drain reads a stream of the engine's progress messages to its end and returns the error in it, if any: the HTTP status
@@ -128,7 +171,7 @@ func drain(r io.Reader, each func(jsonmessage.JSONMessage)) error {
 }
 
 // auth is the login for ref's registry as the Engine API wants it, "" for none.
-func (e *Engine) auth(ctx context.Context, ref string, login engine.Login) (string, error) {
+func (i *images) auth(ctx context.Context, ref string, login engine.Login) (string, error) {
 	if login == nil {
 		return "", nil
 	}

@@ -19,7 +19,7 @@ import (
 
 // looker is a container that never runs, made to look into an image.
 type looker struct {
-	eng *Engine
+	*conn
 	id  string
 	ref string
 }
@@ -28,48 +28,27 @@ type looker struct {
 const lookTime = time.Minute
 
 // look makes a looker; the caller calls close.
-func (e *Engine) look(ctx context.Context, img engine.Image) (*looker, error) {
+func (i *images) look(ctx context.Context, img engine.Image) (*looker, error) {
 	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
-	c, err := e.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
+	c, err := i.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
 		Labels: map[string]string{"ferry.probe": "1"}}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
 	if err != nil {
-		return nil, e.explain(fmt.Sprintf("looking into image %q", img.Ref), err)
+		return nil, i.explain(fmt.Sprintf("looking into image %q", img.Ref), err)
 	}
-	return &looker{eng: e, id: c.ID, ref: img.Ref}, nil
+	return &looker{conn: i.conn, id: c.ID, ref: img.Ref}, nil
 }
 
 func (l *looker) close(ctx context.Context) {
 	// What cannot be removed now carries a label, and no files.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
-	_ = l.eng.cli.ContainerRemove(ctx, l.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-}
-
-// Has implements engine.Container.
-func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, error) {
-	has := make(map[string]bool, len(paths))
-	for _, p := range paths {
-		stat, err := c.eng.cli.ContainerStatPath(ctx, c.id, p)
-		if errdefs.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return nil, c.eng.explain(fmt.Sprintf("looking for %q in the container", p), err)
-		}
-		has[p] = !stat.Mode.IsDir()
-		if has[p] && p == c.command {
-			c.mu.Lock()
-			c.found = true
-			c.mu.Unlock()
-		}
-	}
-	return has, nil
+	_ = l.cli.ContainerRemove(ctx, l.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 }
 
 // owner is the image's user as numbers. Names are looked up in the image's own /etc/passwd and /etc/group.
-func (e *Engine) owner(ctx context.Context, img engine.Image) (string, error) {
+func (i *images) owner(ctx context.Context, img engine.Image) (string, error) {
 	user, group, hasGroup := strings.Cut(img.User, ":")
 	if user == "" {
 		user = "0"
@@ -80,7 +59,7 @@ func (e *Engine) owner(ctx context.Context, img engine.Image) (string, error) {
 		}
 		return user + ":" + group, nil
 	}
-	l, err := e.look(ctx, img)
+	l, err := i.look(ctx, img)
 	if err != nil {
 		return "", err
 	}
@@ -109,17 +88,17 @@ func (l *looker) find(ctx context.Context, file, name string) (third, fourth str
 	if numeric(name) && file == "/etc/group" {
 		return name, "", nil
 	}
-	r, _, err := l.eng.cli.CopyFromContainer(ctx, l.id, file)
+	r, _, err := l.cli.CopyFromContainer(ctx, l.id, file)
 	if errdefs.IsNotFound(err) {
 		return "", "", nil
 	}
 	if err != nil {
-		return "", "", l.eng.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
+		return "", "", l.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
 	}
 	defer r.Close()
 	t := tar.NewReader(r)
 	if _, err := t.Next(); err != nil && !errors.Is(err, io.EOF) {
-		return "", "", l.eng.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
+		return "", "", l.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
 	}
 	for lines := bufio.NewScanner(t); lines.Scan(); {
 		f := strings.Split(lines.Text(), ":")

@@ -31,8 +31,8 @@ const (
 
 // Resolve asks ref's registry for the digest of its manifest, "sha256:…". engine.ErrNoImage, engine.ErrDenied,
 // engine.ErrUnavailable.
-func (e *Engine) Resolve(ctx context.Context, ref string, login engine.Login) (string, error) {
-	auth, err := e.auth(ctx, ref, login)
+func (i *images) Resolve(ctx context.Context, ref string, login engine.Login) (string, error) {
+	auth, err := i.auth(ctx, ref, login)
 	if err != nil {
 		return "", fmt.Errorf("logging in to look for %q: %w: %w", ref, engine.ErrDenied, err)
 	}
@@ -41,7 +41,7 @@ func (e *Engine) Resolve(ctx context.Context, ref string, login engine.Login) (s
 		return "", fmt.Errorf("image %q: %w", ref, err)
 	}
 	ref = reference.TagNameOnly(named).String()
-	d, err := e.cli.DistributionInspect(ctx, ref, auth)
+	d, err := i.cli.DistributionInspect(ctx, ref, auth)
 	switch {
 	case err == nil:
 		return d.Descriptor.Digest.String(), nil
@@ -49,18 +49,18 @@ func (e *Engine) Resolve(ctx context.Context, ref string, login engine.Login) (s
 		return "", fmt.Errorf("looking for %q: %w", ref, engine.ErrNoImage)
 	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err):
 		return "", fmt.Errorf("looking for %q: %w: %w", ref, engine.ErrDenied, err)
-	case auth == "" && !gone(err) && ctx.Err() == nil && e.refused(ctx, ref, auth):
+	case auth == "" && !gone(err) && ctx.Err() == nil && i.refused(ctx, ref, auth):
 		return "", fmt.Errorf("looking for %q: %w: it wants a login and there is none: %w", ref, engine.ErrDenied, err)
 	}
-	return "", e.explain(fmt.Sprintf("looking for %q", ref), err)
+	return "", i.explain(fmt.Sprintf("looking for %q", ref), err)
 }
 
 // Push sends the image ref to its registry. It tries again what may pass: anything but a registry's refusal, and a
 // refusal once, with a fresh login, because the first may have expired. engine.ErrDenied, engine.ErrUnavailable.
-func (e *Engine) Push(ctx context.Context, ref string, login engine.Login, progress func(engine.Progress)) (engine.Pushed, error) {
+func (i *images) Push(ctx context.Context, ref string, login engine.Login, progress func(engine.Progress)) (engine.Pushed, error) {
 	denied := false
 	for try := 1; ; try++ {
-		p, err := e.push(ctx, ref, login, try, progress)
+		p, err := i.push(ctx, ref, login, try, progress)
 		if err == nil {
 			return p, nil
 		}
@@ -86,15 +86,15 @@ func (e *Engine) Push(ctx context.Context, ref string, login engine.Login, progr
 const noLogin = "e30="
 
 // push is one try.
-func (e *Engine) push(ctx context.Context, ref string, login engine.Login, try int, progress func(engine.Progress)) (engine.Pushed, error) {
+func (i *images) push(ctx context.Context, ref string, login engine.Login, try int, progress func(engine.Progress)) (engine.Pushed, error) {
 	p := engine.Pushed{Tries: try}
-	auth, err := e.auth(ctx, ref, login)
+	auth, err := i.auth(ctx, ref, login)
 	if err != nil {
 		return p, fmt.Errorf("logging in to push %q: %w: %w", ref, engine.ErrDenied, err)
 	}
-	out, err := e.cli.ImagePush(ctx, ref, image.PushOptions{RegistryAuth: cmp.Or(auth, noLogin)})
+	out, err := i.cli.ImagePush(ctx, ref, image.PushOptions{RegistryAuth: cmp.Or(auth, noLogin)})
 	if err != nil {
-		return p, e.explainPush(ctx, ref, auth, err)
+		return p, i.explainPush(ctx, ref, auth, err)
 	}
 	defer out.Close()
 	sent := map[string]int64{} // by layer
@@ -116,7 +116,7 @@ func (e *Engine) push(ctx context.Context, ref string, login engine.Login, try i
 		p.Bytes += n
 	}
 	if err != nil {
-		return p, e.explainPush(ctx, ref, auth, err)
+		return p, i.explainPush(ctx, ref, auth, err)
 	}
 	return p, nil
 }
@@ -136,11 +136,11 @@ var (
 
 // explainPush tells a registry's refusals from what may pass. A push fails after the engine has answered 200, and then it
 // forwards the registry's error as one text that begins with the protocol's code: that code is what is read here.
-func (e *Engine) explainPush(ctx context.Context, ref, auth string, err error) error {
+func (i *images) explainPush(ctx context.Context, ref, auth string, err error) error {
 	doing := fmt.Sprintf("pushing %q", ref)
 	var m *jsonmessage.JSONError
 	if !errors.As(err, &m) {
-		return e.explain(doing, err)
+		return i.explain(doing, err)
 	}
 	code, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(m.Message, "errors:\n")), ":")
 	switch {
@@ -149,22 +149,22 @@ func (e *Engine) explainPush(ctx context.Context, ref, auth string, err error) e
 	case slices.Contains(refusalCodes, code):
 		return fmt.Errorf("%s: %w", doing, errors.Join(&refusal{code}, err))
 	}
-	if e.refused(ctx, ref, auth) {
+	if i.refused(ctx, ref, auth) {
 		return fmt.Errorf("%s: %w: %w", doing, engine.ErrDenied, err)
 	}
-	return e.explain(doing, err)
+	return i.explain(doing, err)
 }
 
 // refused says that ref's registry does not take the login auth, "" for none, asking it again in a way that is answered
 // by a status. Without a login the engine does not ask at all where one is wanted, and says so in words of its own: then
 // one that nobody has does the asking.
-func (e *Engine) refused(ctx context.Context, ref, auth string) bool {
+func (i *images) refused(ctx context.Context, ref, auth string) bool {
 	if auth == "" {
 		var err error
 		if auth, err = registry.EncodeAuthConfig(registry.AuthConfig{Username: "anonymous", Password: "anonymous"}); err != nil {
 			return false
 		}
 	}
-	_, err := e.cli.DistributionInspect(ctx, ref, auth)
+	_, err := i.cli.DistributionInspect(ctx, ref, auth)
 	return errdefs.IsUnauthorized(err) || errdefs.IsPermissionDenied(err)
 }

@@ -24,7 +24,7 @@ func pushable(t *testing.T, e *Engine, ref string) {
 	if err := e.cli.ImageTag(t.Context(), img.ID, ref); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = e.RemoveImage(context.WithoutCancel(t.Context()), ref) })
+	t.Cleanup(func() { _ = e.images.RemoveImage(context.WithoutCancel(t.Context()), ref) })
 }
 
 func loginAs(user, password string) engine.Login {
@@ -43,10 +43,10 @@ func TestRegistries(t *testing.T) {
 			pushable(t, e, ref)
 			if o.Password != "" {
 				for what, login := range map[string]engine.Login{"bad": loginAs("ann", "guess"), "no": nil} {
-					if _, err := e.Push(t.Context(), ref, login, nil); !errors.Is(err, engine.ErrDenied) {
+					if _, err := e.images.Push(t.Context(), ref, login, nil); !errors.Is(err, engine.ErrDenied) {
 						t.Errorf("Push with %s login: %v", what, err)
 					}
-					if _, err := e.Resolve(t.Context(), ref, login); !errors.Is(err, engine.ErrDenied) {
+					if _, err := e.images.Resolve(t.Context(), ref, login); !errors.Is(err, engine.ErrDenied) {
 						t.Errorf("Resolve with %s login: %v", what, err)
 					}
 					if _, err := e.Image(t.Context(), r.Host+"/some/other:1", login); !errors.Is(err, engine.ErrDenied) {
@@ -55,29 +55,29 @@ func TestRegistries(t *testing.T) {
 				}
 			}
 			login := loginAs(o.User, o.Password)
-			if _, err := e.Resolve(t.Context(), ref, login); !errors.Is(err, engine.ErrNoImage) {
+			if _, err := e.images.Resolve(t.Context(), ref, login); !errors.Is(err, engine.ErrNoImage) {
 				t.Errorf("Resolve of what is not there: %v", err)
 			}
 			if _, err := e.Image(t.Context(), r.Host+"/some/other:1", login); !errors.Is(err, engine.ErrNoImage) {
 				t.Errorf("Image of what is not there: %v", err)
 			}
 			var seen atomic.Int64
-			p, err := e.Push(t.Context(), ref, login, func(p engine.Progress) { seen.Store(max(seen.Load(), p.Current)) })
+			p, err := e.images.Push(t.Context(), ref, login, func(p engine.Progress) { seen.Store(max(seen.Load(), p.Current)) })
 			if err != nil || p.Tries != 1 || p.Bytes < 1<<20 || seen.Load() < 1<<20 {
 				t.Fatalf("Push: %+v, %v, progress to %d", p, err, seen.Load())
 			}
-			if d, err := e.Resolve(t.Context(), ref, login); err != nil || d != p.Digest || d != r.Image(t, "some/thing", "1").Digest {
+			if d, err := e.images.Resolve(t.Context(), ref, login); err != nil || d != p.Digest || d != r.Image(t, "some/thing", "1").Digest {
 				t.Errorf("Resolve: %q, %v; pushed %q", d, err, p.Digest)
 			}
 			byDigest := r.Host + "/some/thing@" + p.Digest
-			if err := e.RemoveImage(t.Context(), ref); err != nil {
+			if err := e.images.RemoveImage(t.Context(), ref); err != nil {
 				t.Fatal(err)
 			}
 			img, err := e.Image(t.Context(), byDigest, login)
 			if err != nil || img.Digest != byDigest {
 				t.Errorf("Image by digest: %+v, %v", img, err)
 			}
-			_ = e.RemoveImage(t.Context(), byDigest)
+			_ = e.images.RemoveImage(t.Context(), byDigest)
 		})
 	}
 }
@@ -100,7 +100,7 @@ func TestPushTriesAgain(t *testing.T) {
 		}
 		return true
 	})
-	p, err := e.Push(t.Context(), ref, nil, nil)
+	p, err := e.images.Push(t.Context(), ref, nil, nil)
 	if err != nil || p.Tries != 3 || r.Image(t, "some/thing", "1").Digest != p.Digest {
 		t.Errorf("Push: %+v, %v", p, err)
 	}
@@ -129,7 +129,7 @@ func TestPushTakesNoForAnAnswer(t *testing.T) {
 				registrytest.Refuse(w, test.status, test.code, "the image tag '1' already exists and cannot be overwritten")
 				return true
 			})
-			_, err := e.Push(t.Context(), ref, nil, nil)
+			_, err := e.images.Push(t.Context(), ref, nil, nil)
 			if err == nil || errors.Is(err, engine.ErrDenied) != test.denied {
 				t.Errorf("Push: %v", err)
 			}

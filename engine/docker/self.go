@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 
@@ -19,8 +20,8 @@ import (
 // where neither /proc/self/cgroup nor the host name tell it.
 var idInPath = regexp.MustCompile(`/containers/([0-9a-f]{64})/(?:resolv\.conf|hostname|hosts) /etc/`)
 
-// OwnID finds the id of the container this process runs in, reading the text of /proc/self/mountinfo; "" on a host.
-func OwnID(mountinfo io.Reader) string {
+// ownID finds the id of the container this process runs in, reading the text of /proc/self/mountinfo; "" on a host.
+func ownID(mountinfo io.Reader) string {
 	lines := bufio.NewScanner(mountinfo)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -31,16 +32,25 @@ func OwnID(mountinfo io.Reader) string {
 	return ""
 }
 
-// Self inspects ferry's own container. An engine that does not know it gives engine.ErrNoContainer.
-func (e *Engine) Self(ctx context.Context, id string) (engine.Self, error) {
+// Self implements engine.SelfFinder.
+func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
+	f, err := os.Open(e.mountinfo)
+	if err != nil {
+		return nil, nil // no Linux, so no container
+	}
+	id := ownID(f)
+	_ = f.Close()
+	if id == "" {
+		return nil, nil
+	}
 	in, err := e.cli.ContainerInspect(ctx, id)
 	if errdefs.IsNotFound(err) {
-		return engine.Self{}, fmt.Errorf("ferry's own container %.12s: %w", id, engine.ErrNoContainer)
+		return nil, fmt.Errorf("ferry's own container %.12s: %w", id, engine.ErrNoContainer)
 	}
 	if err != nil {
-		return engine.Self{}, e.explain("inspecting ferry's own container", err)
+		return nil, e.explain("inspecting ferry's own container", err)
 	}
-	self := engine.Self{ID: id}
+	self := &engine.Self{ID: id}
 	for _, m := range in.Mounts {
 		if m.Source != "" {
 			self.Mounts = append(self.Mounts, engine.SelfMount{Source: m.Source, Destination: m.Destination, ReadOnly: !m.RW})

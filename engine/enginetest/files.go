@@ -62,7 +62,7 @@ func testMounts(ctx context.Context, t *testing.T, h Harness) {
 // testCopyRoundTrip copies a tree in before the start and out after the end.
 func testCopyRoundTrip(ctx context.Context, t *testing.T, h Harness) {
 	c := h.create(ctx, t, nil, "/bin/sh", "-c", `cat "/jobs/in/a b" >/jobs/out/result; [ -x /jobs/in/run ] && echo executable; readlink /jobs/in/link`)
-	copier, ok := c.(engine.Copier)
+	copier, ok := engine.CopierOf(c)
 	if !ok {
 		if h.Isolated {
 			t.Fatal("an isolated container is no Copier")

@@ -1,8 +1,3 @@
-// Package process runs modules as processes of ferry's own container: for module images that have ferry baked in, as the
-// first generation of GenePattern's had their wrapper. It is an engine.Engine with less than a container engine gives:
-// the module shares ferry's file system, network and limits, its mounts are symlinks, and a read-only one can be written.
-// It gets no capabilities, no new privileges, and of ferry's environment only what is not ferry's own and no secret.
-// It needs Linux.
 package process
 
 import (
@@ -53,9 +48,9 @@ func moduleEnv(environ []string) []string {
 	})
 }
 
-// Info is that of this engine, which always answers.
+// Info is that of this engine, which always answers. It enforces nothing: a module has what ferry has, and its user.
 func (e *Engine) Info(context.Context) (engine.Info, error) {
-	return engine.Info{Name: "process", Version: "1", Root: "/"}, nil
+	return engine.Info{Name: kindName, Version: "1", Root: "/"}, nil
 }
 
 // Image describes ferry's own container, whatever ref is.

@@ -1,0 +1,127 @@
+package docker
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/testenv"
+)
+
+func TestFromHost(t *testing.T) {
+	none := SSH{User: "root", KnownHosts: []string{"/etc/ssh/ssh_known_hosts"}}
+	for name, c := range map[string]struct {
+		vars map[string]string
+		want Config
+	}{
+		"nothing":             {nil, Config{SSH: none}},
+		"an address":          {map[string]string{"DOCKER_HOST": "tcp://h:1"}, Config{Host: "tcp://h:1", SSH: none}},
+		"certificates unused": {map[string]string{"DOCKER_CERT_PATH": "/c"}, Config{SSH: none}},
+		"certificates":        {map[string]string{"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/c"}, Config{CertPath: "/c", SSH: none}},
+		"a person with a home": {map[string]string{"USER": "ann", "HOME": "/h", "SSH_AUTH_SOCK": "/s"}, Config{SSH: SSH{User: "ann", Agent: "/s",
+			Keys:       []string{"/h/.ssh/id_ed25519", "/h/.ssh/id_ecdsa", "/h/.ssh/id_rsa"},
+			KnownHosts: []string{"/etc/ssh/ssh_known_hosts", "/h/.ssh/known_hosts"}}}},
+	} {
+		got := FromHost(engine.Host{Lookup: func(name string) (string, bool) { v, ok := c.vars[name]; return v, ok }})
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// TestNobodyAnswers has the hint of the engine's kind in the error, and its name.
+func TestNobodyAnswers(t *testing.T) {
+	for _, c := range []struct {
+		conf       Config
+		name, hint string
+	}{
+		{Config{}, "docker engine", "is the engine's socket mounted, and may this user open it?"},
+		{Config{Name: "podman", Hint: "does podman system service run?"}, "podman engine", "does podman system service run?"},
+	} {
+		c.conf.Host = "unix://" + filepath.Join(t.TempDir(), "none.sock")
+		e, err := New(c.conf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.Info(t.Context())
+		named := cause.Name(t.Context(), cause.Internal, "", err)
+		if !errors.Is(err, engine.ErrUnavailable) || cause.Of(named) != cause.Engine || cause.HintOf(named) != c.hint || !strings.HasPrefix(err.Error(), c.name) {
+			t.Errorf("%v with the hint %q, want %q", named, cause.HintOf(named), c.hint)
+		}
+		if _, err := e.Self(t.Context()); err != nil {
+			t.Errorf("Self on a host asks the engine: %v", err)
+		}
+		_ = e.Close()
+	}
+}
+
+// Lines of /proc/self/mountinfo as they stand in a container of Docker's, and on a host with containers on it.
+const (
+	inContainer = `1 2 0:50 / / rw - overlay overlay rw,lowerdir=/var/lib/docker/overlay2/l/X
+3 1 254:0 /var/lib/docker/containers/%s/resolv.conf /etc/resolv.conf rw,relatime - ext4 /dev/vda rw
+4 1 254:0 /srv/jobs /local rw,relatime - ext4 /dev/vda rw
+`
+	onHost = `1 2 254:0 / / rw,relatime - ext4 /dev/vda rw
+3 1 0:60 / /var/lib/docker/overlay2/0123/merged rw - overlay overlay rw
+4 1 254:0 /var/lib/docker/containers/%s/mounts/shm /var/lib/docker/containers/%[1]s/mounts/shm rw - tmpfs shm rw
+`
+)
+
+func TestOwnID(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 4)
+	for text, want := range map[string]string{inContainer: id, onHost: "", "": ""} {
+		if got := ownID(strings.NewReader(strings.ReplaceAll(strings.ReplaceAll(text, "%s", id), "%[1]s", id))); got != want {
+			t.Errorf("%q in %q", got, text)
+		}
+	}
+}
+
+// TestSelf has the engine describe a container that this process takes for its own.
+func TestSelf(t *testing.T) {
+	e := testEngine(t)
+	take := func(text, id string) {
+		e.mountinfo = filepath.Join(t.TempDir(), "mountinfo")
+		if err := os.WriteFile(e.mountinfo, []byte(strings.ReplaceAll(text, "%s", id)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	img, err := e.Image(t.Context(), testenv.ModuleImage(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := e.Create(t.Context(), engine.Spec{Image: img, Command: []string{"/bin/sh"}, Network: "none", Labels: map[string]string{"ferry.test": "self"},
+		Limits: engine.Limits{Memory: 64 << 20, NanoCPUs: 5e8, PIDs: 99}, Mounts: []engine.Mount{{Source: dir, Target: "/local", ReadOnly: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Remove(t.Context()) }()
+	take(inContainer, c.ID())
+	self, err := engine.SelfOf(t.Context(), e)
+	if err != nil || self == nil || self.ID != c.ID() {
+		t.Fatalf("%+v, %v", self, err)
+	}
+	if l := self.Limits; l.Memory != 64<<20 || l.NanoCPUs != 5e8 || l.PIDs != 99 {
+		t.Errorf("limits %+v", l)
+	}
+	if want := []engine.SelfMount{{Source: dir, Destination: "/local", ReadOnly: true}}; !reflect.DeepEqual(self.Mounts, want) {
+		t.Errorf("mounts %+v, want %+v", self.Mounts, want)
+	}
+	take(inContainer, strings.Repeat("0", 64))
+	if self, err := engine.SelfOf(t.Context(), e); self != nil || !errors.Is(err, engine.ErrNoContainer) {
+		t.Errorf("in a container the engine does not know: %+v, %v", self, err)
+	}
+	take(onHost, c.ID())
+	if self, err := engine.SelfOf(t.Context(), e); self != nil || err != nil {
+		t.Errorf("on a host: %+v, %v", self, err)
+	}
+	e.mountinfo = filepath.Join(dir, "none")
+	if self, err := engine.SelfOf(t.Context(), e); self != nil || err != nil {
+		t.Errorf("without /proc: %+v, %v", self, err)
+	}
+}

@@ -1,0 +1,35 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/genepattern/ferry/engine"
+)
+
+// Stats implements engine.Container.
+func (c *Container) Stats(ctx context.Context) (engine.Stats, error) {
+	r, err := c.cli.ContainerStatsOneShot(ctx, c.id)
+	if err != nil {
+		return engine.Stats{}, c.explain("reading the container's statistics", err)
+	}
+	defer r.Body.Close()
+	var s container.StatsResponse
+	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+		return engine.Stats{}, c.explain("reading the container's statistics", err)
+	}
+	// The page cache is not what the module needs: take the part that can be given back off, as `docker stats` does.
+	used := s.MemoryStats.Usage
+	for _, inactive := range []string{"total_inactive_file", "inactive_file"} { // cgroup v1, v2
+		if v, ok := s.MemoryStats.Stats[inactive]; ok && v < used {
+			used -= v
+			break
+		}
+	}
+	return engine.Stats{
+		Memory: int64(used), MemoryPeak: int64(s.MemoryStats.MaxUsage),
+		CPUSeconds: float64(s.CPUStats.CPUUsage.TotalUsage) / 1e9, PIDs: int64(s.PidsStats.Current),
+	}, nil
+}

@@ -1,0 +1,55 @@
+// Package engines is the registry of engines. A new one is a folder that passes enginetest, and one line here.
+package engines
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/engine/process"
+)
+
+// all are the engines, in the order of help texts. The first is the default.
+var all = []engine.Kind{
+	docker.Kind,
+	process.Kind,
+}
+
+// Default is the name of the engine that runs a module where nobody chooses one.
+func Default() string { return all[0].Name }
+
+// Names are those that Open takes, the default first.
+func Names() []string {
+	names := make([]string, len(all))
+	for i, k := range all {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// Usage says in one line of help what each engine is.
+func Usage() string {
+	lines := make([]string, len(all))
+	for i, k := range all {
+		lines[i] = fmt.Sprintf("%s: %s", k.Name, k.Usage)
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Open makes the engine of that name for this process; it contacts nobody. The cause of its errors is cause.Usage: a name
+// that no engine has, or a host's variables that make no sense, with a hint of the engine's own.
+func Open(name string, host engine.Host) (engine.Engine, error) {
+	for _, k := range all {
+		if k.Name == name {
+			e, err := k.Open(host)
+			if err != nil {
+				return nil, cause.Name(context.Background(), cause.Usage, "", err)
+			}
+			return e, nil
+		}
+	}
+	return nil, cause.Fail(cause.Usage, "there are "+strings.Join(Names(), ", "), "no such engine: %q", name)
+}

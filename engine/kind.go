@@ -1,0 +1,25 @@
+package engine
+
+// A Kind is a kind of engine, as the registry in package engines lists it.
+type Kind struct {
+	Name  string // as --engine has it
+	Usage string // one line of help: what runs the module
+	// Open makes an engine of the kind for this process. It contacts nobody. An error is the reader's to put right, and
+	// where it can brings a hint (cause.Hinted or *cause.Error).
+	Open func(Host) (Engine, error)
+}
+
+// A Host is what an engine may know of the process that ferry is. Engines read no environment but this one.
+type Host struct {
+	Lookup  func(name string) (string, bool) // one variable, as os.LookupEnv
+	Environ []string                         // all variables, as os.Environ gives them
+}
+
+// Env is a variable of the process; "" where it is not set.
+func (h Host) Env(name string) string {
+	if h.Lookup == nil {
+		return ""
+	}
+	v, _ := h.Lookup(name)
+	return v
+}
