@@ -13,6 +13,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/stores"
 )
 
 // A setter puts the values of one option into the job. Its error says what is wrong with the value; Describe says where
@@ -173,7 +174,7 @@ var setRemote = one(func(d *describer, v string) error {
 	if strings.ContainsAny(v, "\x00\n") {
 		return fmt.Errorf("%q holds a control character", v)
 	}
-	_, err := store.Parse(v)
+	_, _, err := store.Parse(v, stores.All)
 	d.Remote = v
 	return err
 })

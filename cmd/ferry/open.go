@@ -2,41 +2,27 @@ package main
 
 import (
 	"context"
-	"sync"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	_ "golang.org/x/crypto/x509roots/fallback" // a scratch image has no CA certificates
 
-	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/awsconfig"
 	"github.com/genepattern/ferry/sync/store"
-	"github.com/genepattern/ferry/sync/store/dir"
-	"github.com/genepattern/ferry/sync/store/s3"
+	"github.com/genepattern/ferry/sync/store/stores"
 	"github.com/genepattern/ferry/wrapper"
 )
 
-// awsConfig is the machine's AWS configuration, as every SDK finds it. It is read once: credentials are cached and renewed
-// in one place, however many use them.
-var awsConfig = sync.OnceValues(func() (aws.Config, error) { return config.LoadDefaultConfig(context.Background()) })
+// awsConfig is the machine's AWS configuration, which S3 uses too.
+func awsConfig() (aws.Config, error) { return awsconfig.Load(context.Background()) }
 
-// newOpener opens stores by their URLs.
+// newOpener opens stores by their URLs, without settings of their own.
 func newOpener() wrapper.Opener {
-	return func(_ context.Context, url string) (store.Store, string, error) {
-		at, err := store.Parse(url)
+	o, err := stores.All.Opener(nil, os.LookupEnv)
+	return func(ctx context.Context, url string) (store.Store, string, error) {
 		if err != nil {
-			return nil, "", &cause.Error{Cause: cause.Usage, Hint: "such as s3://bucket/prefix", Err: err}
+			return nil, "", err
 		}
-		if at.Scheme == store.SchemeFile {
-			st, err := dir.New(at.Bucket)
-			if err != nil {
-				return nil, "", &cause.Error{Cause: cause.Usage, Err: err}
-			}
-			return st, "", nil
-		}
-		conf, err := awsConfig()
-		if err != nil {
-			return nil, "", &cause.Error{Cause: cause.Usage, Hint: "see ~/.aws/config and the AWS_ variables", Err: err}
-		}
-		return s3.New(conf, at.Bucket, s3.Options{}), at.Prefix, nil
+		return o.Open(ctx, url)
 	}
 }

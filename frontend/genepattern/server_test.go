@@ -28,6 +28,7 @@ import (
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/s3"
+	"github.com/genepattern/ferry/sync/store/stores"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -195,7 +196,7 @@ func (s *server) deps() wrapper.Deps {
 	return wrapper.Deps{
 		Engine: eng, Self: func(context.Context) (*engine.Self, error) { return nil, nil }, Transfer: s.sync,
 		Open: func(_ context.Context, url string) (store.Store, string, error) {
-			at, err := store.Parse(url)
+			at, _, err := stores.All.Parse(url)
 			if err == nil && at.Bucket != s.s3.Bucket {
 				err = fmt.Errorf("bucket %q", at.Bucket)
 			}
