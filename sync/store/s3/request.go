@@ -32,8 +32,16 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 		return s.problem
 	}
 	err := s.loop.Do(ctx, func() error { return s.attempt(ctx, r, consume) })
+	if err != nil {
+		return s.unsent(ctx, r, err)
+	}
+	return nil
+}
+
+// unsent gives a name to what was not sent. All other errors have one.
+func (s *Store) unsent(ctx context.Context, r *request, err error) error {
 	var unsent *retry.Unsent
-	if err != nil && errors.As(err, &unsent) {
+	if errors.As(err, &unsent) {
 		return s.sendError(ctx, r.op, r.named(), unsent.Err)
 	}
 	return err
