@@ -141,10 +141,8 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 		return nil, s.wrap("reading", key, err)
 	}
 	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case info.IsDir() && path == key, !info.IsDir() && !info.Mode().IsRegular():
-		err = fs.ErrNotExist // there is no object of this key
+	if err == nil {
+		err = isObject(f, info, path != key)
 	}
 	if err != nil {
 		f.Close()
@@ -168,6 +166,22 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 	}
 	r.ReadCloser = &reader{ctx: ctx, Reader: io.NewSectionReader(f, o.Off, n), f: f, left: n}
 	return r, nil
+}
+
+// isObject is fs.ErrNotExist where f is no object: neither a file nor, for a key with a slash at its end, a directory that
+// is empty. The name of any other directory is only what other keys begin with.
+func isObject(f *os.File, info fs.FileInfo, slash bool) error {
+	switch {
+	case info.Mode().IsRegular():
+		return nil
+	case !info.IsDir() || !slash:
+		return fs.ErrNotExist
+	}
+	empty, err := tree.Empty(f)
+	if err == nil && !empty {
+		err = fs.ErrNotExist
+	}
+	return err
 }
 
 // A reader reads a file, and notices when it ends early.
