@@ -48,7 +48,7 @@ func storeOption(o store.Option) syncOption {
 		s.set = func(a *syncArgs) { a.settings[o.Name] = "true" }
 		return s
 	}
-	s.usage += " (`" + o.Arg + "`)"
+	s.usage = strings.Replace(s.usage, o.Arg, "`"+o.Arg+"`", 1) // what the library calls the value
 	s.value = func(a *syncArgs, v string) error {
 		a.settings[o.Name] = v
 		if err := o.Check(v); err != nil {

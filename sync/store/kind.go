@@ -58,8 +58,8 @@ func (a Abilities) Lacks(needs Abilities) string {
 type Option struct {
 	Name   string // of the flag, without dashes
 	Arg    string // what help calls the value; "" for a switch, whose value is "true"
-	Usage  string
-	Hidden bool // help does not show it
+	Usage  string // mentions Arg
+	Hidden bool   // help does not show it
 	// Check says what is wrong with a value. It is never nil.
 	Check func(value string) error
 }

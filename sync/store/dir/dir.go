@@ -172,7 +172,7 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 // is empty. The name of any other directory is only what other keys begin with.
 func isObject(f *os.File, info fs.FileInfo, slash bool) error {
 	switch {
-	case info.Mode().IsRegular():
+	case info.Mode().IsRegular() && !slash:
 		return nil
 	case !info.IsDir() || !slash:
 		return fs.ErrNotExist

@@ -54,7 +54,7 @@ var fields = store.Fields[Options]{
 			o.VirtualHost = v == "true"
 			return nil
 		}},
-	{Name: "s3-part-size", Arg: "SIZE", Hidden: true, Usage: "the largest object sent by one request, and the size of parts of others",
+	{Name: "s3-part-size", Arg: "SIZE", Hidden: true, Usage: "send what is larger than SIZE in parts of that size",
 		Set: func(o *Options, v string) error {
 			n, err := units.RAMInBytes(v)
 			if err != nil {

@@ -250,7 +250,7 @@ func (s Suite) missing(t *testing.T) {
 	s.put(t, st, "here", nil)
 	s.put(t, st, "above/below/object", []byte("x"))
 	// The name of a directory, with its slash or without, is no object where no one was put there.
-	for _, k := range []string{"nowhere", "a/b", "here2", "here/x", "above", "above/below", "above/below/", "above/below/obj"} {
+	for _, k := range []string{"nowhere", "a/b", "here2", "here/", "here/x", "above", "above/below", "above/below/", "above/below/obj"} {
 		_, err := st.Open(t.Context(), k, store.OpenOptions{})
 		if !errors.Is(err, store.ErrNotExist) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("Open(%q): %v", k, err)
