@@ -28,7 +28,7 @@ func (v Vocabulary) Describe(s Settings, lookup func(string) (string, bool)) (Jo
 			continue
 		}
 		if err := o.set(d, given.Values); err != nil {
-			return Job{}, cause.Fail(cause.Usage, "", "%s: %w", given.From, err)
+			return Job{}, cause.Fail(cause.Usage, cause.HintOf(err), "%s: %w", given.From, err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s)) {

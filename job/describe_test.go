@@ -11,12 +11,22 @@ import (
 )
 
 // words are a vocabulary for tests.
-var words = Vocabulary{Engines: []string{EngineDocker, EngineProcess}, URL: func(url string) error {
+var words = Vocabulary{Engines: []string{EngineDocker, EngineProcess}, Root: isURL, Source: isURL, Stores: []StoreOption{
+	{Name: "shade", Arg: "COLOUR", Usage: "paint it", Check: func(v string) error {
+		if v != "red" {
+			return fmt.Errorf("%q is no shade", v)
+		}
+		return nil
+	}},
+	{Name: "glow", Usage: "let it glow", Check: func(string) error { return nil }},
+}}
+
+func isURL(url string) error {
 	if strings.HasPrefix(url, "s3://") || strings.HasPrefix(url, "/") {
 		return nil
 	}
 	return fmt.Errorf("%q is no URL", url)
-}}
+}
 
 func noEnv(string) (string, bool) { return "", false }
 
@@ -97,6 +107,8 @@ func TestDescribeRefuses(t *testing.T) {
 		"empty key":         {given("input", "/in="), "empty key prefix"},
 		"input's URL":       {given("input", "/in=ftp://x/y"), "\"ftp://x/y\" is no URL"},
 		"remote":            {given("remote", "b/p"), "\"b/p\" is no URL"},
+		"store option":      {given("shade", "blue"), "--shade: \"blue\" is no shade"},
+		"store switch":      {given("glow", "maybe"), "neither true nor false"},
 		"engine":            {given("engine", "magic"), "not one of docker, process"},
 		"sync script path":  {given("sync-script", "../x.sh"), "no file's name"},
 	} {
@@ -176,5 +188,16 @@ func TestGlimpse(t *testing.T) {
 	}
 	if _, ok := words.Glimpse(Settings{"remote": {Values: []string{"s3://b"}}}); ok {
 		t.Error("nobody knows where the job's files are")
+	}
+}
+
+// What is said of stores reaches them as it was said, whatever it means.
+func TestStoreOptions(t *testing.T) {
+	j, err := words.Describe(given("shade", "red", "glow", "true"), noEnv)
+	if want := map[string]string{"shade": "red", "glow": "true"}; err != nil || !reflect.DeepEqual(j.Store, want) {
+		t.Errorf("%v, %v", j.Store, err)
+	}
+	if j, err := words.Describe(given("glow", "false"), noEnv); err != nil || len(j.Store) != 0 {
+		t.Errorf("%v, %v", j.Store, err)
 	}
 }

@@ -5,18 +5,18 @@ import "time"
 // A Job is everything ferry needs to know to run one module once: the validated description that flags, environment
 // and job file became. Paths are absolute, clean, and those the module sees.
 type Job struct {
-	Identity   Identity
-	Module     Module
-	Remote     string // remote root, a store's URL or a directory; a job's directory /a/b lives at <Remote>/a/b
-	Dirs       Dirs
-	Program    Program
-	SyncScript string // name of a script in the metadata dir that says what to stage in, "" for none
-	Files      Files
-	Container  Container
-	Registry   Registry
-	Freeze     Freeze
-	Walltime   time.Duration // run limit of the module
-	Grace      time.Duration // time kept for staging out after a signal
+	Identity  Identity
+	Module    Module
+	Remote    string            // remote root, a store's URL or a directory; a job's directory /a/b lives at <Remote>/a/b
+	Store     map[string]string // what was said of stores, by the names of their options
+	Dirs      Dirs
+	Program   Program
+	Files     Files
+	Container Container
+	Registry  Registry
+	Freeze    Freeze
+	Walltime  time.Duration // run limit of the module
+	Grace     time.Duration // time kept for staging out after a signal
 	// LocalPrefix is where attempts have their roots on the node, as ferry sees it.
 	LocalPrefix string
 	Keep        bool // leave local files and container
@@ -98,8 +98,9 @@ type Freeze struct {
 	Frozen string // FrozenNever or FrozenPrefer
 }
 
-// Files names the outcome files.
-type Files struct{ Stdout, Stderr, ExitCode string }
+// Files are the paths of the outcome files, and the name of a script in the metadata dir that says what to stage in, ""
+// for none.
+type Files struct{ Stdout, Stderr, ExitCode, SyncScript string }
 
 // Values of Container.User, Container.Placement, Container.Engine and Freeze.Frozen.
 const (

@@ -1,6 +1,8 @@
 package job
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,7 +15,13 @@ type Option struct {
 	Repeat  bool
 	Default string // as the reader would write it; "" for none
 	Usage   string
+	Hidden  bool // help and docs do not show it
 	set     setter
+}
+
+// option is one row of the table.
+func option(name, arg string, repeat bool, standard, usage string, set setter) Option {
+	return Option{Name: name, Arg: arg, Repeat: repeat, Default: standard, Usage: usage, set: set}
 }
 
 // Bool says that the option takes true or false, and true where it stands alone.
@@ -22,52 +30,88 @@ func (o Option) Bool() bool { return o.Arg == "" }
 // A Vocabulary is what a description may name that only other rooms know.
 type Vocabulary struct {
 	Engines []string           // names for --engine, the default first
-	URL     func(string) error // says what is wrong with a store's URL; it contacts nobody
+	Root    func(string) error // says what is wrong with a remote root's URL; it contacts nobody
+	Source  func(string) error // the same of an input's URL
+	Stores  []StoreOption      // what may be said of stores
+}
+
+// A StoreOption is an option of some kind of store. What it means only that store knows.
+type StoreOption struct {
+	Name, Arg, Usage string
+	Hidden           bool
+	Check            func(value string) error
+}
+
+// option puts the value into Job.Store.
+func (s StoreOption) option() Option {
+	return Option{Name: s.Name, Arg: s.Arg, Usage: s.Usage, Hidden: s.Hidden, set: one(func(d *describer, v string) error {
+		if s.Arg == "" {
+			on, err := strconv.ParseBool(v)
+			if err != nil {
+				return fmt.Errorf("%q is neither true nor false", v)
+			}
+			if !on {
+				return nil
+			}
+		}
+		if err := s.Check(v); err != nil {
+			return err
+		}
+		if d.job.Store == nil {
+			d.job.Store = map[string]string{}
+		}
+		d.job.Store[s.Name] = v
+		return nil
+	})}
 }
 
 // Options are all that describe a job, in the order of the help text. The table is what flags, variables, job file and
 // docs are made from.
 func (v Vocabulary) Options() []Option {
-	return []Option{
-		{"remote", "URL", false, "", "remote root: s3://bucket/prefix, or a directory", v.remote()},
-		{"image", "REF", false, "", "module image", setImage},
-		{"engine", strings.Join(v.Engines, "|"), false, EngineDocker, "what runs the module: a container beside ferry, or ferry's own container", oneOf(func(j *Job) *string { return &j.Container.Engine }, v.Engines...)},
-		{"workdir", "DIR", false, "", "working dir, the module's current directory; synced back", pathOf(func(j *Job) *string { return &j.Dirs.Work })},
-		{"metadata-dir", "DIR", false, "<workdir>/.gp_metadata", "control directory: exec.sh in, exit code, logs and record out", pathOf(func(j *Job) *string { return &j.Dirs.Metadata })},
-		{"module-dir", "DIR", false, "", "tasklib, the module's code", pathOf(func(j *Job) *string { return &j.Dirs.Tasklib })},
-		{"input", "PATH[=KEYPREFIX|URL]", true, "", "directory or file synced in and mounted, not synced back", v.inputs(func(j *Job) *[]Input { return &j.Dirs.Inputs })},
-		{"library", "DIR[=KEYPREFIX|URL]", true, "", "library directory, synced in and mounted, not synced back", v.inputs(func(j *Job) *[]Input { return &j.Dirs.Libraries })},
-		{"output", "DIR", true, "", "directory synced back besides working and metadata dir", setOutputs},
-		{"mount", "DIR|HOSTDIR:DIR[:rw]", true, "", "directory mounted but not synced, of the attempt's root or of the node", setMounts},
-		{"exec", "FILE", false, "<metadata-dir>/exec.sh", "script run in the module container", pathOf(func(j *Job) *string { return &j.Program.Exec })},
-		{"local-prefix", "DIR", false, "/local", "where jobs stand on this node", pathOf(func(j *Job) *string { return &j.LocalPrefix })},
-		{"job-id", "ID", false, "AWS_BATCH_JOB_ID, or made from remote and workdir", "identity of the job", setID(func(j *Job) *string { return &j.Identity.ID })},
-		{"user-id", "ID", false, "", "user the job belongs to; inputs below a path of that name are private", text(func(j *Job) *string { return &j.Identity.User })},
-		{"attempt", "N", false, "AWS_BATCH_JOB_ATTEMPT, or 1", "which attempt at this job", setAttempt},
-		{"env", "NAME[=VALUE]", true, "", "variable for the module; without a value it is passed on from ferry's environment", setEnv},
-		{"user", "USER", false, UserImage, "who the module runs as: image, caller (the owner of the local prefix) or uid:gid", setUser},
-		{"memory", "SIZE", false, "as ferry's own container", "memory limit, such as 4g", setMemory},
-		{"cpus", "N", false, "as ferry's own container", "CPU limit in cores, such as 1.5", setCPUs},
-		{"gpus", "all|none|N|IDS", false, "as ferry's own container", "GPUs the module sees", setGPUs},
-		{"pids", "N", false, "as ferry's own container, else 32768", "limit of processes and threads", setPIDs},
-		{"walltime", "TIME", false, "24h", "run limit of the module, such as 90m or a number of seconds", duration(func(j *Job) *time.Duration { return &j.Walltime })},
-		{"network", "NET", false, "bridge", "bridge, none, host, or a network's name", setNetwork},
-		{"cap-add", "CAP", true, "", "give the module one capability back", setCaps},
-		{"read-only-inputs", "", false, "false", "mount everything but working, metadata and module dir read-only", flag(func(j *Job) *bool { return &j.Container.ReadOnlyInputs })},
-		{"forbid-root", "", false, "false", "refuse an image whose user is root", flag(func(j *Job) *bool { return &j.Container.ForbidRoot })},
-		{"stage", "mount|copy", false, PlaceMount, "bind mounts, or copies into the container (for a remote engine)", oneOf(func(j *Job) *string { return &j.Container.Placement }, PlaceMount, PlaceCopy)},
-		{"freeze", "NAME", false, "", "after success, commit the container and push it as NAME", text(func(j *Job) *string { return &j.Freeze.Name })},
-		{"frozen", "never|prefer", false, FrozenNever, "run a frozen image where there is one", oneOf(func(j *Job) *string { return &j.Freeze.Frozen }, FrozenNever, FrozenPrefer)},
-		{"registry-user", "USER", false, "", "user for the registry of --freeze, or else of --image", text(func(j *Job) *string { return &j.Registry.User })},
-		{"registry-password-file", "FILE", false, "", "file of ferry's own with that user's password", text(func(j *Job) *string { return &j.Registry.PasswordFile })},
-		{"grace", "TIME", false, "25s", "time kept for staging out after a signal", duration(func(j *Job) *time.Duration { return &j.Grace })},
-		{"keep", "", false, "false", "leave local files and container", flag(func(j *Job) *bool { return &j.Keep })},
-		{"dry-run", "", false, "false", "print the plan, the mounts and the command, and do nothing", flag(func(j *Job) *bool { return &j.DryRun })},
-		{"module-name", "NAME", false, "", "the module's name, for the record", text(func(j *Job) *string { return &j.Module.Name })},
-		{"module-lsid", "LSID", false, "", "the module's LSID, for the record", text(func(j *Job) *string { return &j.Module.LSID })},
-		{"sync-script", "NAME", false, "", "script in the metadata dir that says what to stage in (a GenePattern server's)", setName(func(j *Job) *string { return &j.SyncScript })},
-		{"stdout-file", "FILE", false, "stdout.txt", "where exec.sh writes the module's output", file(func(j *Job) *string { return &j.Files.Stdout })},
-		{"stderr-file", "FILE", false, "stderr.txt", "where exec.sh writes the module's errors", file(func(j *Job) *string { return &j.Files.Stderr })},
-		{"exit-code-file", "FILE", false, "exit_code.txt", "where the exit code is written", file(func(j *Job) *string { return &j.Files.ExitCode })},
+	all := []Option{
+		option("remote", "URL", false, "", "remote root: s3://bucket/prefix, or a directory", v.remote()),
+		option("image", "REF", false, "", "module image", setImage),
+		option("engine", strings.Join(v.Engines, "|"), false, EngineDocker, "what runs the module: a container beside ferry, or ferry's own container", oneOf(func(j *Job) *string { return &j.Container.Engine }, v.Engines...)),
+		option("workdir", "DIR", false, "", "working dir, the module's current directory; synced back", pathOf(func(j *Job) *string { return &j.Dirs.Work })),
+		option("metadata-dir", "DIR", false, "<workdir>/.gp_metadata", "control directory: exec.sh in, exit code, logs and record out", pathOf(func(j *Job) *string { return &j.Dirs.Metadata })),
+		option("module-dir", "DIR", false, "", "tasklib, the module's code", pathOf(func(j *Job) *string { return &j.Dirs.Tasklib })),
+		option("input", "PATH[=KEYPREFIX|URL]", true, "", "directory or file synced in and mounted, not synced back", v.inputs(func(j *Job) *[]Input { return &j.Dirs.Inputs })),
+		option("library", "DIR[=KEYPREFIX|URL]", true, "", "library directory, synced in and mounted, not synced back", v.inputs(func(j *Job) *[]Input { return &j.Dirs.Libraries })),
+		option("output", "DIR", true, "", "directory synced back besides working and metadata dir", setOutputs),
+		option("mount", "DIR|HOSTDIR:DIR[:rw]", true, "", "directory mounted but not synced, of the attempt's root or of the node", setMounts),
+		option("exec", "FILE", false, "<metadata-dir>/exec.sh", "script run in the module container", pathOf(func(j *Job) *string { return &j.Program.Exec })),
+		option("local-prefix", "DIR", false, "/local", "where jobs stand on this node", pathOf(func(j *Job) *string { return &j.LocalPrefix })),
+		option("job-id", "ID", false, "AWS_BATCH_JOB_ID, or made from remote and workdir", "identity of the job", setID(func(j *Job) *string { return &j.Identity.ID })),
+		option("user-id", "ID", false, "", "user the job belongs to; inputs below a path of that name are private", text(func(j *Job) *string { return &j.Identity.User })),
+		option("attempt", "N", false, "AWS_BATCH_JOB_ATTEMPT, or 1", "which attempt at this job", setAttempt),
+		option("env", "NAME[=VALUE]", true, "", "variable for the module; without a value it is passed on from ferry's environment", setEnv),
+		option("user", "USER", false, UserImage, "who the module runs as: image, caller (the owner of the local prefix) or uid:gid", setUser),
+		option("memory", "SIZE", false, "as ferry's own container", "memory limit, such as 4g", setMemory),
+		option("cpus", "N", false, "as ferry's own container", "CPU limit in cores, such as 1.5", setCPUs),
+		option("gpus", "all|none|N|IDS", false, "as ferry's own container", "GPUs the module sees", setGPUs),
+		option("pids", "N", false, "as ferry's own container, else 32768", "limit of processes and threads", setPIDs),
+		option("walltime", "TIME", false, "24h", "run limit of the module, such as 90m or a number of seconds", duration(func(j *Job) *time.Duration { return &j.Walltime })),
+		option("network", "NET", false, "bridge", "bridge, none, host, or a network's name", setNetwork),
+		option("cap-add", "CAP", true, "", "give the module one capability back", setCaps),
+		option("read-only-inputs", "", false, "false", "mount everything but working, metadata and module dir read-only", flag(func(j *Job) *bool { return &j.Container.ReadOnlyInputs })),
+		option("forbid-root", "", false, "false", "refuse an image whose user is root", flag(func(j *Job) *bool { return &j.Container.ForbidRoot })),
+		option("stage", "mount|copy", false, PlaceMount, "bind mounts, or copies into the container (for a remote engine)", oneOf(func(j *Job) *string { return &j.Container.Placement }, PlaceMount, PlaceCopy)),
+		option("freeze", "NAME", false, "", "after success, commit the container and push it as NAME", text(func(j *Job) *string { return &j.Freeze.Name })),
+		option("frozen", "never|prefer", false, FrozenNever, "run a frozen image where there is one", oneOf(func(j *Job) *string { return &j.Freeze.Frozen }, FrozenNever, FrozenPrefer)),
+		option("registry-user", "USER", false, "", "user for the registry of --freeze, or else of --image", text(func(j *Job) *string { return &j.Registry.User })),
+		option("registry-password-file", "FILE", false, "", "file of ferry's own with that user's password", text(func(j *Job) *string { return &j.Registry.PasswordFile })),
+		option("grace", "TIME", false, "25s", "time kept for staging out after a signal", duration(func(j *Job) *time.Duration { return &j.Grace })),
+		option("keep", "", false, "false", "leave local files and container", flag(func(j *Job) *bool { return &j.Keep })),
+		option("dry-run", "", false, "false", "print the plan, the mounts and the command, and do nothing", flag(func(j *Job) *bool { return &j.DryRun })),
+		option("module-name", "NAME", false, "", "the module's name, for the record", text(func(j *Job) *string { return &j.Module.Name })),
+		option("module-lsid", "LSID", false, "", "the module's LSID, for the record", text(func(j *Job) *string { return &j.Module.LSID })),
+		option("sync-script", "NAME", false, "", "script in the metadata dir that says what to stage in (a GenePattern server's)", setName(func(j *Job) *string { return &j.Files.SyncScript })),
+		option("stdout-file", "FILE", false, "stdout.txt", "where exec.sh writes the module's output", file(func(j *Job) *string { return &j.Files.Stdout })),
+		option("stderr-file", "FILE", false, "stderr.txt", "where exec.sh writes the module's errors", file(func(j *Job) *string { return &j.Files.Stderr })),
+		option("exit-code-file", "FILE", false, "exit_code.txt", "where the exit code is written", file(func(j *Job) *string { return &j.Files.ExitCode })),
 	}
+	for _, o := range v.Stores {
+		all = append(all, o.option())
+	}
+	return all
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine/engines"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/job"
 )
@@ -79,7 +80,7 @@ func TestExitCodesAreDocumented(t *testing.T) {
 
 func TestOptionsAreDocumented(t *testing.T) {
 	var want strings.Builder
-	words := job.Vocabulary{Engines: []string{job.EngineDocker, job.EngineProcess}}
+	words := job.Vocabulary{Engines: engines.Names()}
 	for _, o := range words.Options() {
 		name, variable := "--"+o.Name, "FERRY_"+strings.ToUpper(strings.ReplaceAll(o.Name, "-", "_"))
 		if o.Arg != "" {

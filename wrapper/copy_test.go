@@ -169,7 +169,7 @@ func TestFrozenBelowAMount(t *testing.T) {
 type adder struct{}
 
 func (adder) StageIn(_ context.Context, s wrapper.Workspace) (ferrysync.Stats, error) {
-	if s.Job.SyncScript == "" {
+	if s.Job.Files.SyncScript == "" {
 		return ferrysync.Stats{}, nil
 	}
 	return ferrysync.Stats{}, s.Root.WriteFile("gp/tasklib/added.txt", []byte("added\n"), 0o644)

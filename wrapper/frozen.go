@@ -110,7 +110,7 @@ func (f supply) inImage(dir string) bool {
 // covered says that the module cannot see the image's own directory, because something is mounted over it, or that a
 // sync script may bring files into it.
 func (f supply) covered(dir string) bool {
-	if f.job.SyncScript != "" {
+	if f.job.Files.SyncScript != "" {
 		return true
 	}
 	over := func(d string) bool { return d != dir && subpath.Within(d, dir) }

@@ -43,8 +43,8 @@ func printPlan(w io.Writer, j *job.Job, place location) {
 	for _, in := range j.Staged() {
 		line("stage in", "%s -> %s", in.URL, in.Path)
 	}
-	if j.SyncScript != "" {
-		line("stage in", "as %s says", j.Dirs.Metadata+"/"+j.SyncScript)
+	if j.Files.SyncScript != "" {
+		line("stage in", "as %s says", j.Dirs.Metadata+"/"+j.Files.SyncScript)
 	}
 	for _, m := range mounts(j, place.host, j.Rooted()) {
 		mode := "rw"

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/sync/store/stores"
 )
 
 // version is set by the linker.
@@ -89,7 +90,7 @@ func newApp(w world) *cli.App {
 		Flags:          logFlags(),
 		Commands: []*cli.Command{
 			runCommand(w),
-			syncCommand(newOpener()),
+			syncCommand(stores.All),
 			commitCommand(w),
 			jobdefCommand(w),
 			doctorCommand(w),

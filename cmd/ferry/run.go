@@ -49,11 +49,11 @@ func runFlags() []cli.Flag {
 	for _, o := range vocabulary().Options() {
 		switch {
 		case o.Bool():
-			flags = append(flags, &cli.BoolFlag{Name: o.Name})
+			flags = append(flags, &cli.BoolFlag{Name: o.Name, Hidden: o.Hidden})
 		case o.Repeat:
-			flags = append(flags, &cli.StringSliceFlag{Name: o.Name})
+			flags = append(flags, &cli.StringSliceFlag{Name: o.Name, Hidden: o.Hidden})
 		default:
-			flags = append(flags, &cli.StringFlag{Name: o.Name})
+			flags = append(flags, &cli.StringFlag{Name: o.Name, Hidden: o.Hidden})
 		}
 	}
 	return flags
@@ -78,6 +78,9 @@ file. In a variable the values of a repeatable flag (+) stand on lines of their 
 	}
 	line("job", "FILE", "", "read the job from a JSON or YAML file", "")
 	for _, o := range vocabulary().Options() {
+		if o.Hidden {
+			continue
+		}
 		mark := ""
 		if o.Repeat {
 			mark = " +"
@@ -194,10 +197,15 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 
 // refuse tells those who wait for a job why it never began, where its settings say who they are.
 func refuse(ctx context.Context, w world, given job.Settings, err error, log zerolog.Logger) error {
-	if j, known := vocabulary().Glimpse(given); known {
-		return exit(w, wrapper.Refuse(ctx, j, err, storeDeps(w, log)))
+	j, known := vocabulary().Glimpse(given)
+	if !known {
+		return err
 	}
-	return err
+	deps, storeErr := storeDeps(w, j.Store, log)
+	if storeErr != nil {
+		return err
+	}
+	return exit(w, wrapper.Refuse(ctx, j, err, deps))
 }
 
 // exit reports an outcome and gives its code.

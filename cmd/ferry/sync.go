@@ -16,47 +16,53 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	ferrysync "github.com/genepattern/ferry/sync"
-	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/stores"
 )
 
 // syncCommand makes `ferry sync`. It reads its arguments by itself, because the library stops at the first path and
 // loses the order of --exclude and --include.
-func syncCommand(open wrapper.Opener) *cli.Command {
+func syncCommand(kinds stores.Registry) *cli.Command {
 	return &cli.Command{
 		Name:      "sync",
 		Usage:     "make a directory and a place in a store alike, as `aws s3 sync` does",
 		ArgsUsage: "SRC DST",
-		Description: "SRC or DST is s3://BUCKET/PREFIX or file:///DIRECTORY, the other a local directory. Options may stand\n" +
+		Description: "SRC or DST is " + kinds.Forms() + ", the other a local directory. Options may stand\n" +
 			"anywhere. Of the --exclude and --include that match a path, the last one counts; * matches slashes too.",
-		Flags:           syncFlags(),
+		Flags:           syncFlags(kinds),
 		SkipFlagParsing: true,
 		HideHelpCommand: true,
 		Action: func(c *cli.Context) error {
-			a, err := parseSync(c.Args().Slice())
+			a, err := parseSync(c.Args().Slice(), kinds)
 			if err != nil {
 				return &cause.Error{Cause: cause.Usage, Hint: "ferry sync --help", Err: err}
 			}
 			if a.help {
 				return cli.ShowSubcommandHelp(c)
 			}
-			return runSync(c.Context, a, open, c.App.Writer, c.App.ErrWriter)
+			return runSync(c.Context, a, kinds, c.App.Writer, c.App.ErrWriter)
 		},
 	}
 }
 
 // runSync does what the arguments ask for.
-func runSync(ctx context.Context, a syncArgs, open wrapper.Opener, stdout, stderr io.Writer) error {
+func runSync(ctx context.Context, a syncArgs, kinds stores.Registry, stdout, stderr io.Writer) error {
 	// What lives at once is bounded, and little; collecting it earlier costs next to nothing and keeps the peak low.
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	remote, local, down := a.direction()
-	st, prefix, err := open(ctx, remote)
+	if err := kinds.CheckFor(remote, a.needs(down)); err != nil {
+		return err
+	}
+	opener, err := kinds.Opener(a.settings, os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	if c, ok := st.(io.Closer); ok {
-		defer c.Close()
+	defer opener.Close()
+	st, prefix, err := opener.Open(ctx, remote)
+	if err != nil {
+		return err
 	}
 	root, err := a.openLocal(local, down)
 	if err != nil {
@@ -94,6 +100,11 @@ func (a syncArgs) direction() (remote, local string, down bool) {
 		return abs, a.dst, true
 	}
 	return a.src, a.dst, true
+}
+
+// needs are what the store must be able to do.
+func (a syncArgs) needs(down bool) store.Abilities {
+	return store.Abilities{List: true, Write: !down, Delete: !down && a.options.Delete}
 }
 
 // openLocal opens the local directory, which a download makes.

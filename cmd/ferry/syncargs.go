@@ -8,12 +8,15 @@ import (
 	"github.com/urfave/cli/v2"
 
 	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/stores"
 )
 
 // syncArgs are the arguments of `ferry sync`.
 type syncArgs struct {
 	src, dst   string
 	options    ferrysync.Options
+	settings   store.Settings // of the store
 	transfers  int
 	onlyErrors bool
 	quiet      bool
@@ -24,11 +27,39 @@ type syncArgs struct {
 // A syncOption is one of the options. A switch has set alone, others have value.
 type syncOption struct {
 	name, usage string
+	hidden      bool
 	set         func(*syncArgs)
 	value       func(*syncArgs, string) error
 }
 
-func syncOptions() []syncOption {
+// syncOptions are the command's own, and those that the stores declare.
+func syncOptions(kinds stores.Registry) []syncOption {
+	all := ownOptions()
+	for _, o := range kinds.Options() {
+		all = append(all, storeOption(o))
+	}
+	return all
+}
+
+// storeOption passes on what is given for a store.
+func storeOption(o store.Option) syncOption {
+	s := syncOption{name: o.Name, usage: o.Usage, hidden: o.Hidden}
+	if o.Arg == "" {
+		s.set = func(a *syncArgs) { a.settings[o.Name] = "true" }
+		return s
+	}
+	s.usage = strings.Replace(s.usage, o.Arg, "`"+o.Arg+"`", 1) // what the library calls the value
+	s.value = func(a *syncArgs, v string) error {
+		a.settings[o.Name] = v
+		if err := o.Check(v); err != nil {
+			return fmt.Errorf("--%s: %w", o.Name, err)
+		}
+		return nil
+	}
+	return s
+}
+
+func ownOptions() []syncOption {
 	filter := func(include bool) func(*syncArgs, string) error {
 		return func(a *syncArgs, v string) error {
 			a.options.Filters = append(a.options.Filters, ferrysync.Filter{Include: include, Pattern: v})
@@ -58,23 +89,24 @@ func syncOptions() []syncOption {
 }
 
 // syncFlags are the options as the CLI library shows them.
-func syncFlags() []cli.Flag {
+func syncFlags(kinds stores.Registry) []cli.Flag {
 	var flags []cli.Flag
-	for _, o := range syncOptions() {
+	for _, o := range syncOptions(kinds) {
 		if o.set != nil {
-			flags = append(flags, &cli.BoolFlag{Name: o.name, Usage: o.usage, DisableDefaultText: true})
+			flags = append(flags, &cli.BoolFlag{Name: o.name, Usage: o.usage, DisableDefaultText: true, Hidden: o.hidden})
 			continue
 		}
-		flags = append(flags, &cli.StringFlag{Name: o.name, Usage: o.usage})
+		flags = append(flags, &cli.StringFlag{Name: o.name, Usage: o.usage, Hidden: o.hidden})
 	}
 	return flags
 }
 
 // parseSync reads the arguments. As in the AWS CLI options may stand before, between and after the paths, a value after
 // a space or an equals sign; "--" makes what follows paths.
-func parseSync(args []string) (a syncArgs, err error) {
+func parseSync(args []string, kinds stores.Registry) (a syncArgs, err error) {
+	a.settings = store.Settings{}
 	options := map[string]syncOption{}
-	for _, o := range syncOptions() {
+	for _, o := range syncOptions(kinds) {
 		options["--"+o.name] = o
 	}
 	var paths []string

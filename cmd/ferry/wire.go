@@ -12,6 +12,7 @@ import (
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/stores"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -19,15 +20,26 @@ import (
 // freezers for them.
 
 // vocabulary is what a job's description may name.
-func vocabulary() job.Vocabulary { return job.Vocabulary{Engines: engines.Names(), URL: checkURL} }
+func vocabulary() job.Vocabulary {
+	v := job.Vocabulary{Engines: engines.Names(), Source: stores.Check, Root: func(url string) error {
+		return stores.All.CheckFor(url, store.Abilities{List: true, Write: true})
+	}}
+	for _, o := range stores.All.Options() {
+		v.Stores = append(v.Stores, job.StoreOption(o))
+	}
+	return v
+}
 
 // runDeps are what a job is run with on this machine.
 func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
-	deps, err := nodeDeps(w, j.Container.Engine, log)
+	deps, err := storeDeps(w, j.Store, log)
+	if err == nil {
+		deps.Engine, err = openEngine(w, j.Container.Engine)
+	}
 	if err != nil {
 		return deps, err
 	}
-	if j.SyncScript != "" {
+	if j.Files.SyncScript != "" {
 		deps.Stager = syncscript.Stager{Proxy: http.ProxyFromEnvironment}
 	}
 	login, home, err := newLogins(w, registryLogin{user: j.Registry.User, passwordFile: j.Registry.PasswordFile, name: j.Freeze.Name, image: j.Container.Image}, log)
@@ -43,15 +55,21 @@ func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
 
 // nodeDeps are what tells about a node and its store, without a job.
 func nodeDeps(w world, engineName string, log zerolog.Logger) (wrapper.Deps, error) {
-	deps := storeDeps(w, log)
-	eng, err := openEngine(w, engineName)
-	deps.Engine = eng
+	deps, err := storeDeps(w, nil, log)
+	if err == nil {
+		deps.Engine, err = openEngine(w, engineName)
+	}
 	return deps, err
 }
 
 // storeDeps are what tells a store of a job that cannot run.
-func storeDeps(w world, log zerolog.Logger) wrapper.Deps {
-	return wrapper.Deps{Transfer: ferrysync.New(ferrysync.Config{}), Open: newOpener(), Log: log, Stdout: w.stdout, Stderr: w.stderr, Version: version}
+func storeDeps(w world, settings store.Settings, log zerolog.Logger) (wrapper.Deps, error) {
+	deps := wrapper.Deps{Transfer: ferrysync.New(ferrysync.Config{}), Log: log, Stdout: w.stdout, Stderr: w.stderr, Version: version}
+	opener, err := stores.All.Opener(settings, w.lookup)
+	if err == nil {
+		deps.Open = opener.Open
+	}
+	return deps, err
 }
 
 // openEngine makes an engine by its name.
@@ -72,10 +90,4 @@ func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home
 	f.Home, f.Login, f.Version, f.Progress = home, login, version, report.Step
 	f.Log = func(format string, args ...any) { log.Info().Msgf(format, args...) }
 	return f, true
-}
-
-// checkURL says what is wrong with a store's URL.
-func checkURL(url string) error {
-	_, err := store.Parse(url)
-	return err
 }

@@ -55,7 +55,7 @@ func TestServerVariables(t *testing.T) {
 	}
 	j := describe(t, r)
 	want := job.Job{
-		Remote: "s3://gp-example/beta", LocalPrefix: "/local", SyncScript: "aws-sync-from-s3.sh", Walltime: 2 * time.Hour, Grace: 25 * time.Second,
+		Remote: "s3://gp-example/beta", LocalPrefix: "/local", Walltime: 2 * time.Hour, Grace: 25 * time.Second,
 		Identity:  job.Identity{ID: "101", User: "ann@example.org", Attempt: 1},
 		Container: job.Container{Engine: job.EngineDocker, Image: "genepattern/docker-java17:0.12", User: "image", Network: "bridge", ReadOnlyInputs: true, Placement: "mount"},
 		Dirs: job.Dirs{Work: "/opt/gp/jobs/101", Metadata: "/opt/gp/jobs/101.meta", Tasklib: "/opt/gp/taskLib/PreprocessDataset.6.1",
@@ -65,7 +65,7 @@ func TestServerVariables(t *testing.T) {
 		Freeze:  job.Freeze{Frozen: "never"},
 		Module:  job.Module{Name: "PreprocessDataset", LSID: "urn:lsid:broad.mit.edu:cancer.software.genepattern.module.analysis:00020:6"},
 		Files: job.Files{Stdout: "/opt/gp/jobs/101.meta/stdout.txt", Stderr: "/opt/gp/jobs/101.meta/stderr.txt",
-			ExitCode: "/opt/gp/jobs/101.meta/exit_code.txt"},
+			ExitCode: "/opt/gp/jobs/101.meta/exit_code.txt", SyncScript: "aws-sync-from-s3.sh"},
 	}
 	want.Program.Launch = j.Program.Launch
 	if !reflect.DeepEqual(j, want) {
@@ -152,7 +152,7 @@ func TestPositional(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := describe(t, r)
-	if j.Dirs.Tasklib != "/lib/m" || j.Remote != "s3://b/p" || j.Dirs.Work != "/jobs/1" || j.Dirs.Metadata != "/jobs/1.meta" || j.SyncScript != "" ||
+	if j.Dirs.Tasklib != "/lib/m" || j.Remote != "s3://b/p" || j.Dirs.Work != "/jobs/1" || j.Dirs.Metadata != "/jobs/1.meta" || j.Files.SyncScript != "" ||
 		!slices.Equal(j.Dirs.Outputs, []string{"/lib/m"}) || !slices.Equal(j.Program.Args, []string{"x y"}) || j.Container.Engine != job.EngineDocker ||
 		!slices.Equal(j.Dirs.Inputs, []job.Input{{Path: "/jobs/1", URL: j.URL("/jobs/1")}, {Path: "/users/ann/in", URL: j.URL("/users/ann/in")}}) || j.Program.Command != nil {
 		t.Errorf("job is %+v", j)

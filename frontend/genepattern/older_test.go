@@ -63,7 +63,7 @@ func (s *server) positional(args ...string) wrapper.Outcome {
 	}
 	r.Complete(&j)
 	deps := s.deps()
-	if j.SyncScript == "" {
+	if j.Files.SyncScript == "" {
 		deps.Stager = nil
 	}
 	if j.Container.Engine == job.EngineProcess {

@@ -31,6 +31,7 @@ import (
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/s3"
+	"github.com/genepattern/ferry/sync/store/stores"
 	"github.com/genepattern/ferry/wrapper"
 	"github.com/genepattern/ferry/wrapper/record"
 )
@@ -199,7 +200,7 @@ func (s *server) deps() wrapper.Deps {
 	return wrapper.Deps{
 		Engine: enginetest.OnHost{Engine: eng}, Transfer: s.sync,
 		Open: func(_ context.Context, url string) (store.Store, string, error) {
-			at, err := store.Parse(url)
+			at, _, err := stores.All.Parse(url)
 			if err == nil && at.Bucket != s.s3.Bucket {
 				err = fmt.Errorf("bucket %q", at.Bucket)
 			}

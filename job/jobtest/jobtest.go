@@ -3,11 +3,8 @@ package jobtest
 
 import (
 	"github.com/genepattern/ferry/job"
-	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/stores"
 )
 
 // Words are the engines and stores that tests name.
-var Words = job.Vocabulary{Engines: []string{job.EngineDocker, job.EngineProcess}, URL: func(url string) error {
-	_, err := store.Parse(url)
-	return err
-}}
+var Words = job.Vocabulary{Engines: []string{job.EngineDocker, job.EngineProcess}, Root: stores.Check, Source: stores.Check}

@@ -1,5 +1,3 @@
-// Package store says what ferry needs of something that holds objects, and parses the URLs that name them.
-// Implementations live in folders below and pass the conformance suite storetest.
 package store
 
 import (
@@ -26,15 +24,17 @@ var (
 )
 
 // A Store holds objects under keys, which are UTF-8 strings of at most 1024 bytes. All methods are safe for
-// concurrent use. An implementation retries by itself what is worth it; callers never retry a request. What is sent
-// and received is counted in the Counter of the context, where there is one.
+// concurrent use. An implementation retries by itself, by a retry.Loop, what is worth it; callers never retry a request.
+// What is sent and received is counted in the Counter of the context, where there is one. What a store cannot do by its
+// nature, as its Kind tells, is errors.ErrUnsupported. Errors that the reader can do something about are cause.Hinted.
 type Store interface {
 	// URL names the object, or the store itself for "", in messages.
 	URL(key string) string
 	// List yields the objects whose keys begin with prefix, in ascending byte order of their keys. An error ends it.
 	// Memory is bounded whatever their number.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
-	// Open begins to read an object. ErrNotExist where there is none, ErrChanged where it is not o.ETag.
+	// Open begins to read an object, by one request. ErrNotExist where there is none, also where the key is what other keys
+	// begin with, as a directory's name is; ErrChanged where it is not o.ETag.
 	Open(ctx context.Context, key string, o OpenOptions) (*Reader, error)
 	// Put makes key hold the body, which is verified on its way; no reader ever sees a part of it. It is idempotent.
 	// Where the body itself cannot be read, or ends before its Size, the error is a *BodyError.

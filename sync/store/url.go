@@ -1,57 +1,92 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // A Location is a parsed URL of a store and a place in it.
 type Location struct {
-	Scheme string // SchemeS3 or SchemeFile
-	Bucket string // of S3; the directory, absolute and clean, for SchemeFile
-	Prefix string // key prefix without slashes at its ends; always "" for SchemeFile, whose directory says it all
-}
-
-// The schemes.
-const (
-	SchemeS3   = "s3"
-	SchemeFile = "file"
-)
-
-// Parse reads "s3://bucket/prefix", "file:///dir" or the absolute path of a directory. Keys are literal: nothing is
-// unescaped. A prefix names a directory, so slashes at its end mean nothing.
-func Parse(raw string) (Location, error) {
-	scheme, rest, found := strings.Cut(raw, "://")
-	switch {
-	case !found && filepath.IsAbs(raw):
-		return Location{Scheme: SchemeFile, Bucket: filepath.Clean(raw)}, nil
-	case !found:
-		return Location{}, fmt.Errorf("%s is neither s3://BUCKET/PREFIX nor file:///DIRECTORY nor an absolute path", quote(raw))
-	case scheme == SchemeFile && filepath.IsAbs(rest):
-		return Location{Scheme: SchemeFile, Bucket: filepath.Clean(rest)}, nil
-	case scheme == SchemeFile:
-		return Location{}, fmt.Errorf("%s names no absolute directory; want file:///DIRECTORY", quote(raw))
-	case scheme != SchemeS3:
-		return Location{}, fmt.Errorf("%s has the unknown scheme %s; known are s3 and file", quote(raw), quote(scheme))
-	}
-	bucket, prefix, _ := strings.Cut(rest, "/")
-	if bucket == "" {
-		return Location{}, fmt.Errorf("%s names no bucket; want s3://BUCKET/PREFIX", quote(raw))
-	}
-	return Location{Scheme: SchemeS3, Bucket: bucket, Prefix: strings.TrimRight(prefix, "/")}, nil
+	Scheme string // as its Kind has it
+	// Bucket is what holds the objects: a bucket, a container, a directory (absolute and clean), a host.
+	Bucket string
+	// Prefix is the key prefix without slashes at its end; "" for a directory, whose path says it all.
+	Prefix string
 }
 
 // String is the URL again.
 func (l Location) String() string {
-	if l.Scheme == SchemeFile {
-		return "file://" + l.Bucket
-	}
 	if l.Prefix == "" {
 		return l.Scheme + "://" + l.Bucket
 	}
 	return l.Scheme + "://" + l.Bucket + "/" + l.Prefix
+}
+
+// Parse reads a URL of one of the kinds, such as "s3://bucket/prefix", or where one of them takes paths an absolute path.
+// It says whose it is. Keys are literal: nothing is unescaped. A prefix names a directory, so slashes at its end mean
+// nothing.
+func Parse(raw string, kinds []Kind) (Location, Kind, error) {
+	scheme, rest, found := strings.Cut(raw, "://")
+	for _, k := range kinds {
+		if !found && k.Paths && filepath.IsAbs(raw) {
+			return k.locate(raw, k.Schemes[0], raw)
+		}
+		if found && slices.Contains(k.Schemes, scheme) {
+			return k.locate(raw, scheme, rest)
+		}
+	}
+	if found {
+		return Location{}, Kind{}, fmt.Errorf("%s has the unknown scheme %s; known are %s", quote(raw), quote(scheme), schemes(kinds))
+	}
+	return Location{}, Kind{}, fmt.Errorf("%s is neither %s", quote(raw), forms(kinds))
+}
+
+func (k Kind) locate(raw, scheme, rest string) (Location, Kind, error) {
+	bucket, prefix, err := k.Parse(rest)
+	if err != nil {
+		return Location{}, Kind{}, fmt.Errorf("%s %w; want %s", quote(raw), err, k.Form)
+	}
+	return Location{Scheme: scheme, Bucket: bucket, Prefix: strings.TrimRight(prefix, "/")}, k, nil
+}
+
+// ParseBucket is Kind.Parse where what follows the scheme is BUCKET/PREFIX.
+func ParseBucket(rest string) (bucket, prefix string, err error) {
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	if bucket == "" {
+		return "", "", errors.New("names no bucket")
+	}
+	return bucket, prefix, nil
+}
+
+// schemes is "a, b and c".
+func schemes(kinds []Kind) string {
+	var all []string
+	for _, k := range kinds {
+		all = append(all, k.Schemes...)
+	}
+	if len(all) < 2 {
+		return strings.Join(all, "")
+	}
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " and " + all[last]
+}
+
+// forms is "s3://BUCKET/PREFIX nor …".
+func forms(kinds []Kind) string {
+	var all []string
+	paths := false
+	for _, k := range kinds {
+		all = append(all, k.Form)
+		paths = paths || k.Paths
+	}
+	if paths {
+		all = append(all, "an absolute path")
+	}
+	return strings.Join(all, " nor ")
 }
 
 // quote is for messages: a key with a newline stays on one line.

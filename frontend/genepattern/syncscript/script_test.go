@@ -34,7 +34,7 @@ func (b *bench) Write(p []byte) (int, error) { return b.log.Write(p) }
 const scriptName = "aws-sync-from-s3.sh"
 
 func testJob() job.Job {
-	return job.Job{Remote: "s3://gp-example/beta", LocalPrefix: "/local", SyncScript: scriptName, Walltime: time.Minute,
+	return job.Job{Remote: "s3://gp-example/beta", LocalPrefix: "/local", Walltime: time.Minute, Files: job.Files{SyncScript: scriptName},
 		Dirs:     job.Dirs{Work: "/jobs/101", Metadata: "/jobs/101.meta", Tasklib: "/taskLib/m"},
 		Identity: job.Identity{ID: "101", User: "ann@example.org"}}
 }

@@ -35,14 +35,14 @@ var _ wrapper.Stager = Stager{}
 // the job unless the script says what then (||); a file that is not in the store, and any other command that fails, is a
 // warning. It returns once every step has ended, also where ctx is cancelled. The walltime bounds it.
 func (st Stager) StageIn(ctx context.Context, s wrapper.Workspace) (ferrysync.Stats, error) {
-	if s.Job.SyncScript == "" {
+	if s.Job.Files.SyncScript == "" {
 		return ferrysync.Stats{}, nil
 	}
 	src, err := read(s)
 	if err != nil {
 		return ferrysync.Stats{}, err
 	}
-	nodes, err := compile(s.Job.SyncScript, src, s.Job)
+	nodes, err := compile(s.Job.Files.SyncScript, src, s.Job)
 	if err != nil {
 		return ferrysync.Stats{}, err
 	}
@@ -58,7 +58,7 @@ func (st Stager) StageIn(ctx context.Context, s wrapper.Workspace) (ferrysync.St
 	case errors.Is(context.Cause(ctx), errWalltime):
 		return r.stats, &cause.Error{Cause: cause.Walltime, Err: errWalltime}
 	case ctx.Err() != nil:
-		return r.stats, &cause.Error{Cause: cause.Interrupted, Err: fmt.Errorf("sync script %q: %w", s.Job.SyncScript, context.Cause(ctx))}
+		return r.stats, &cause.Error{Cause: cause.Interrupted, Err: fmt.Errorf("sync script %q: %w", s.Job.Files.SyncScript, context.Cause(ctx))}
 	}
 	return r.stats, r.firstFailure()
 }
@@ -67,21 +67,21 @@ var errWalltime = errors.New("the run limit was reached while staging in")
 
 // read reads the script from the metadata dir.
 func read(s wrapper.Workspace) ([]byte, error) {
-	name := path.Join(s.Job.Dirs.Metadata, s.Job.SyncScript)
+	name := path.Join(s.Job.Dirs.Metadata, s.Job.Files.SyncScript)
 	f, err := s.Root.OpenFile(name[1:], os.O_RDONLY|nonblock, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, cause.Fail(cause.StageIn, "GP_AWS_SYNC_SCRIPT_NAME names it", "sync script %q is not in the metadata dir %q", s.Job.SyncScript, s.Job.Dirs.Metadata)
+		return nil, cause.Fail(cause.StageIn, "GP_AWS_SYNC_SCRIPT_NAME names it", "sync script %q is not in the metadata dir %q", s.Job.Files.SyncScript, s.Job.Dirs.Metadata)
 	}
 	if err != nil {
-		return nil, cause.Fail(cause.StageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
+		return nil, cause.Fail(cause.StageIn, "", "sync script %q: %w", s.Job.Files.SyncScript, err)
 	}
 	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, maxScript+1))
 	if err != nil {
-		return nil, cause.Fail(cause.StageIn, "", "sync script %q: %w", s.Job.SyncScript, err)
+		return nil, cause.Fail(cause.StageIn, "", "sync script %q: %w", s.Job.Files.SyncScript, err)
 	}
 	if len(src) > maxScript {
-		return nil, cause.Fail(cause.Refused, "", "sync script %q is larger than %d bytes", s.Job.SyncScript, maxScript)
+		return nil, cause.Fail(cause.Refused, "", "sync script %q is larger than %d bytes", s.Job.Files.SyncScript, maxScript)
 	}
 	return src, nil
 }
@@ -151,7 +151,7 @@ func (r *runner) failed(s *simple, err error) {
 		return // warned of by name
 	}
 	if s.guarded || !hard(err) {
-		r.warn(fmt.Sprintf("sync script %q, line %d: %s: %v", r.work.Job.SyncScript, s.line, s.name, err))
+		r.warn(fmt.Sprintf("sync script %q, line %d: %s: %v", r.work.Job.Files.SyncScript, s.line, s.name, err))
 		return
 	}
 	r.mu.Lock()
@@ -175,7 +175,7 @@ func (r *runner) firstFailure() error {
 		more = fmt.Sprintf(" (and %d more)", n)
 	}
 	return &cause.Error{Cause: cause.Of(first.err), Hint: cause.HintOf(first.err),
-		Err: fmt.Errorf("sync script %q, line %d: %w%s", r.work.Job.SyncScript, first.line, first.err, more)}
+		Err: fmt.Errorf("sync script %q, line %d: %w%s", r.work.Job.Files.SyncScript, first.line, first.err, more)}
 }
 
 func (r *runner) warn(text string) {

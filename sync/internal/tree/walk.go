@@ -159,6 +159,24 @@ func (w *walker) names(f *os.File, rel string) (*nameList, error) {
 	}
 }
 
+// Empty says whether a walk finds nothing in the open directory.
+func Empty(dir *os.File) (bool, error) {
+	for {
+		names, err := dir.Readdirnames(64)
+		for _, n := range names {
+			if !IsTemp(n) {
+				return false, nil
+			}
+		}
+		if err == io.EOF {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
 func (w *walker) entry(root *os.Root, fd int, rel, name string, kind nameKind, above []inode) bool {
 	path := rel + name
 	switch kind {

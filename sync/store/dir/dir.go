@@ -1,6 +1,3 @@
-// Package dir is a store in a directory: a shared file system, a laptop, a test. A key is a path below it, and an object
-// a file. Of the metadata it keeps what a file has itself, permissions and time of change; and as a path is either a
-// file or a directory, it cannot hold both "a" and "a/b".
 package dir
 
 import (
@@ -86,14 +83,6 @@ func (s *Store) open(create bool) (*tree.Tree, error) {
 	return s.tree, nil
 }
 
-// missing is store.ErrNoBucket in this store's words, and store.ErrNotExist, because a Put makes the directory.
-type missing string
-
-func (m missing) Error() string { return "there is no directory " + strconv.Quote(string(m)) }
-func (m missing) Is(target error) bool {
-	return target == store.ErrNoBucket || target == store.ErrNotExist
-}
-
 // URL of a key.
 func (s *Store) URL(key string) string {
 	if key == "" {
@@ -152,10 +141,8 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 		return nil, s.wrap("reading", key, err)
 	}
 	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case info.IsDir() && path == key, !info.IsDir() && !info.Mode().IsRegular():
-		err = fs.ErrNotExist // there is no object of this key
+	if err == nil {
+		err = isObject(f, info, path != key)
 	}
 	if err != nil {
 		f.Close()
@@ -179,6 +166,22 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 	}
 	r.ReadCloser = &reader{ctx: ctx, Reader: io.NewSectionReader(f, o.Off, n), f: f, left: n}
 	return r, nil
+}
+
+// isObject is fs.ErrNotExist where f is no object: neither a file nor, for a key with a slash at its end, a directory that
+// is empty. The name of any other directory is only what other keys begin with.
+func isObject(f *os.File, info fs.FileInfo, slash bool) error {
+	switch {
+	case info.Mode().IsRegular() && !slash:
+		return nil
+	case !info.IsDir() || !slash:
+		return fs.ErrNotExist
+	}
+	empty, err := tree.Empty(f)
+	if err == nil && !empty {
+		err = fs.ErrNotExist
+	}
+	return err
 }
 
 // A reader reads a file, and notices when it ends early.
@@ -223,11 +226,11 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 		if b.Len() > 0 {
 			return put, fmt.Errorf("writing %s: a directory has no content", strconv.Quote(s.URL(key)))
 		}
-		return put, t.MakeDir(path, a.Perm, a.ModTime)
+		return put, hinted(t.MakeDir(path, a.Perm, a.ModTime))
 	}
 	f, err := t.Create(key)
 	if err != nil {
-		return put, err
+		return put, hinted(err)
 	}
 	if err := copyBody(ctx, f, b, o.Sent); err != nil {
 		f.Abort()
@@ -281,19 +284,4 @@ func (s *Store) Delete(ctx context.Context, keys []string) error {
 		return &store.DeleteError{Keys: failed}
 	}
 	return nil
-}
-
-// wrap names what was being done, and finds the store's word for the cause.
-func (s *Store) wrap(doing, key string, err error) error {
-	kind := error(nil)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		kind = store.ErrNotExist
-	case errors.Is(err, fs.ErrPermission):
-		kind = store.ErrDenied
-	}
-	if kind != nil {
-		return fmt.Errorf("%s %s: %w: %w", doing, strconv.Quote(s.URL(key)), kind, tree.Pathless(err))
-	}
-	return fmt.Errorf("%s %s: %w", doing, strconv.Quote(s.URL(key)), tree.Pathless(err))
 }

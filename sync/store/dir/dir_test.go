@@ -16,6 +16,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	storetest.Suite{
+		Kind:    dir.Kind,
 		New:     func(t *testing.T) store.Store { return newStore(t, t.TempDir()) },
 		Denying: denying,
 	}.Run(t)

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -84,13 +83,30 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 	}
 	for _, e := range result.Error {
 		if e.Code != "NoSuchKey" {
-			err := &Error{Op: "deleting", URL: s.URL(e.Key), Code: e.Code, Message: e.Message, Status: http.StatusOK}
-			err.Kind = kindOf(err)
-			if e.Code == "AccessDenied" {
-				err.Kind = store.ErrDenied
-			}
-			failed[e.Key] = fmt.Errorf("%w", err)
+			failure := s.fault("deleting", e.Key, nil, e.Message, nil)
+			failure.Code, failure.Status = e.Code, http.StatusOK
+			failed[e.Key] = failure.withKind()
 		}
 	}
 	return nil
+}
+
+// quotedXML escapes text for an element.
+func quotedXML(b *bytes.Buffer, text string) {
+	for _, r := range text {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '>':
+			b.WriteString("&gt;")
+		case r == '&':
+			b.WriteString("&amp;")
+		case r < ' ':
+			b.WriteString("&#x")
+			b.WriteString(strings.ToUpper(string("0123456789abcdef"[r>>4]) + string("0123456789abcdef"[r&15])))
+			b.WriteString(";")
+		default:
+			b.WriteRune(r)
+		}
+	}
 }

@@ -3,74 +3,40 @@ package s3
 import (
 	"context"
 	"encoding/xml"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
-	"strings"
-	"syscall"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // An Error is a request that failed for good, or an attempt of it.
 type Error struct {
-	Op   string // what was being done: "reading", "listing"
-	URL  string
-	Kind error // one of package store's errors; nil where none says it
-
-	Status    int // of HTTP; 0 where no answer came
-	Code      string
-	Message   string
-	RequestID string
-	Region    string // the bucket's, where the answer tells
-	Err       error
+	wire.RequestError
+	Region string    // the bucket's, where the answer tells
+	clock  time.Time // the server's, where the answer tells
 }
+
+var _ interface {
+	cause.Hinted
+	smithy.APIError
+} = (*Error)(nil)
 
 func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", e.Op, strconv.Quote(e.URL))
-	if e.Kind != nil {
-		fmt.Fprintf(&b, ": %s", e.Kind)
+	if e.Kind == store.ErrRegion && e.Region != "" {
+		return e.Op + " " + strconv.Quote(e.URL) + ": " + e.Kind.Error() + ", " + strconv.Quote(e.Region) + "; set AWS_REGION to it"
 	}
-	switch {
-	case e.Kind == store.ErrRegion && e.Region != "":
-		fmt.Fprintf(&b, ", %s; set AWS_REGION to it", strconv.Quote(e.Region))
-	case e.Status != 0:
-		var about []string
-		for _, s := range []string{strings.TrimSpace(e.Code), strings.ReplaceAll(e.Message, "\n", " "), "HTTP " + strconv.Itoa(e.Status)} {
-			if s != "" {
-				about = append(about, s)
-			}
-		}
-		if e.RequestID != "" {
-			about = append(about, "request "+e.RequestID)
-		}
-		fmt.Fprintf(&b, ": %s", strings.Join(about, ", "))
-	case e.Message != "":
-		fmt.Fprintf(&b, ": %s", e.Message)
-	}
-	if e.Err != nil {
-		fmt.Fprintf(&b, ": %s", oneLine(e.Err))
-	}
-	return b.String()
+	return e.RequestError.Error()
 }
 
-// Unwrap gives both the kind and the cause to errors.Is and errors.As.
-func (e *Error) Unwrap() []error {
-	var all []error
-	if e.Kind != nil {
-		all = append(all, e.Kind)
-	}
-	if e.Err != nil {
-		all = append(all, e.Err)
-	}
-	return all
+// fault makes an Error that no answer tells of. kind, message and err may be nothing.
+func (s *Store) fault(op, key string, kind error, message string, err error) *Error {
+	return &Error{RequestError: wire.RequestError{Op: op, URL: s.URL(key), Kind: kind, Message: message, Advice: hints[kind], Err: err}}
 }
 
 // hints are what a user of S3 can do, by kind.
@@ -81,18 +47,10 @@ var hints = map[error]string{
 	store.ErrUnreachable: "is AWS_ENDPOINT_URL right, and the network there?",
 }
 
-// Hint makes it a cause.Hinted.
-func (e *Error) Hint() string { return hints[e.Kind] }
-
 // ErrorCode, ErrorMessage and ErrorFault make it a smithy.APIError, which is what the SDK's retryer decides on.
 func (e *Error) ErrorCode() string             { return e.Code }
 func (e *Error) ErrorMessage() string          { return e.Message }
 func (e *Error) ErrorFault() smithy.ErrorFault { return smithy.FaultUnknown }
-
-// HTTPStatusCode is for the retryer, too.
-func (e *Error) HTTPStatusCode() int { return e.Status }
-
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // errorBody is the XML of an error answer.
 type errorBody struct {
@@ -101,7 +59,8 @@ type errorBody struct {
 
 // answerError makes an Error of an answer that is not what was asked for.
 func (s *Store) answerError(op, key string, resp *http.Response) *Error {
-	e := &Error{Op: op, URL: s.URL(key), Status: resp.StatusCode}
+	e := s.fault(op, key, nil, "", nil)
+	e.Status = resp.StatusCode
 	var body errorBody
 	if xml.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&body) == nil {
 		e.Code, e.Message, e.RequestID, e.Region = body.Code, body.Message, body.RequestID, body.Region
@@ -112,7 +71,16 @@ func (s *Store) answerError(op, key string, resp *http.Response) *Error {
 	if r := resp.Header.Get("X-Amz-Bucket-Region"); r != "" {
 		e.Region = r
 	}
+	if t, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		e.clock = t
+	}
+	return e.withKind()
+}
+
+// withKind finds the kind that the answer tells of, and the hint that goes with it.
+func (e *Error) withKind() *Error {
 	e.Kind = kindOf(e)
+	e.Advice = hints[e.Kind]
 	return e
 }
 
@@ -126,52 +94,20 @@ func kindOf(e *Error) error {
 		return store.ErrCredentials
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "TemporaryRedirect":
 		return store.ErrRegion
+	case "AccessDenied": // in a list of failed deletions no status tells
+		return store.ErrDenied
 	}
 	switch e.Status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return store.ErrDenied
-	case http.StatusNotFound:
-		return store.ErrNotExist
 	case http.StatusMovedPermanently, http.StatusTemporaryRedirect:
 		return store.ErrRegion
-	case http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
-		return store.ErrChanged
 	}
-	return nil
+	return wire.KindOf(e.Status)
 }
 
 // sendError makes an Error of a request that got no answer, or not all of it.
 func (s *Store) sendError(ctx context.Context, op, key string, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s %s: %w", op, strconv.Quote(s.URL(key)), context.Cause(ctx))
+	if ended := wire.Ended(ctx, op, s.URL(key)); ended != nil {
+		return ended
 	}
-	return &Error{Op: op, URL: s.URL(key), Kind: store.ErrUnreachable, Err: err}
-}
-
-// retryable adds to what the SDK's retryer knows.
-func retryable(err error) aws.Ternary {
-	// A deadline is as likely that of a connection in the making, whose timeout says that it is context.DeadlineExceeded:
-	// whether the request's own has passed is asked of its context.
-	if errors.Is(err, context.Canceled) {
-		return aws.FalseTernary
-	}
-	var e *Error
-	if !errors.As(err, &e) {
-		return aws.UnknownTernary
-	}
-	switch e.Code {
-	case "SlowDown", "RequestTimeTooSkewed", "ExpiredToken", "BadDigest", "XAmzContentSHA256Mismatch", "OperationAborted":
-		return aws.TrueTernary
-	}
-	// Connections that break are worth another try; names that do not resolve and ports where nobody listens are
-	// tried again by the SDK's own rules.
-	for _, broken := range []error{io.ErrUnexpectedEOF, io.EOF, syscall.ECONNRESET, syscall.EPIPE, os.ErrDeadlineExceeded} {
-		if errors.Is(err, broken) {
-			return aws.TrueTernary
-		}
-	}
-	if e.Status == http.StatusTooManyRequests {
-		return aws.TrueTernary
-	}
-	return aws.UnknownTernary
+	return s.fault(op, key, store.ErrUnreachable, "", err)
 }

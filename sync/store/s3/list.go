@@ -36,7 +36,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 		for page := range pages {
 			for _, o := range page.objects {
 				if o.Key <= last && last != "" || !strings.HasPrefix(o.Key, prefix) {
-					yield(store.Object{}, &Error{Op: "listing", URL: s.URL(prefix), Kind: store.ErrOrder, Message: strconv.Quote(o.Key)})
+					yield(store.Object{}, s.fault("listing", prefix, store.ErrOrder, strconv.Quote(o.Key), nil))
 					return
 				}
 				last = o.Key
@@ -89,7 +89,7 @@ func (s *Store) listPage(ctx context.Context, prefix, token string) (page listPa
 			return s.sendError(ctx, r.op, prefix, err)
 		}
 		if page, err = parseList(b.Bytes()); err != nil {
-			return &Error{Op: r.op, URL: s.URL(prefix), Err: err}
+			return s.fault(r.op, prefix, nil, "", err)
 		}
 		return nil
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/checksum"
+	"github.com/genepattern/ferry/sync/store/retry"
 )
 
 // maxParts of an upload.
@@ -28,7 +29,7 @@ func (s *Store) putParts(ctx context.Context, key string, b store.Body, o store.
 	api := &partsAPI{Client: s.client, s: s, sent: o.Sent}
 	up := manager.NewUploader(api, func(u *manager.Uploader) {
 		u.Concurrency = max(1, o.Parallel)
-		u.PartSize = s.partSize
+		u.PartSize = s.parts.size
 		if least := b.Len()/(maxParts-1) + 1; u.PartSize < least {
 			u.PartSize = (least + 1<<20 - 1) &^ (1<<20 - 1)
 		}
@@ -111,7 +112,7 @@ func (c *countingClient) Do(r *http.Request) (*http.Response, error) {
 	}
 	c.tried = true
 	resp, err := c.next.Do(r)
-	if err == nil && (resp.StatusCode == http.StatusServiceUnavailable || resp.StatusCode == http.StatusTooManyRequests) {
+	if err == nil && retry.Slower(resp.StatusCode) {
 		c.count.Throttled.Add(1)
 	}
 	return resp, err
@@ -142,11 +143,11 @@ func (s *Store) sdkError(ctx context.Context, op, key string, err error) error {
 	if ctx.Err() != nil || !errors.As(err, &api) {
 		return s.sendError(ctx, op, key, err)
 	}
-	e := &Error{Op: op, URL: s.URL(key), Code: api.ErrorCode(), Message: api.ErrorMessage()}
+	e := s.fault(op, key, nil, api.ErrorMessage(), nil)
+	e.Code = api.ErrorCode()
 	var status interface{ HTTPStatusCode() int }
 	if errors.As(err, &status) {
 		e.Status = status.HTTPStatusCode()
 	}
-	e.Kind = kindOf(e)
-	return e
+	return e.withKind()
 }

@@ -1,17 +1,16 @@
 package s3
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/checksum"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // Put stores an object: by one request, or in parts where it is larger than one.
@@ -22,18 +21,18 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 	if b.At == nil {
 		return s.put(ctx, key, b, o)
 	}
-	ctx, src := watch(ctx, b.At)
-	defer src.stop(nil)
+	ctx, src := wire.Watch(ctx, b.At)
+	defer src.Close()
 	b.At = src
 	put, err := s.put(ctx, key, b, o)
-	if own := src.failed(); own != nil {
-		return store.Object{}, &Error{Op: "writing", URL: s.URL(key), Err: own}
+	if own := src.Err(); own != nil {
+		return store.Object{}, s.fault("writing", key, nil, "", own)
 	}
 	return put, err
 }
 
 func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
-	if b.Len() > s.single {
+	if b.Len() > s.parts.single {
 		return s.putParts(ctx, key, b, o)
 	}
 	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+2)}
@@ -42,17 +41,17 @@ func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOp
 	}
 	sum, err := s.digest(b, &r)
 	if err != nil {
-		return store.Object{}, &Error{Op: r.op, URL: s.URL(key), Err: err}
+		return store.Object{}, s.fault(r.op, key, nil, "", err)
 	}
 	if sum.Algorithm != checksum.None {
 		r.header[http.CanonicalHeaderKey("X-Amz-Checksum-"+string(sum.Algorithm))] = []string{sum.Value}
 	}
 	if r.length > 0 {
-		r.body = func() io.ReadCloser { return &sender{r: b.Reader(), sent: o.Sent} }
+		r.body = func() io.ReadCloser { return wire.Sending(b.Reader(), o.Sent) }
 	}
 	put := store.Object{Key: key, Size: b.Len(), ModTime: time.Now()}
 	err = s.send(ctx, &r, func(resp *http.Response) error {
-		put.ETag = etagOf(resp)
+		put.ETag = wire.ETag(resp)
 		_, err := io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 		if err != nil {
@@ -87,40 +86,4 @@ func (s *Store) digest(b store.Body, r *request) (checksum.Sum, error) {
 	}
 	r.sha256 = hex.EncodeToString(h.Sum(nil))
 	return checksum.Sum{}, nil
-}
-
-// A sender tells of the bytes that leave. It hides the reader's WriteTo, whose use would count nothing.
-type sender struct {
-	r    io.Reader
-	sent func(int64)
-}
-
-func (s *sender) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if s.sent != nil && n > 0 {
-		s.sent(int64(n))
-	}
-	return n, err
-}
-
-func (s *sender) Close() error { return nil }
-
-// quotedXML escapes text for an element.
-func quotedXML(b *bytes.Buffer, text string) {
-	for _, r := range text {
-		switch {
-		case r == '<':
-			b.WriteString("&lt;")
-		case r == '>':
-			b.WriteString("&gt;")
-		case r == '&':
-			b.WriteString("&amp;")
-		case r < ' ':
-			b.WriteString("&#x")
-			b.WriteString(strings.ToUpper(string("0123456789abcdef"[r>>4]) + string("0123456789abcdef"[r&15])))
-			b.WriteString(";")
-		default:
-			b.WriteRune(r)
-		}
-	}
 }

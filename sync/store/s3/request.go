@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"syscall"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/retry"
 )
 
 // A request is one operation, of one or more attempts.
@@ -31,92 +26,25 @@ type request struct {
 }
 
 // send makes attempts until one succeeds, that is, has the wanted status and consume returns nil. consume reads the
-// answer and closes its body. This is where requests are retried; what is worth it and how long to wait is decided by
-// the SDK's retryer.
+// answer and closes its body.
 func (s *Store) send(ctx context.Context, r *request, consume func(*http.Response) error) error {
 	if s.problem != nil {
 		return s.problem
 	}
-	count := store.CounterOf(ctx)
-	for attempt := 1; ; attempt++ {
-		release, err := s.retryer.GetAttemptToken(ctx)
-		if err != nil {
-			return s.sendError(ctx, r.op, r.named(), err)
-		}
-		count.Requests.Add(1)
-		if attempt > 1 {
-			count.Retries.Add(1)
-		}
-		err = s.attempt(ctx, r, consume)
-		throttled := err != nil && slowDown(err)
-		if throttled && !s.firstThrottle() {
-			_ = release(nil)
-		} else if released := release(err); err == nil {
-			return released
-		}
-		if throttled {
-			count.Throttled.Add(1)
-		}
-		if wait := s.pause(ctx, attempt, err); wait != nil {
-			return wait
-		}
+	err := s.loop.Do(ctx, func() error { return s.attempt(ctx, r, consume) })
+	if err != nil {
+		return s.unsent(ctx, r, err)
 	}
+	return nil
 }
 
-var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
-
-// slowDown says whether the answer asks for fewer requests.
-func slowDown(err error) bool {
-	var e *Error
-	return throttles.IsErrorThrottle(err) == aws.TrueTernary ||
-		errors.As(err, &e) && (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests)
-}
-
-// throttleRound is how long answers that ask for fewer requests count as one. With many requests on their way they come
-// in bursts, and the adaptive retryer, which cuts its rate by a third for each, would all but stop for one burst. It
-// measures its rate in rounds of the same length; in its first two it knows none, and would begin at one request in two
-// seconds. Till then, and between, a request that was told to wait waits by itself, and the engine sends fewer at once.
-const throttleRound = 500 * time.Millisecond
-
-// firstThrottle says whether an answer of that kind is the first of its round.
-func (s *Store) firstThrottle() bool {
-	now := time.Now().UnixNano()
-	last := s.throttled.Load()
-	if last == 0 {
-		s.throttled.CompareAndSwap(0, now+int64(throttleRound))
-		return false
+// unsent gives a name to what was not sent. All other errors have one.
+func (s *Store) unsent(ctx context.Context, r *request, err error) error {
+	var unsent *retry.Unsent
+	if errors.As(err, &unsent) {
+		return s.sendError(ctx, r.op, r.named(), unsent.Err)
 	}
-	return now-last > int64(throttleRound) && s.throttled.CompareAndSwap(last, now)
-}
-
-// pause waits before another attempt. It returns err where there shall be none.
-func (s *Store) pause(ctx context.Context, attempt int, err error) error {
-	if attempt >= s.attempts(err) || !s.retryer.IsErrorRetryable(err) || ctx.Err() != nil {
-		return err
-	}
-	delay, derr := s.retryer.RetryDelay(attempt, err)
-	if derr != nil {
-		return err
-	}
-	t := time.NewTimer(delay)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return err
-	}
-}
-
-// attempts is how many there are at most. A port where nobody listens, or a name that does not resolve, is rather a mistake
-// than a moment's trouble.
-func (s *Store) attempts(err error) int {
-	n := s.retryer.MaxAttempts()
-	var dns *net.DNSError
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound {
-		n = min(n, 3)
-	}
-	return n
+	return err
 }
 
 func (r *request) named() string {
@@ -139,15 +67,11 @@ func (s *Store) attempt(ctx context.Context, r *request, consume func(*http.Resp
 	if r.body != nil {
 		rq.Body = r.body()
 	}
-	if s.creds != nil {
-		c, err := s.creds.Retrieve(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return s.sendError(ctx, r.op, r.named(), err)
-			}
-			return &Error{Op: r.op, URL: s.URL(r.named()), Kind: store.ErrCredentials, Err: err}
+	if err := s.auth.sign(rq, r.sha256); err != nil {
+		if ctx.Err() != nil {
+			return s.sendError(ctx, r.op, r.named(), err)
 		}
-		s.signer.sign(rq, c, r.sha256, time.Now().Add(time.Duration(s.skew.Load())))
+		return s.fault(r.op, r.named(), store.ErrCredentials, "", err)
 	}
 	resp, err := s.wire.RoundTrip(rq)
 	if err != nil {
@@ -157,26 +81,10 @@ func (s *Store) attempt(ctx context.Context, r *request, consume func(*http.Resp
 		return consume(resp)
 	}
 	defer resp.Body.Close()
-	e := s.answerError(r.op, r.named(), resp)
-	s.adjust(e, resp)
-	return e
+	return s.answerError(r.op, r.named(), resp)
 }
 
 var userAgent = []string{"ferry"}
-
-// adjust makes another attempt worth while where the fault is on this side.
-func (s *Store) adjust(e *Error, resp *http.Response) {
-	switch e.Code {
-	case "RequestTimeTooSkewed":
-		if t, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-			s.skew.Store(int64(time.Until(t)))
-		}
-	case "ExpiredToken":
-		if s.cache != nil {
-			s.cache.Invalidate()
-		}
-	}
-}
 
 // address is the URL of a key; of the bucket for "".
 func (s *Store) address(key, query string) *url.URL {

@@ -47,6 +47,7 @@ const partSize = 5 << 20
 
 func TestConformance(t *testing.T) {
 	storetest.Suite{
+		Kind: s3.Kind,
 		New: func(t *testing.T) store.Store {
 			srv := testenv.S3(t)
 			return s3.New(config(t, srv), srv.Bucket, s3.Options{PartSize: partSize})
@@ -65,6 +66,7 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceTLS(t *testing.T) {
 	storetest.Suite{
+		Kind: s3.Kind,
 		New: func(t *testing.T) store.Store {
 			srv := testenv.S3TLS(t)
 			return s3.New(config(t, srv), srv.Bucket, s3.Options{PartSize: partSize})

@@ -23,8 +23,8 @@ func TestSignAsTheSDK(t *testing.T) {
 			theirs.Header.Del("If-Match") // the SDK signs this one, too; it need not be
 			theirs.Host = theirs.URL.Host
 			theirs.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
-			s.signer.sign(mine, creds, unsignedPayload, now)
-			err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(t.Context(), creds, theirs, unsignedPayload, "s3", s.signer.region, now)
+			s.auth.signer.sign(mine, creds, unsignedPayload, now)
+			err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(t.Context(), creds, theirs, unsignedPayload, "s3", s.auth.signer.region, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,6 +71,6 @@ func BenchmarkSign(b *testing.B) {
 	b.ReportAllocs()
 	for range b.N {
 		r := &http.Request{Method: "GET", URL: s.address("dir/file", ""), Header: http.Header{"X-Amz-Checksum-Mode": checksumMode}}
-		s.signer.sign(r, creds, emptyPayload, time.Now())
+		s.auth.signer.sign(r, creds, emptyPayload, time.Now())
 	}
 }

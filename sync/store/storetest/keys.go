@@ -31,7 +31,7 @@ func (s Suite) keys(t *testing.T) {
 			}
 			continue
 		}
-		put(t, st, k, []byte(k))
+		s.put(t, st, k, []byte(k))
 		want = append(want, k)
 	}
 	if got := List(t, st, "k/"); !slices.Equal(got, want) {
@@ -55,7 +55,7 @@ func (s Suite) keys(t *testing.T) {
 func (s Suite) prefix(t *testing.T) {
 	st := s.New(t)
 	for _, k := range []string{"in/a", "in/b/c", "in2/d", "in.txt", "other"} {
-		put(t, st, k, nil)
+		s.put(t, st, k, nil)
 	}
 	for prefix, want := range map[string][]string{
 		"in/": {"in/a", "in/b/c"}, "in": {"in.txt", "in/a", "in/b/c", "in2/d"}, "in/b/": {"in/b/c"}, "none/": nil,
@@ -75,7 +75,7 @@ func (s Suite) pages(t *testing.T) {
 		go func() {
 			var first error
 			for k := range jobs {
-				if _, err := st.Put(t.Context(), k, store.Body{}, store.PutOptions{}); err != nil && first == nil {
+				if _, err := s.filler(st).Put(t.Context(), k, store.Body{}, store.PutOptions{}); err != nil && first == nil {
 					first = err
 				}
 			}

@@ -1,0 +1,166 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// A Policy is what a store knows about its own failures. All methods are safe for concurrent use.
+type Policy interface {
+	// Retryable says whether another try may end otherwise.
+	Retryable(err error) bool
+	// Delay is how long to wait after attempt number attempt, counted from 1.
+	Delay(attempt int, err error) time.Duration
+	// Throttled says whether err asks for fewer requests.
+	Throttled(err error) bool
+	// Refresh renews what err shows to be stale on this side, such as a token or the clock. It is called for each failed
+	// attempt, before the next.
+	Refresh(err error)
+}
+
+// A Pacer holds requests back after the store asked for fewer. It is safe for concurrent use.
+type Pacer interface {
+	// Wait returns when a request may leave, or ctx has ended. release is called once when the request has ended: with nil,
+	// or with the error that asks for fewer.
+	Wait(ctx context.Context) (release func(error) error, err error)
+}
+
+// DefaultAttempts of one request is more than the usual 3: a burst of 503 while a prefix is split lasts some seconds.
+const DefaultAttempts = 8
+
+// hopelessAttempts is how many there are where a port has no listener or a name does not resolve: that is rather a mistake
+// than a moment's trouble.
+const hopelessAttempts = 3
+
+// A Loop makes attempts of a store's requests. One store has one, for all its requests; it is safe for concurrent use.
+type Loop struct {
+	attempts  int
+	policy    Policy
+	pacer     Pacer        // nil for none
+	throttled atomic.Int64 // time of the last answer that asked for fewer requests and was passed on, in nanoseconds
+}
+
+// New makes a Loop of at most so many attempts a request; 0 is DefaultAttempts. pacer may be nil: then a request that was
+// told to wait waits by itself, and the transfer engine, which reads the Counter, sends fewer at once.
+func New(attempts int, policy Policy, pacer Pacer) *Loop {
+	if attempts <= 0 {
+		attempts = DefaultAttempts
+	}
+	return &Loop{attempts: attempts, policy: policy, pacer: pacer}
+}
+
+// An Unsent request had not left when its context ended. Err is the context's cause.
+type Unsent struct{ Err error }
+
+func (e *Unsent) Error() string { return "waiting to send: " + e.Err.Error() }
+
+// Unwrap is for errors.Is and errors.As.
+func (e *Unsent) Unwrap() error { return e.Err }
+
+// Do calls try until it returns nil, and counts the calls in the Counter of ctx. It returns the last attempt's error, or
+// an *Unsent.
+func (l *Loop) Do(ctx context.Context, try func() error) error {
+	count := store.CounterOf(ctx)
+	for attempt := 1; ; attempt++ {
+		release, err := l.wait(ctx)
+		if err != nil {
+			return err
+		}
+		count.Requests.Add(1)
+		if attempt > 1 {
+			count.Retries.Add(1)
+		}
+		err = try()
+		throttled := err != nil && l.policy.Throttled(err)
+		told := err
+		if throttled && !l.firstThrottle() {
+			told = nil
+		}
+		if release != nil {
+			if failed := release(told); err == nil {
+				return failed
+			}
+		}
+		if err == nil {
+			return nil
+		}
+		l.policy.Refresh(err)
+		if throttled {
+			count.Throttled.Add(1)
+		}
+		if final := l.pause(ctx, attempt, err); final != nil {
+			return final
+		}
+	}
+}
+
+// Again waits before a stream that broke by err is taken up again, and counts that as a retry. failures are those in a row,
+// this one included. It returns err where there shall be no other try.
+func (l *Loop) Again(ctx context.Context, failures int, err error) error {
+	if final := l.pause(ctx, failures, err); final != nil {
+		return final
+	}
+	store.CounterOf(ctx).Retries.Add(1)
+	return nil
+}
+
+func (l *Loop) wait(ctx context.Context) (release func(error) error, err error) {
+	if l.pacer == nil {
+		return nil, nil
+	}
+	release, err = l.pacer.Wait(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, &Unsent{err}
+	}
+	return release, nil
+}
+
+// throttleRound is how long answers that ask for fewer requests count as one. With many requests on their way they come
+// in bursts. A pacer such as the AWS SDK's, which cuts its rate by a third for each, would all but stop for one burst. That
+// one measures its rate in rounds of the same length. In its first two it knows none, and would begin at one request in two
+// seconds. Till then, and between, a request that was told to wait waits by itself, and the engine sends fewer at once.
+const throttleRound = 500 * time.Millisecond
+
+// firstThrottle says whether an answer of that kind is the first of its round.
+func (l *Loop) firstThrottle() bool {
+	now := time.Now().UnixNano()
+	last := l.throttled.Load()
+	if last == 0 {
+		l.throttled.CompareAndSwap(0, now+int64(throttleRound))
+		return false
+	}
+	return now-last > int64(throttleRound) && l.throttled.CompareAndSwap(last, now)
+}
+
+// pause waits before another attempt. It returns err where there shall be none.
+func (l *Loop) pause(ctx context.Context, attempt int, err error) error {
+	if attempt >= l.most(err) || !l.policy.Retryable(err) || ctx.Err() != nil {
+		return err
+	}
+	t := time.NewTimer(l.policy.Delay(attempt, err))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return err
+	}
+}
+
+// most is how many attempts there are where one ended by err.
+func (l *Loop) most(err error) int {
+	var dns *net.DNSError
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound {
+		return min(l.attempts, hopelessAttempts)
+	}
+	return l.attempts
+}

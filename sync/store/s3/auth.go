@@ -1,0 +1,44 @@
+package s3
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// An auth signs requests, with what may have to be renewed while a Store is in use. It is safe for concurrent use.
+type auth struct {
+	creds  aws.CredentialsProvider // nil for anonymous access
+	cache  *aws.CredentialsCache   // that creds take them from; nil where there is none
+	skew   atomic.Int64            // what this machine's clock lacks, in nanoseconds, once the server complained about it
+	signer signer
+}
+
+// sign signs rq, whose payload has the hash. The error is that of whoever gives credentials.
+func (a *auth) sign(rq *http.Request, payload string) error {
+	if a.creds == nil {
+		return nil
+	}
+	c, err := a.creds.Retrieve(rq.Context())
+	if err != nil {
+		return err
+	}
+	a.signer.sign(rq, c, payload, time.Now().Add(time.Duration(a.skew.Load())))
+	return nil
+}
+
+// renew makes another attempt worth while where the fault is on this side.
+func (a *auth) renew(e *Error) {
+	switch e.Code {
+	case "RequestTimeTooSkewed":
+		if !e.clock.IsZero() {
+			a.skew.Store(int64(time.Until(e.clock)))
+		}
+	case "ExpiredToken":
+		if a.cache != nil {
+			a.cache.Invalidate()
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package stores
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/dir"
+	"github.com/genepattern/ferry/sync/store/s3"
+)
+
+// A Registry is the kinds of store that there are. It is safe for concurrent use.
+type Registry []store.Kind
+
+// All is what ferry knows, one line a store. The first is the one that hints show.
+var All = Registry{
+	s3.Kind,
+	dir.Kind,
+}
+
+// Check is All.Check.
+func Check(url string) error { return All.Check(url) }
+
+// Check says why url names no place in a store, as a *cause.Error of cause.Usage. It touches nothing.
+func (r Registry) Check(url string) error {
+	_, _, err := r.Parse(url)
+	return err
+}
+
+// Parse is store.Parse among these kinds. Its error is a *cause.Error of cause.Usage.
+func (r Registry) Parse(url string) (store.Location, store.Kind, error) {
+	at, kind, err := store.Parse(url, r)
+	if err != nil {
+		return at, kind, &cause.Error{Cause: cause.Usage, Hint: r.example(), Err: err}
+	}
+	return at, kind, nil
+}
+
+func (r Registry) example() string {
+	if len(r) == 0 {
+		return ""
+	}
+	return "such as " + r[0].Schemes[0] + "://bucket/prefix"
+}
+
+// CheckFor is Check, and besides says where the store cannot by its nature do what is needed.
+func (r Registry) CheckFor(url string, needs store.Abilities) error {
+	_, kind, err := r.Parse(url)
+	if err != nil {
+		return err
+	}
+	if lacks := kind.Can.Lacks(needs); lacks != "" {
+		return cause.Fail(cause.Usage, "", "%q cannot be %s: it is in a store of the kind %s", url, lacks, kind.Name)
+	}
+	return nil
+}
+
+// Forms is how URLs of the kinds look, for help: "s3://BUCKET/PREFIX or …".
+func (r Registry) Forms() string {
+	var all []string
+	for _, k := range r {
+		all = append(all, k.Form)
+	}
+	return strings.Join(all, " or ")
+}
+
+// Options are those of all kinds.
+func (r Registry) Options() []store.Option {
+	var all []store.Option
+	for _, k := range r {
+		all = append(all, k.Options...)
+	}
+	return all
+}
+
+// CheckSettings says what is wrong with settings, as a *cause.Error of cause.Usage that names the flag.
+func (r Registry) CheckSettings(s store.Settings) error {
+	known := map[string]store.Option{}
+	for _, o := range r.Options() {
+		known[o.Name] = o
+	}
+	for name, value := range s {
+		o, ok := known[name]
+		if !ok {
+			return cause.Fail(cause.Usage, "", "no store has the option --%s", name)
+		}
+		if err := o.Check(value); err != nil {
+			return &cause.Error{Cause: cause.Usage, Err: fmt.Errorf("--%s: %w", name, err)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+// Package storetest is the conformance suite that every store passes.
+package storetest

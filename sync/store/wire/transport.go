@@ -1,0 +1,41 @@
+package wire
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits of a connection in the making.
+const (
+	dialTimeout = 20 * time.Second
+	keepAlive   = 30 * time.Second // between probes of an idle connection
+)
+
+// New makes a Transport with the proxy settings of the environment and the CA certificates of the machine.
+func New() *http.Transport { return Tune(http.DefaultTransport.(*http.Transport).Clone()) }
+
+// Tune makes t, which nobody uses yet, fit for many requests to one host, and returns it. Its proxy, CA and time settings
+// stay.
+func Tune(t *http.Transport) *http.Transport {
+	t.ForceAttemptHTTP2 = false // over HTTP/1.1 each request has a connection of its own
+	t.TLSClientConfig = t.TLSClientConfig.Clone()
+	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	t.DisableCompression = true // an object with Content-Encoding is to arrive as it is
+	t.MaxIdleConns = 0
+	t.MaxIdleConnsPerHost = 1024
+	t.IdleConnTimeout = 60 * time.Second
+	t.ReadBufferSize = 32 << 10  // a small object with its headers comes in one read
+	t.WriteBufferSize = 32 << 10 // and leaves in one write
+	t.DialContext = dialer((&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext)
+	t.DialTLSContext = tlsDialer(t.DialContext, t.TLSClientConfig, t.TLSHandshakeTimeout)
+	return t
+}
+
+// OverTLS saves memory where all requests of rt, if it is a Transport, go over TLS: net/http's own 4 KiB are enough, because
+// crypto/tls holds a record in any case, and gives no more than one at once.
+func OverTLS(rt http.RoundTripper) {
+	if t, ok := rt.(*http.Transport); ok {
+		t.ReadBufferSize = 0
+	}
+}
