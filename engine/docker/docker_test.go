@@ -27,6 +27,6 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Harness{
 		Engine: testEngine(t), Image: testenv.ModuleImage(t), Missing: registry.Host + "/none/such:1",
 		Label:    fmt.Sprintf("docker-%d-%d", os.Getpid(), time.Now().UnixNano()),
-		Isolated: true, Memory: true, Mounts: true,
+		Isolated: true, Mounts: true,
 	})
 }

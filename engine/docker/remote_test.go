@@ -35,7 +35,7 @@ func newRemote(t *testing.T, c Config) *Engine {
 }
 
 func conformance(t *testing.T, e *Engine) {
-	enginetest.Run(t, enginetest.Harness{Engine: e, Image: testenv.ModuleImage(t), Isolated: true, Memory: true,
+	enginetest.Run(t, enginetest.Harness{Engine: e, Image: testenv.ModuleImage(t), Isolated: true,
 		Label: fmt.Sprintf("remote-%d-%d", os.Getpid(), time.Now().UnixNano())})
 }
 

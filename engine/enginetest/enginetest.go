@@ -1,5 +1,3 @@
-// Package enginetest is the conformance suite of engine.Engine: what every engine must do in the same way, whatever runs
-// underneath. An engine's own tests call Run with a Harness.
 package enginetest
 
 import (
@@ -23,8 +21,6 @@ type Harness struct {
 
 	// Isolated says that a container has a file system of its own: it sees no path of this node that is not mounted.
 	Isolated bool
-	// Memory says that the engine enforces memory limits and tells when one ended a container.
-	Memory bool
 	// Mounts says that the engine can show this node's directories to a container under another path.
 	Mounts bool
 }
@@ -56,6 +52,11 @@ func Run(t *testing.T, h Harness) {
 		{"ListAndAttach", testListAndAttach},
 		{"Stats", testStats},
 		{"OutOfMemory", testOutOfMemory},
+		{"CPUs", testCPUs},
+		{"PIDs", testPIDs},
+		{"NoNetwork", testNoNetwork},
+		{"ReadOnly", testReadOnly},
+		{"User", testUser},
 		{"Mounts", testMounts},
 		{"CopyRoundTrip", testCopyRoundTrip},
 	}
@@ -67,6 +68,16 @@ func Run(t *testing.T, h Harness) {
 			test.run(ctx, t, h)
 		})
 	}
+}
+
+// enforces is what the engine says that it enforces.
+func (h Harness) enforces(ctx context.Context, t *testing.T) engine.Enforces {
+	t.Helper()
+	info, err := h.Engine.Info(ctx)
+	if err != nil {
+		t.Fatalf("Info: %v", err)
+	}
+	return info.Enforces
 }
 
 // image is the harness's image, described.
@@ -83,7 +94,7 @@ func (h Harness) image(ctx context.Context, t *testing.T) engine.Image {
 func (h Harness) create(ctx context.Context, t *testing.T, change func(*engine.Spec), command ...string) engine.Container {
 	t.Helper()
 	spec := engine.Spec{
-		Image: h.image(ctx, t), Command: command, Network: "none",
+		Image: h.image(ctx, t), Command: command, Network: "none", // where the engine has networks
 		Labels: map[string]string{"ferry.test": h.Label},
 	}
 	if change != nil {
