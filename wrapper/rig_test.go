@@ -145,10 +145,16 @@ func (s *rig) nothingLeft() {
 }
 
 // record reads run.json of the store.
-func (s *rig) record() (r record.Record) {
+func (s *rig) record() record.Record {
 	s.t.Helper()
-	if err := json.Unmarshal([]byte(s.meta("run.json")), &r); err != nil {
-		s.t.Fatalf("run.json: %v\n%s", err, s.meta("run.json"))
+	return s.parse(s.meta("run.json"))
+}
+
+// parse reads a record of a job that has ended.
+func (s *rig) parse(text string) (r record.Record) {
+	s.t.Helper()
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		s.t.Fatalf("run.json: %v\n%s", err, text)
 	}
 	if r.State != record.StateDone {
 		s.t.Errorf("run.json says %q", r.State)

@@ -41,7 +41,7 @@ type Config struct {
 const kindName = "docker"
 
 // defaultHint is for a Docker engine that does not answer.
-const defaultHint = "is the engine's socket mounted, and may this user open it?"
+const defaultHint = "mount the engine's socket, -v /var/run/docker.sock:/var/run/docker.sock; may this user open it?"
 
 // New makes an Engine; it does not connect.
 func New(c Config) (*Engine, error) {

@@ -40,7 +40,7 @@ func TestNobodyAnswers(t *testing.T) {
 		conf       Config
 		name, hint string
 	}{
-		{Config{}, "docker engine", "is the engine's socket mounted, and may this user open it?"},
+		{Config{}, "docker engine", defaultHint},
 		{Config{Name: "podman", Hint: "does podman system service run?"}, "podman engine", "does podman system service run?"},
 	} {
 		c.conf.Host = "unix://" + filepath.Join(t.TempDir(), "none.sock")
