@@ -182,3 +182,18 @@ func documented(name string, named []string) bool {
 	}
 	return false
 }
+
+var walkRow = regexp.MustCompile("(?m)^\\| \\d+ \\| `([^`]+)` \\| `([^`]+)` \\|")
+
+// Every function on the walk of an input file is where docs/architecture.md says.
+func TestWalkIsInTheCode(t *testing.T) {
+	rows := walkRow.FindAllStringSubmatch(doc(t, "docs/architecture.md"), -1)
+	if len(rows) < 20 {
+		t.Fatalf("the walk has %d steps", len(rows))
+	}
+	for _, row := range rows {
+		if !regexp.MustCompile(`(?m)^func (\([^)]*\) )?` + row[2] + `\(`).MatchString(doc(t, row[1])) {
+			t.Errorf("%s has no function %s", row[1], row[2])
+		}
+	}
+}
