@@ -12,6 +12,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/scheduler/batch"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -129,10 +130,8 @@ func envSettings(lookup func(string) (string, bool)) wrapper.Settings {
 // batchSettings are the identity that AWS Batch gives a job, where nothing else does.
 func batchSettings(lookup func(string) (string, bool)) wrapper.Settings {
 	s := wrapper.Settings{}
-	for option, name := range map[string]string{"job-id": "AWS_BATCH_JOB_ID", "attempt": "AWS_BATCH_JOB_ATTEMPT"} {
-		if v, ok := lookup(name); ok && v != "" {
-			s[option] = wrapper.Setting{From: name, Values: []string{v}}
-		}
+	for option, v := range batch.Identity(lookup) {
+		s[option] = wrapper.Setting{From: v.Variable, Values: []string{v.Text}}
 	}
 	return s
 }
@@ -191,7 +190,7 @@ func runJob(c *cli.Context, w world) error {
 	stop := newStopper(c.Context, job.Grace, job.Walltime, log)
 	defer stop.close()
 	if c.Bool("watch-spot") {
-		go watchSpot(stop.work, log, stop.notices)
+		go batch.WatchSpot(stop.work, log, stop.notices)
 	}
 	return exit(w, wrapper.Run(stop.work, stop.save, job, deps))
 }
