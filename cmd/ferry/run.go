@@ -10,6 +10,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/scheduler/batch"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -140,10 +141,8 @@ func envSettings(lookup func(string) (string, bool)) job.Settings {
 // batchSettings are the identity that AWS Batch gives a job, where nothing else does.
 func batchSettings(lookup func(string) (string, bool)) job.Settings {
 	s := job.Settings{}
-	for option, name := range map[string]string{"job-id": "AWS_BATCH_JOB_ID", "attempt": "AWS_BATCH_JOB_ATTEMPT"} {
-		if v, ok := lookup(name); ok && v != "" {
-			s[option] = job.Setting{From: name, Values: []string{v}}
-		}
+	for option, v := range batch.Identity(lookup) {
+		s[option] = job.Setting{From: v.Variable, Values: []string{v.Text}}
 	}
 	return s
 }
@@ -190,7 +189,7 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 	stop := newStopper(ctx, j.Grace, j.Walltime, log)
 	defer stop.close()
 	if a.watchSpot {
-		go watchSpot(stop.work, log, stop.notices)
+		go batch.WatchSpot(stop.work, log, stop.notices)
 	}
 	return exit(w, wrapper.Run(stop.work, stop.save, j, deps))
 }

@@ -1,4 +1,4 @@
-package main
+package batch
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/rs/zerolog"
 )
@@ -19,19 +18,24 @@ const (
 	// spotPause is between two looks. AWS recommends every 5 seconds: the notice comes 120 s ahead.
 	// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 	spotPause = 5 * time.Second
-	// spotReserve is kept for the record and the process's end.
-	spotReserve = 10 * time.Second
 	// spotLook bounds one look.
 	spotLook = 2 * time.Second
 )
 
-// A notice says when the node will be taken away.
-type notice struct{ at time.Time }
+// A SpotNotice says that the node is taken away.
+type SpotNotice struct {
+	At time.Time // when
+}
 
-// watchSpot looks for a spot interruption notice in the instance's metadata until ctx ends, and sends the first one.
-func watchSpot(ctx context.Context, log zerolog.Logger, notices chan<- notice) {
+// WatchSpot looks for a spot interruption notice in the instance's metadata until ctx ends, and sends the first one. It
+// returns after that. A look that fails is logged once, and the next one follows all the same.
+func WatchSpot(ctx context.Context, log zerolog.Logger, notices chan<- SpotNotice) {
 	client := imds.New(imds.Options{Retryer: aws.NopRetryer{}, EnableFallback: aws.FalseTernary})
-	tick := time.NewTicker(spotPause)
+	watchSpot(ctx, client, spotPause, log, notices)
+}
+
+func watchSpot(ctx context.Context, client *imds.Client, pause time.Duration, log zerolog.Logger, notices chan<- SpotNotice) {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	warned := false
 	for {
@@ -41,7 +45,10 @@ func watchSpot(ctx context.Context, log zerolog.Logger, notices chan<- notice) {
 			warned = true
 			log.Warn().Err(err).Msg("looking for a spot notice")
 		case n != nil:
-			notices <- *n
+			select {
+			case notices <- *n:
+			case <-ctx.Done():
+			}
 			return
 		}
 		select {
@@ -53,11 +60,11 @@ func watchSpot(ctx context.Context, log zerolog.Logger, notices chan<- notice) {
 }
 
 // lookForNotice is nil where there is no notice, which the service says by 404.
-func lookForNotice(ctx context.Context, client *imds.Client) (*notice, error) {
+func lookForNotice(ctx context.Context, client *imds.Client) (*SpotNotice, error) {
 	ctx, cancel := context.WithTimeout(ctx, spotLook)
 	defer cancel()
 	out, err := client.GetMetadata(ctx, &imds.GetMetadataInput{Path: "spot/instance-action"})
-	var status *awshttp.ResponseError
+	var status interface{ HTTPStatusCode() int } // the client has errors of several types
 	if errors.As(err, &status) && status.HTTPStatusCode() == http.StatusNotFound {
 		return nil, nil
 	}
@@ -75,5 +82,5 @@ func lookForNotice(ctx context.Context, client *imds.Client) (*notice, error) {
 	if action.Time.IsZero() {
 		return nil, nil
 	}
-	return &notice{at: action.Time}, nil
+	return &SpotNotice{At: action.Time}, nil
 }
