@@ -47,7 +47,7 @@ func (m *module) isRoot() bool { return isRoot(moduleUser(&m.site.job, m.recipe.
 // launch starts exec.sh in the container.
 func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	s := m.site
-	if err := s.hasScript(); err != nil {
+	if err := checkScript(s.root, &s.job); err != nil {
 		return err
 	}
 	// What stage in brought, by a sync script for instance, is not this attempt's.
@@ -67,11 +67,11 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	return cause.Name(ctx, cause.Launch, "", err)
 }
 
-// hasScript says that what is to run is there, as far as ferry can look.
-func (s *site) hasScript() error {
-	exec := s.job.Program.Exec
-	st, err := s.root.Stat(inRoot(exec))
-	if err == nil && st.Mode().IsRegular() || len(s.job.Program.Command) > 0 || s.job.ScriptOnNode() {
+// checkScript says that what is to run is not there, as far as ferry can look.
+func checkScript(root *os.Root, j *job.Job) error {
+	exec := j.Program.Exec
+	st, err := root.Stat(inRoot(exec))
+	if err == nil && st.Mode().IsRegular() || len(j.Program.Command) > 0 || j.ScriptOnNode() {
 		return nil
 	}
 	return cause.Fail(cause.Launch, "was it uploaded?", "there is no script %s", exec)

@@ -82,7 +82,7 @@ func (s *site) giveTo(img engine.Image) error {
 		return nil
 	}
 	for _, d := range s.job.Rooted() {
-		if err := s.give(inRoot(d), who, me == 0); err != nil {
+		if err := give(s.root, inRoot(d), who, me == 0); err != nil {
 			return fmt.Errorf("giving %s to the module's user: %w", d, err)
 		}
 	}
@@ -90,13 +90,13 @@ func (s *site) giveTo(img engine.Image) error {
 }
 
 // give hands a tree to who; where ferry may not change owners it opens the tree to everyone instead.
-func (s *site) give(dir string, who owner, chown bool) error {
-	return fs.WalkDir(s.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+func give(root *os.Root, dir string, who owner, chown bool) error {
+	return fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case chown:
-			return s.root.Lchown(name, who.uid, who.gid)
+			return root.Lchown(name, who.uid, who.gid)
 		case d.Type()&fs.ModeSymlink != 0:
 			return nil
 		}
@@ -108,6 +108,6 @@ func (s *site) give(dir string, who owner, chown bool) error {
 		if d.IsDir() || st.Mode()&0o111 != 0 {
 			add = 0o777
 		}
-		return s.root.Chmod(name, st.Mode().Perm()|add)
+		return root.Chmod(name, st.Mode().Perm()|add)
 	})
 }

@@ -58,11 +58,11 @@ func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 // keep leaves the tree to its caller.
 func (s *site) keep() error {
 	_ = s.root.RemoveAll(ownDir)
-	if err := s.removePrivate(); err != nil {
+	if err := removePrivate(s.root, &s.job); err != nil {
 		return fmt.Errorf("removing private inputs: %w", err)
 	}
 	if who, ok := ownerOf(callerOf(s.job.LocalPrefix)); ok && s.job.Container.User == job.UserCaller && os.Geteuid() == 0 {
-		if err := s.give(".", who, true); err != nil {
+		if err := give(s.root, ".", who, true); err != nil {
 			return fmt.Errorf("giving the files to their caller: %w", err)
 		}
 	}
@@ -72,12 +72,12 @@ func (s *site) keep() error {
 
 // removePrivate removes what lies below a directory that has the user's id as its name, whoever staged it in. The job's
 // results are no inputs and stay.
-func (s *site) removePrivate() error {
-	if s.job.Identity.User == "" {
+func removePrivate(root *os.Root, j *job.Job) error {
+	if j.Identity.User == "" {
 		return nil
 	}
-	work, metadata := s.job.Dirs.Work, s.job.Dirs.Metadata
-	return fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	work, metadata := j.Dirs.Work, j.Dirs.Metadata
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		p := "/" + name
 		switch {
 		case err != nil:
@@ -87,12 +87,12 @@ func (s *site) removePrivate() error {
 				return fs.SkipDir
 			}
 			return nil
-		case !slices.Contains(strings.Split(name, "/"), s.job.Identity.User):
+		case !slices.Contains(strings.Split(name, "/"), j.Identity.User):
 			return nil
 		case subpath.Within(p, work) || subpath.Within(p, metadata):
 			return nil // what lies beside the results is looked at by itself
 		}
-		if err := s.root.RemoveAll(name); err != nil || !d.IsDir() {
+		if err := root.RemoveAll(name); err != nil || !d.IsDir() {
 			return err
 		}
 		return fs.SkipDir

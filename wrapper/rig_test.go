@@ -15,18 +15,17 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/engine/enginetest"
+	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/job/jobtest"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/dir"
+	"github.com/genepattern/ferry/wrapper"
 	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
-
-	"github.com/genepattern/ferry/engine/docker"
-	"github.com/genepattern/ferry/engine/enginetest"
-	"github.com/genepattern/ferry/internal/testenv"
-	"github.com/genepattern/ferry/wrapper"
 )
 
 // rig is a store in a directory, a local prefix and an engine for one test.

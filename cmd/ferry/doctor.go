@@ -10,7 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/rs/zerolog"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/commit/ecr"

@@ -1,5 +1,3 @@
-// Package registry finds the logins for image registries. Nothing of it is written to disk or kept longer than asked:
-// each login is looked up right before it is used.
 package registry
 
 // A Secret prints as "***" however it is printed, logged or marshalled. Reveal gives what it is.

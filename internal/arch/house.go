@@ -17,10 +17,10 @@ var rooms = []room{
 	{"engine", []string{"cause", "internal"}},
 	{"commit", []string{"cause", "internal", "engine"}},
 	{"scheduler", []string{"cause", "internal", "job"}},
-	{"frontend", []string{"cause", "internal", "job", "sync/store", "sync"}},
 	{"wrapper/record", []string{"cause", "internal", "job", "sync", "engine", "commit"}},
 	{"wrapper/node", []string{"cause", "internal", "job", "engine", "wrapper/record"}},
 	{"wrapper", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "wrapper/record", "wrapper/node"}},
+	{"frontend", []string{"cause", "internal", "job", "sync/store", "sync", "wrapper"}}, // a sync script is a wrapper.Stager
 	{"report", []string{"cause", "internal", "job", "wrapper/record"}},
 	{"cmd", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "scheduler", "frontend", "wrapper/record", "wrapper/node", "wrapper", "report"}},
 }

@@ -124,9 +124,9 @@ func (m mkdir) do(_ context.Context, t *task) error {
 	var errs []error
 	for _, p := range m.paths {
 		if m.parents {
-			errs = append(errs, t.root.MkdirAll(p, 0o755))
+			errs = append(errs, t.work.Root.MkdirAll(p, 0o755))
 		} else {
-			errs = append(errs, t.root.Mkdir(p, 0o755))
+			errs = append(errs, t.work.Root.Mkdir(p, 0o755))
 		}
 	}
 	return errors.Join(errs...)
@@ -146,7 +146,7 @@ func (r rm) touches() []string { return r.paths }
 func (r rm) do(_ context.Context, t *task) error {
 	var errs []error
 	for _, p := range r.paths {
-		st, err := t.root.Lstat(p)
+		st, err := t.work.Root.Lstat(p)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if !r.force {
@@ -157,9 +157,9 @@ func (r rm) do(_ context.Context, t *task) error {
 		case st.IsDir() && !r.tree:
 			errs = append(errs, fmt.Errorf("%q is a directory", p))
 		case r.tree:
-			errs = append(errs, t.root.RemoveAll(p))
+			errs = append(errs, t.work.Root.RemoveAll(p))
 		default:
-			errs = append(errs, t.root.Remove(p))
+			errs = append(errs, t.work.Root.Remove(p))
 		}
 	}
 	return errors.Join(errs...)
@@ -192,12 +192,12 @@ func (c chmod) touches() []string { return c.paths }
 func (c chmod) do(ctx context.Context, t *task) error {
 	var errs []error
 	for _, p := range c.paths {
-		st, err := t.root.Stat(p)
+		st, err := t.work.Root.Stat(p)
 		if err == nil {
-			err = t.root.Chmod(p, c.mode(st.Mode().Perm()))
+			err = t.work.Root.Chmod(p, c.mode(st.Mode().Perm()))
 		}
 		if err == nil && c.tree && st.IsDir() {
-			err = c.walk(ctx, t.root, p)
+			err = c.walk(ctx, t.work.Root, p)
 		}
 		errs = append(errs, err)
 	}

@@ -70,7 +70,7 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &runner{work: b.work, root: b.work.Root, transfer: b.work.Transfer, opened: map[string]store.Store{}, client: &http.Client{Transport: noNetwork{}}, dial: noDial}
+		r := &runner{work: b.work, opened: map[string]store.Store{}, client: &http.Client{Transport: noNetwork{}}, dial: noDial}
 		r.run(context.Background(), nodes)
 		entries, err := os.ReadDir(filepath.Dir(b.dir))
 		if err != nil || len(entries) != 2 {

@@ -51,7 +51,7 @@ func (st Stager) StageIn(ctx context.Context, s wrapper.Workspace) (ferrysync.St
 		ctx, cancel = context.WithTimeoutCause(ctx, s.Job.Walltime, errWalltime)
 		defer cancel()
 	}
-	r := &runner{work: s, root: s.Root, transfer: s.Transfer, opened: map[string]store.Store{}, client: newClient(st.Proxy), dial: dialer.DialContext}
+	r := &runner{work: s, opened: map[string]store.Store{}, client: newClient(st.Proxy), dial: dialer.DialContext}
 	defer r.client.CloseIdleConnections()
 	r.run(ctx, nodes)
 	switch {
@@ -88,11 +88,9 @@ func read(s wrapper.Workspace) ([]byte, error) {
 
 // A runner runs one script.
 type runner struct {
-	work     wrapper.Workspace
-	root     *os.Root
-	transfer *ferrysync.Engine
-	client   *http.Client
-	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	work   wrapper.Workspace
+	client *http.Client
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 
 	stores sync.Mutex
 	opened map[string]store.Store // by bucket

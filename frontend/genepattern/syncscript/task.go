@@ -139,10 +139,10 @@ func (t *task) write() {
 }
 
 func (t *task) appendTo(name string, flags int, text string) error {
-	if err := t.root.MkdirAll(above(name), 0o755); err != nil {
+	if err := t.work.Root.MkdirAll(above(name), 0o755); err != nil {
 		return err
 	}
-	f, err := t.root.OpenFile(name, flags, 0o644)
+	f, err := t.work.Root.OpenFile(name, flags, 0o644)
 	if err != nil {
 		return err
 	}

@@ -63,10 +63,10 @@ func (d *download) tree(ctx context.Context, t *task, st store.Store, filters []
 	if !d.options.Delete && !d.options.DryRun && t.covered(d.bucket, d.key, d.dest) {
 		return nil
 	}
-	if err := t.root.MkdirAll(d.dest, 0o755); err != nil {
+	if err := t.work.Root.MkdirAll(d.dest, 0o755); err != nil {
 		return err
 	}
-	dir, err := t.root.OpenRoot(d.dest)
+	dir, err := t.work.Root.OpenRoot(d.dest)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (d *download) tree(ctx context.Context, t *task, st store.Store, filters []
 			o.Filters = append(o.Filters, ferrysync.Filter{Include: true, Pattern: literal(f.Pattern)})
 		}
 	}
-	stats, err := t.transfer.Down(ctx, st, d.key, dir, o)
+	stats, err := t.work.Transfer.Down(ctx, st, d.key, dir, o)
 	t.count(stats)
 	if err == nil && stats.Files+stats.Skipped == 0 && !d.options.DryRun {
 		text := fmt.Sprintf("%s holds nothing that was asked for%s", d.url(d.key), asked(filters))
@@ -109,7 +109,7 @@ func (d *download) fetchNamed(ctx context.Context, t *task, st store.Store) erro
 	var errs []error
 	for _, name := range d.names {
 		if t.covered(d.bucket, d.key, d.dest) {
-			if _, err := t.root.Lstat(path.Join(d.dest, name)); err == nil {
+			if _, err := t.work.Root.Lstat(path.Join(d.dest, name)); err == nil {
 				continue
 			}
 		}
@@ -129,7 +129,7 @@ func (d *download) fetchNamed(ctx context.Context, t *task, st store.Store) erro
 // copy is cp of one object, to a file or into a directory.
 func (d *download) copy(ctx context.Context, t *task, st store.Store) error {
 	dest := d.dest
-	if s, err := t.root.Stat(dest); d.into || err == nil && s.IsDir() {
+	if s, err := t.work.Root.Stat(dest); d.into || err == nil && s.IsDir() {
 		dest = path.Join(dest, path.Base(d.key))
 	}
 	err := d.one(ctx, t, st, d.key, dest)
@@ -151,13 +151,13 @@ func (d *download) missing(t *task, key string) {
 var errMissing = errors.New("no such object")
 
 func (d *download) one(ctx context.Context, t *task, st store.Store, key, dest string) error {
-	if st, err := t.root.Lstat(dest); err == nil && st.IsDir() {
+	if st, err := t.work.Root.Lstat(dest); err == nil && st.IsDir() {
 		return fmt.Errorf("%s is to be a file, but the job has a directory there; is it listed among the binds?", t.shown(dest))
 	}
-	if err := t.root.MkdirAll(above(dest), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := t.work.Root.MkdirAll(above(dest), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	stats, err := t.transfer.DownFile(ctx, st, key, t.root, dest, d.prepared(t, "", true))
+	stats, err := t.work.Transfer.DownFile(ctx, st, key, t.work.Root, dest, d.prepared(t, "", true))
 	t.count(stats)
 	return err
 }

@@ -204,7 +204,7 @@ func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
 
 // keep saves the answer and says so.
 func (w *wget) keep(t *task, body io.Reader) error {
-	n, err := w.save(t.root, body)
+	n, err := w.save(t.work.Root, body)
 	if err == nil && !w.quiet {
 		t.stderr(fmt.Sprintf("%s: %d bytes saved to %s\n", display(w.url), n, t.shown(w.dest)))
 	}
