@@ -55,12 +55,12 @@ func TestSyncStoreOptions(t *testing.T) {
 		t.Errorf("%q, %v, passed %v", got, err, passed)
 	}
 	for text, args := range map[string][]string{
-		"--toy-colour: only red is known":    {"toy://" + src, dst, "--toy-colour", "blue"},
-		"--toy-loud takes no value":          {"toy://" + src, dst, "--toy-loud=very"},
-		`no such option: "--toy-nothing"`:    {"toy://" + src, dst, "--toy-nothing"},
-		"cannot be written":                  {src, "toy://" + dst},
-		"known are toy, s3 and file":         {"gs://b/x", dst},
-		`--s3-part-size: "x" is no size`:     {"toy://" + src, dst, "--s3-part-size", "x"},
+		"--toy-colour: only red is known": {"toy://" + src, dst, "--toy-colour", "blue"},
+		"--toy-loud takes no value":       {"toy://" + src, dst, "--toy-loud=very"},
+		`no such option: "--toy-nothing"`: {"toy://" + src, dst, "--toy-nothing"},
+		"cannot be written":               {src, "toy://" + dst},
+		"known are toy, s3 and file":      {"gs://b/x", dst},
+		`--s3-part-size: "x" is no size`:  {"toy://" + src, dst, "--s3-part-size", "x"},
 	} {
 		if err := ferry(args...); cause.Of(err) != cause.Usage || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: %v; want %q", args, err, text)

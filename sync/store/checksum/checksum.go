@@ -1,4 +1,3 @@
-// Package checksum computes and combines the checksums that stores keep of objects.
 package checksum
 
 import (

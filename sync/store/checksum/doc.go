@@ -1,0 +1,2 @@
+// Package checksum computes and combines the checksums that stores keep of objects.
+package checksum
