@@ -27,8 +27,7 @@ const maxHelpers = 15
 
 // A big is a large download on its way.
 type big struct {
-	t    *transfer
-	f    fetch
+	in   incoming
 	r    *store.Reader
 	file *tree.File
 	ctx  context.Context
@@ -49,10 +48,10 @@ type piece struct {
 	crc    uint64
 }
 
-// fetchBig downloads r, whose reading has begun, with helpers. file is aborted on error.
-func (t *transfer) fetchBig(f fetch, r *store.Reader, file *tree.File) error {
-	b := &big{t: t, f: f, r: r, file: file, back: r.Size}
-	b.ctx, b.stop = context.WithCancelCause(t.ctx)
+// helped downloads r, whose reading has begun, with helpers. file is aborted on error.
+func (in *incoming) helped(r *store.Reader, file *tree.File) error {
+	b := &big{in: *in, r: r, file: file, back: r.Size}
+	b.ctx, b.stop = context.WithCancelCause(in.t.ctx)
 	defer b.stop(nil)
 	more, enough := context.WithCancel(b.ctx)
 	b.more = more
@@ -61,7 +60,7 @@ func (t *transfer) fetchBig(f fetch, r *store.Reader, file *tree.File) error {
 		wg.Go(b.help)
 	}
 	first, err := piece{}, ErrStopped // which a panic leaves
-	t.guard(func() { first, err = b.run() })
+	in.t.guard(func() { first, err = b.run() })
 	if err != nil {
 		b.stop(err)
 	}
@@ -104,10 +103,10 @@ func (b *big) copy(p *piece, r *store.Reader, buf *[largeBuffer]byte, n int64) e
 				return err
 			}
 			p.n += int64(n)
-			b.t.moved(int64(n))
+			b.in.t.moved(int64(n))
 		}
 		if err != nil && p.n < end {
-			return b.t.readError(b.f, err)
+			return b.in.readError(err)
 		}
 	}
 	return nil
@@ -124,12 +123,12 @@ func (b *big) write(p []byte, off int64) error {
 
 // help takes pieces while there are slots for it.
 func (b *big) help() {
-	lim := b.t.e.lim
+	lim := b.in.t.e.lim
 	for b.worth() && lim.acquireIdle(b.more) == nil {
 		p := b.take()
 		err := error(nil)
 		if p.n > 0 {
-			b.t.guard(func() { err = b.fetch(p) })
+			b.in.t.guard(func() { err = b.get(p) })
 		}
 		lim.release(0)
 		if err != nil {
@@ -163,8 +162,9 @@ func (b *big) take() piece {
 	return piece{off: b.back, n: n}
 }
 
-func (b *big) fetch(p piece) error {
-	r, err := b.t.st.Open(b.ctx, b.f.obj.Key, store.OpenOptions{ETag: b.r.ETag, Off: p.off, Len: p.n})
+// get downloads a piece.
+func (b *big) get(p piece) error {
+	r, err := b.in.t.st.Open(b.ctx, b.in.obj.Key, store.OpenOptions{ETag: b.r.ETag, Off: p.off, Len: p.n})
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (b *big) verify(whole piece) error {
 		whole.n += p.n
 	}
 	if checksum.FromCRC(b.r.Sum.Algorithm, whole.crc) != b.r.Sum {
-		return b.t.readError(b.f, errChecksum)
+		return b.in.readError(errChecksum)
 	}
 	return nil
 }

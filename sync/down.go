@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/genepattern/ferry/sync/internal/tree"
 	"github.com/genepattern/ferry/sync/store"
@@ -16,20 +17,21 @@ import (
 // what was done also beside an error; errors of several files are joined.
 func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *os.Root, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)
-	w := startWorkers(t, t.download, func(f fetch) { t.drop(f.obj.Key, f.path) })
+	d := &downloads{t: t}
+	w := startWorkers(t, d.run, func(f download) { t.drop(f.obj.Key, f.path) })
 	var gone []string
-	t.guard(func() { gone = t.planDown(dirPrefix(prefix), w) })
+	t.guard(func() { gone = d.plan(dirPrefix(prefix), w) })
 	t.cutShort = t.ctx.Err() != nil
 	w.wait()
 	t.guard(func() {
-		t.reconcile()
-		t.deleteFiles(gone)
+		d.reconcile()
+		d.deleteFiles(gone)
 	})
 	return t.end(ctx)
 }
 
-// A fetch is one object to download.
-type fetch struct {
+// A download is one object that is to come.
+type download struct {
 	obj  store.Object
 	path string
 	why  string
@@ -37,8 +39,15 @@ type fetch struct {
 	unlisted bool // of obj only the key is known
 }
 
-// planDown decides about every object and queues those to fetch. It returns the files to delete.
-func (t *transfer) planDown(prefix string, w *workers[fetch]) (gone []string) {
+// downloads decide what Down moves.
+type downloads struct {
+	t                *transfer
+	planned, settled atomic.Int64 // objects to download, and those whose outcome was told
+}
+
+// plan decides about every object and queues those to download. It returns the files to delete.
+func (d *downloads) plan(prefix string, w *workers[download]) (gone []string) {
+	t := d.t
 	defer t.o.Progress.Complete.Store(true)
 	var seen clashes
 	pairs := merge(t.ctx, t.st.List(t.ctx, prefix+narrow(t.o.Filters)), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
@@ -53,19 +62,20 @@ func (t *transfer) planDown(prefix string, w *workers[fetch]) (gone []string) {
 			return nil
 		}
 		if p.obj == nil {
-			if t.extraFile(p.file) {
+			if d.extraFile(p.file) {
 				gone = append(gone, p.path)
 			}
 			continue
 		}
-		t.listed.Add(1)
-		t.planObject(p, &seen, w)
+		t.tally.listed.Add(1)
+		d.planObject(p, &seen, w)
 	}
 	return gone
 }
 
 // extraFile decides about a file that the store does not have.
-func (t *transfer) extraFile(f *tree.Entry) (remove bool) {
+func (d *downloads) extraFile(f *tree.Entry) (remove bool) {
+	t := d.t
 	switch {
 	case errors.Is(f.Err, tree.ErrRefused):
 		return false
@@ -77,7 +87,9 @@ func (t *transfer) extraFile(f *tree.Entry) (remove bool) {
 	return t.o.Delete && !isDir(f.Path) && included(t.o.Filters, f.Path)
 }
 
-func (t *transfer) planObject(p pair, seen *clashes, w *workers[fetch]) {
+// planObject decides about one object.
+func (d *downloads) planObject(p pair, seen *clashes, w *workers[download]) {
+	t := d.t
 	if p.path == "" || isDir(p.path) && (!t.o.Preserve && p.obj.Size == 0) {
 		return // a marker: the directory comes with its files
 	}
@@ -112,28 +124,20 @@ func (t *transfer) planObject(p pair, seen *clashes, w *workers[fetch]) {
 		t.done(OpDownload, p.obj.Key, p.path, p.obj.Size, why)
 		return
 	}
-	t.planned.Add(1)
-	w.add(fetch{obj: *p.obj, path: p.path, why: why})
+	d.planned.Add(1)
+	w.add(download{obj: *p.obj, path: p.path, why: why})
 }
 
-func (t *transfer) refusedKey(key string, err error) error {
-	return fmt.Errorf("key %s %w", strconv.Quote(t.st.URL(key)), err)
+// run is a worker's job.
+func (d *downloads) run(f download) {
+	d.t.download(f)
+	d.settled.Add(1)
 }
 
-// done counts a file that was moved, or would have been.
-func (t *transfer) done(op Op, key, path string, size int64, why string) {
-	t.files.Add(1)
-	t.bytes.Add(size)
-	t.o.Progress.DoneFiles.Add(1)
-	if t.o.Event != nil {
-		t.event(Event{Op: op, Key: key, Path: path, Size: size, Why: why, Dry: t.o.DryRun})
-	}
-}
-
-// download is a worker's job.
-func (t *transfer) download(f fetch) {
-	size, err := t.fetch(f)
-	t.settled.Add(1)
+// download moves one object, and tells its outcome.
+func (t *transfer) download(f download) {
+	in := incoming{t, f}
+	size, err := in.move()
 	switch {
 	case err == nil:
 		t.done(OpDownload, f.obj.Key, f.path, size, f.why)
@@ -144,43 +148,36 @@ func (t *transfer) download(f fetch) {
 	}
 }
 
-// rereads is how often a download is made again from the beginning. On a line that garbles one answer in five, one file in
-// some three thousand still fails.
-const rereads = 4
-
-// fetch gets one object. A download that does not match its checksum, or whose object was replaced, is made again, of
-// whatever the object is by then; in the end it is an error.
-func (t *transfer) fetch(f fetch) (int64, error) {
-	size, err := t.fetchOnce(f, f.obj.ETag)
-	for try := 0; try < rereads && (errors.Is(err, store.ErrChanged) || errors.Is(err, errChecksum)); try++ {
-		t.count.Retries.Add(1)
-		size, err = t.fetchOnce(f, "")
+// reconcile makes sure that every object that was to come has had its outcome: that it came, with the size it was
+// listed with or a newer version's, or that an error says why not. Anything else is a fault of this package.
+func (d *downloads) reconcile() {
+	t := d.t
+	if want, got := d.planned.Load(), d.settled.Load(); want != got && t.ctx.Err() == nil {
+		t.halt(fmt.Errorf("of %d objects to fetch only %d were dealt with", want, got))
 	}
-	return size, err
 }
 
 // deleteFiles removes files that the store does not have, unless anything went wrong before.
-func (t *transfer) deleteFiles(paths []string) {
-	t.mu.Lock()
-	stop := t.incomplete || t.fatal != nil || t.failed.Load() > 0
-	t.mu.Unlock()
+func (d *downloads) deleteFiles(paths []string) {
+	t := d.t
+	may := t.mayDelete()
 	for _, p := range paths {
-		if stop || t.ctx.Err() != nil {
+		if !may || t.ctx.Err() != nil {
 			return
 		}
 		if !t.o.DryRun {
 			dir, name := tree.Split(p)
-			d, err := t.tree.Dir(dir, false)
+			above, err := t.tree.Dir(dir, false)
 			if err == nil {
-				err = d.Remove(name)
-				d.Release()
+				err = above.Remove(name)
+				above.Release()
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.fail("", p, fmt.Errorf("deleting %s: %w", strconv.Quote(p), tree.Pathless(err)))
 				continue
 			}
 		}
-		t.deleted.Add(1)
+		t.tally.deleted.Add(1)
 		t.event(Event{Op: OpDelete, Path: p, Why: "not in the store", Dry: t.o.DryRun})
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// markOf is what a fetched file remembers: which object it was, and how the file was then. With times restored from
+// markOf is what a downloaded file remembers: which object it was, and how the file was then. With times restored from
 // metadata, nothing else tells whether either changed since. The object's time counts in seconds, because the header of
 // an answer has no more. 256 bytes hold the longest.
 func markOf(o store.Object, local time.Time) []byte {
@@ -31,8 +31,8 @@ type verdict int
 const (
 	unknown      verdict = iota // there is no mark
 	same                        // neither changed
-	changedHere                 // the file is not as it was fetched
-	changedThere                // the object is not the one that was fetched
+	changedHere                 // the file is not as it was downloaded
+	changedThere                // the object is not the one that was downloaded
 )
 
 // judge compares the file's mark with the object and the file.

@@ -59,7 +59,7 @@ func merge(ctx context.Context, objects iter.Seq2[store.Object, error], prefix s
 	}
 }
 
-// needDown decides whether the object is to be fetched over the file, and why. It is the AWS CLI's rule: same size, and
+// needDown decides whether the object is to be downloaded over the file, and why. It is the AWS CLI's rule: same size, and
 // a file that is not newer than the object, is the same; but what a mark says is certain.
 func (o *Options) needDown(f *tree.Entry, obj store.Object) (bool, string) {
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 // Space is the room that downloads may fill, in bytes. Several transfers can share one; nil is room without end. What a
-// listing shows to be too large is refused before it is fetched.
+// listing shows to be too large is refused before it is downloaded.
 type Space struct {
 	free int64
 	left atomic.Int64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,7 +15,8 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// A transfer is one call of Down or Up.
+// A transfer is one call of Down, Up, DownFile or UpFile. What Down and Up plan is in downloads and uploads, how one file
+// moves in incoming and outgoing.
 type transfer struct {
 	e     *Engine
 	o     Options
@@ -24,16 +26,22 @@ type transfer struct {
 	stop  context.CancelCauseFunc
 	ctx   context.Context
 
-	files, bytes, skipped, deleted, refused, failed, dropped, listed atomic.Int64
-	planned, settled                                                 atomic.Int64 // objects to fetch, and those whose outcome was told
+	tally     tally
+	trouble   trouble
+	cutShort  bool         // the plan; set when planning has ended
+	throttled atomic.Int64 // of count, what the engine knows of
+}
 
+// A tally counts what Stats tells.
+type tally struct{ files, bytes, skipped, deleted, refused, failed, dropped, listed atomic.Int64 }
+
+// trouble is what went wrong.
+type trouble struct {
 	mu         sync.Mutex
 	errs       []error
 	more       int   // errors beyond those kept
 	fatal      error // what stopped it all
-	cutShort   bool  // the plan; set when planning has ended
 	incomplete bool  // source or destination could not be seen whole: nothing is deleted
-	throttled  atomic.Int64
 }
 
 // maxErrors is how many errors are kept for the error that a transfer returns; each was in an Event.
@@ -53,27 +61,28 @@ func (e *Engine) begin(ctx context.Context, st store.Store, root *os.Root, o Opt
 func (t *transfer) end(outer context.Context) (Stats, error) {
 	t.stop(nil)
 	t.tree.Close()
+	n := &t.tally
 	s := Stats{
-		Files: t.files.Load(), Bytes: t.bytes.Load(), Skipped: t.skipped.Load(), Deleted: t.deleted.Load(),
-		Refused: t.refused.Load(), Failed: t.failed.Load(), Listed: t.listed.Load(),
-		Dropped: t.dropped.Load(), CutShort: t.cutShort,
+		Files: n.files.Load(), Bytes: n.bytes.Load(), Skipped: n.skipped.Load(), Deleted: n.deleted.Load(),
+		Refused: n.refused.Load(), Failed: n.failed.Load(), Listed: n.listed.Load(),
+		Dropped: n.dropped.Load(), CutShort: t.cutShort,
 		Requests: t.count.Requests.Load(), Retries: t.count.Retries.Load(),
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.trouble.mu.Lock()
+	defer t.trouble.mu.Unlock()
 	if outer.Err() != nil {
 		return s, context.Cause(outer)
 	}
-	if t.fatal != nil {
-		return s, t.fatal
+	if t.trouble.fatal != nil {
+		return s, t.trouble.fatal
 	}
-	if t.more > 0 {
-		t.errs = append(t.errs, fmt.Errorf("and %d more", t.more))
+	if t.trouble.more > 0 {
+		t.trouble.errs = append(t.trouble.errs, fmt.Errorf("and %d more", t.trouble.more))
 	}
-	if len(t.errs) == 0 {
+	if len(t.trouble.errs) == 0 {
 		return s, nil
 	}
-	return s, &fileErrors{errors.Join(t.errs...)}
+	return s, &fileErrors{errors.Join(t.trouble.errs...)}
 }
 
 // event tells the caller.
@@ -83,9 +92,25 @@ func (t *transfer) event(e Event) {
 	}
 }
 
+// done counts a file that was moved, or would have been.
+func (t *transfer) done(op Op, key, path string, size int64, why string) {
+	t.tally.files.Add(1)
+	t.tally.bytes.Add(size)
+	t.o.Progress.DoneFiles.Add(1)
+	if t.o.Event != nil {
+		t.event(Event{Op: op, Key: key, Path: path, Size: size, Why: why, Dry: t.o.DryRun})
+	}
+}
+
+// moved counts bytes as they pass.
+func (t *transfer) moved(n int64) {
+	t.o.Progress.DoneBytes.Add(n)
+	t.e.lim.add(n)
+}
+
 // skip counts a file that needs nothing.
 func (t *transfer) skip(key, path string, size int64, why string) {
-	t.skipped.Add(1)
+	t.tally.skipped.Add(1)
 	if t.o.Event != nil {
 		t.event(Event{Op: OpSkip, Key: key, Path: path, Size: size, Why: why})
 	}
@@ -93,15 +118,15 @@ func (t *transfer) skip(key, path string, size int64, why string) {
 
 // drop counts a file that was planned, and is not moved because the transfer was stopped.
 func (t *transfer) drop(key, path string) {
-	t.dropped.Add(1)
+	t.tally.dropped.Add(1)
 	if t.o.Event == nil {
 		return
 	}
 	why := context.Cause(t.ctx)
 	if why == ErrStopped {
-		t.mu.Lock()
-		why = t.fatal
-		t.mu.Unlock()
+		t.trouble.mu.Lock()
+		why = t.trouble.fatal
+		t.trouble.mu.Unlock()
 	}
 	t.event(Event{Op: OpFail, Key: key, Path: path, Err: fmt.Errorf("%w: %w", ErrStopped, why)})
 }
@@ -112,7 +137,7 @@ func (t *transfer) fail(key, path string, err error) {
 		t.drop(key, path)
 		return
 	}
-	t.failed.Add(1)
+	t.tally.failed.Add(1)
 	if stops(err) {
 		if !t.halt(err) {
 			t.event(Event{Op: OpFail, Key: key, Path: path, Err: fmt.Errorf("%w: %w", ErrStopped, err)})
@@ -123,9 +148,14 @@ func (t *transfer) fail(key, path string, err error) {
 	t.event(Event{Op: OpFail, Key: key, Path: path, Err: err})
 }
 
+// refusedKey names the object that a refusal is of.
+func (t *transfer) refusedKey(key string, err error) error {
+	return fmt.Errorf("key %s %w", strconv.Quote(t.st.URL(key)), err)
+}
+
 // refuse counts a file that policy leaves out. down says that it is an error: something the caller asked for is missing.
 func (t *transfer) refuse(key, path string, err error, isError bool) {
-	t.refused.Add(1)
+	t.tally.refused.Add(1)
 	if isError {
 		t.keep(err)
 	}
@@ -133,23 +163,23 @@ func (t *transfer) refuse(key, path string, err error, isError bool) {
 }
 
 func (t *transfer) keep(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.errs) < maxErrors {
-		t.errs = append(t.errs, err)
+	t.trouble.mu.Lock()
+	defer t.trouble.mu.Unlock()
+	if len(t.trouble.errs) < maxErrors {
+		t.trouble.errs = append(t.trouble.errs, err)
 	} else {
-		t.more++
+		t.trouble.more++
 	}
 }
 
 // halt stops the transfer, and says whether it is err that did.
 func (t *transfer) halt(err error) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.fatal != nil {
+	t.trouble.mu.Lock()
+	defer t.trouble.mu.Unlock()
+	if t.trouble.fatal != nil {
 		return false
 	}
-	t.fatal = err
+	t.trouble.fatal = err
 	t.stop(ErrStopped)
 	return true
 }
@@ -164,19 +194,18 @@ func (t *transfer) guard(f func()) {
 	f()
 }
 
-// reconcile makes sure that every object that was to be fetched has had its outcome: that it came, with the size it was
-// listed with or a newer version's, or that an error says why not. Anything else is a fault of this package.
-func (t *transfer) reconcile() {
-	if want, got := t.planned.Load(), t.settled.Load(); want != got && t.ctx.Err() == nil {
-		t.halt(fmt.Errorf("of %d objects to fetch only %d were dealt with", want, got))
-	}
-}
-
 // partial notes that a listing or walk missed something.
 func (t *transfer) partial() {
-	t.mu.Lock()
-	t.incomplete = true
-	t.mu.Unlock()
+	t.trouble.mu.Lock()
+	t.trouble.incomplete = true
+	t.trouble.mu.Unlock()
+}
+
+// mayDelete says whether both sides were seen whole, and nothing went wrong.
+func (t *transfer) mayDelete() bool {
+	t.trouble.mu.Lock()
+	defer t.trouble.mu.Unlock()
+	return !t.trouble.incomplete && t.trouble.fatal == nil && t.tally.failed.Load() == 0
 }
 
 // stops says whether an error of one file is one of all files.

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// markName is the extended attribute that remembers what object a file was fetched from.
+// markName is the extended attribute that remembers what object a file was downloaded from.
 const markName = "user.ferry.object"
 
 // setMark keeps the mark with the file, where the file system has extended attributes. Where it has not, an unchanged

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -19,7 +20,9 @@ func New() *http.Transport { return Tune(http.DefaultTransport.(*http.Transport)
 // stay.
 func Tune(t *http.Transport) *http.Transport {
 	t.ForceAttemptHTTP2 = false // over HTTP/1.1 each request has a connection of its own
-	t.TLSClientConfig = t.TLSClientConfig.Clone()
+	if t.TLSClientConfig = t.TLSClientConfig.Clone(); t.TLSClientConfig == nil {
+		t.TLSClientConfig = new(tls.Config)
+	}
 	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 	t.DisableCompression = true // an object with Content-Encoding is to arrive as it is
 	t.MaxIdleConns = 0

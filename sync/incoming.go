@@ -30,51 +30,72 @@ var (
 	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 )
 
-// fetchOnce downloads the object, which must have the tag unless it is "", and returns its size.
-func (t *transfer) fetchOnce(f fetch, etag string) (size int64, err error) {
-	r, err := t.st.Open(t.ctx, f.obj.Key, store.OpenOptions{ETag: etag})
+// incoming is one object on its way from the store into the tree.
+type incoming struct {
+	t *transfer
+	download
+}
+
+// rereads is how often a download is made again from the beginning. On a line that garbles one answer in five, one file in
+// some three thousand still fails.
+const rereads = 4
+
+// move moves the object, and returns its size. A download that does not match its checksum, or whose object was replaced,
+// is made again, of whatever the object is by then; in the end it is an error.
+func (in *incoming) move() (int64, error) {
+	size, err := in.try(in.obj.ETag)
+	for try := 0; try < rereads && (errors.Is(err, store.ErrChanged) || errors.Is(err, errChecksum)); try++ {
+		in.t.count.Retries.Add(1)
+		size, err = in.try("")
+	}
+	return size, err
+}
+
+// try downloads the object, which must have the tag unless it is "", and returns its size.
+func (in *incoming) try(etag string) (size int64, err error) {
+	r, err := in.t.st.Open(in.t.ctx, in.obj.Key, store.OpenOptions{ETag: etag})
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
 	if etag != "" { // the listing knows the time better than the header
-		r.ModTime = f.obj.ModTime
+		r.ModTime = in.obj.ModTime
 	}
-	if isDir(f.path) {
-		return 0, t.fetchDir(f, r)
+	if isDir(in.path) {
+		return 0, in.makeDir(r)
 	}
 	if r.Size >= 0 {
-		if err := t.checkSize(f, r); err != nil {
+		if err := in.checkSize(r); err != nil {
 			return 0, err
 		}
 	}
 	if r.Size >= 0 && r.Size <= smallBuffer {
-		return r.Size, t.fetchSmall(f, r)
+		return r.Size, in.small(r)
 	}
-	err = t.fetchLarge(f, r)
+	err = in.large(r)
 	return r.Size, err
 }
 
 // checkSize compares the size of what came, or is to come, with the listing's. An object that was replaced since may have
 // another one, as its tag shows; the very object that was listed may not.
-func (t *transfer) checkSize(f fetch, r *store.Reader) error {
-	if f.unlisted || r.Size == f.obj.Size || f.obj.ETag != "" && r.ETag != "" && r.ETag != f.obj.ETag {
+func (in *incoming) checkSize(r *store.Reader) error {
+	if in.unlisted || r.Size == in.obj.Size || in.obj.ETag != "" && r.ETag != "" && r.ETag != in.obj.ETag {
 		return nil
 	}
-	return fmt.Errorf("reading %s: %w: %d bytes are listed, %d came", strconv.Quote(t.st.URL(f.obj.Key)), store.ErrChanged, f.obj.Size, r.Size)
+	return fmt.Errorf("reading %s: %w: %d bytes are listed, %d came", strconv.Quote(in.t.st.URL(in.obj.Key)), store.ErrChanged, in.obj.Size, r.Size)
 }
 
-func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
+func (in *incoming) small(r *store.Reader) error {
 	buf := smallBuffers.Get().(*[smallBuffer]byte)
 	defer smallBuffers.Put(buf)
 	b := buf[:r.Size]
 	if _, err := io.ReadFull(r, b); err != nil {
-		return t.readError(f, err)
+		return in.readError(err)
 	}
 	if r.Sum.Algorithm != checksum.None && checksum.Of(r.Sum.Algorithm, b) != r.Sum {
-		return t.readError(f, errChecksum)
+		return in.readError(errChecksum)
 	}
-	file, err := t.tree.Create(f.path)
+	file, err := in.t.tree.Create(in.path)
 	if err != nil {
 		return err
 	}
@@ -84,32 +105,32 @@ func (t *transfer) fetchSmall(f fetch, r *store.Reader) error {
 			return err
 		}
 	}
-	t.moved(r.Size)
-	return file.Commit(t.attributes(r))
+	in.t.moved(r.Size)
+	return file.Commit(in.attributes(r))
 }
 
-func (t *transfer) fetchLarge(f fetch, r *store.Reader) error {
-	file, err := t.tree.Create(f.path)
+func (in *incoming) large(r *store.Reader) error {
+	file, err := in.t.tree.Create(in.path)
 	if err != nil {
 		return err
 	}
 	err = ErrStopped // which a panic leaves
-	t.guard(func() {
+	in.t.guard(func() {
 		if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
-			err = t.fetchBig(f, r, file)
+			err = in.helped(r, file)
 		} else {
-			err = t.fetchStream(f, r, file)
+			err = in.stream(r, file)
 		}
 	})
 	if err != nil {
 		file.Abort()
 		return err
 	}
-	return file.Commit(t.attributes(r))
+	return file.Commit(in.attributes(r))
 }
 
-// fetchStream downloads r by its one request, up to its end where the size is not known; then it is.
-func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error {
+// stream downloads r by its one request, up to its end where the size is not known; then it is.
+func (in *incoming) stream(r *store.Reader, file *tree.File) error {
 	buf := largeBuffers.Get().(*[largeBuffer]byte)
 	defer largeBuffers.Put(buf)
 	sum := checksum.New(r.Sum.Algorithm)
@@ -128,21 +149,21 @@ func (t *transfer) fetchStream(f fetch, r *store.Reader, file *tree.File) error 
 				return err
 			}
 			left -= int64(n)
-			t.moved(int64(n))
+			in.t.moved(int64(n))
 		}
 		if err == io.EOF && r.Size < 0 {
 			r.Size = size - left
-			if err := t.checkSize(f, r); err != nil {
+			if err := in.checkSize(r); err != nil {
 				return err
 			}
 			break
 		}
 		if err != nil && left > 0 {
-			return t.readError(f, err)
+			return in.readError(err)
 		}
 	}
 	if r.Sum.Algorithm != checksum.None && base64.StdEncoding.EncodeToString(sum.Sum(nil)) != r.Sum.Value {
-		return t.readError(f, errChecksum)
+		return in.readError(errChecksum)
 	}
 	return nil
 }
@@ -164,22 +185,16 @@ type noHash struct{ hash.Hash }
 func (noHash) Write(p []byte) (int, error) { return len(p), nil }
 
 // readError names the object, unless the store has done so.
-func (t *transfer) readError(f fetch, err error) error {
+func (in *incoming) readError(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || err == errChecksum {
-		return fmt.Errorf("reading %s: %w", strconv.Quote(t.st.URL(f.obj.Key)), err)
+		return fmt.Errorf("reading %s: %w", strconv.Quote(in.t.st.URL(in.obj.Key)), err)
 	}
 	return err
 }
 
-// moved counts bytes as they pass.
-func (t *transfer) moved(n int64) {
-	t.o.Progress.DoneBytes.Add(n)
-	t.e.lim.add(n)
-}
-
-func (t *transfer) attributes(r *store.Reader) tree.Attributes {
+func (in *incoming) attributes(r *store.Reader) tree.Attributes {
 	a := tree.Attributes{ModTime: r.ModTime}
-	if t.o.Preserve {
+	if in.t.o.Preserve {
 		a.Perm, a.HasPerm = r.Meta.Perm()
 		if m, ok := r.Meta.ModTime(); ok {
 			a.ModTime = m
@@ -189,8 +204,8 @@ func (t *transfer) attributes(r *store.Reader) tree.Attributes {
 	return a
 }
 
-// fetchDir makes an empty directory.
-func (t *transfer) fetchDir(f fetch, r *store.Reader) error {
+// makeDir makes an empty directory.
+func (in *incoming) makeDir(r *store.Reader) error {
 	var mod time.Time
 	perm, ok := r.Meta.Perm()
 	if !ok {
@@ -199,5 +214,5 @@ func (t *transfer) fetchDir(f fetch, r *store.Reader) error {
 	if m, ok := r.Meta.ModTime(); ok {
 		mod = m
 	}
-	return t.tree.MakeDir(f.path[:len(f.path)-1], perm, mod)
+	return in.t.tree.MakeDir(in.path[:len(in.path)-1], perm, mod)
 }
