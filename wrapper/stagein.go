@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
-	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
@@ -208,64 +207,4 @@ func (in *stageIn) directory(ctx context.Context, d job.Input, filters []ferrysy
 			"staging in %s: nothing is in the store at %q", d.Path, d.URL)
 	}
 	return stats, nil
-}
-
-// kinds says when it is known of every input whether it is a file or a directory.
-type kinds struct {
-	mu    sync.Mutex
-	left  int
-	ready chan struct{}
-}
-
-func newKinds(unknown []job.Input) *kinds {
-	k := &kinds{left: len(unknown), ready: make(chan struct{})}
-	if k.left == 0 {
-		close(k.ready)
-	}
-	return k
-}
-
-// known is called once for each input.
-func (k *kinds) known() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.left--; k.left == 0 {
-		close(k.ready)
-	}
-}
-
-// progress says which inputs are staged in.
-type progress struct {
-	inputs []job.Input
-	end    map[string]chan struct{}
-}
-
-func newProgress(inputs []job.Input) *progress {
-	p := &progress{inputs: inputs, end: map[string]chan struct{}{}}
-	for _, in := range inputs {
-		p.end[in.Path] = make(chan struct{})
-	}
-	return p
-}
-
-func (p *progress) done(in job.Input) { close(p.end[in.Path]) }
-
-// wait waits for the inputs that overlap the job's path, see Workspace.Staged. A failed stage in cancels ctx.
-func (p *progress) wait(ctx context.Context, name string) (url string, err error) {
-	holder := 0
-	for _, in := range p.inputs {
-		if !subpath.Within(in.Path, name) && !subpath.Within(name, in.Path) {
-			continue
-		}
-		select {
-		case <-p.end[in.Path]:
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
-		if subpath.Within(in.Path, name) && len(in.Path) > holder {
-			holder = len(in.Path)
-			url = strings.TrimSuffix(in.URL, "/") + strings.TrimPrefix(name, in.Path)
-		}
-	}
-	return url, nil
 }
