@@ -103,7 +103,7 @@ func list(t *tree, dir string, implementations map[string]*ast.Ident) (listed ma
 // isList says that an expression is a slice of kinds, or a type of the tree that is one.
 func (t *tree) isList(f *file, e ast.Expr) bool {
 	if d := t.resolve(f, e); d != nil {
-		f, e = t.underlying(d)
+		_, e = t.underlying(d)
 	}
 	a, ok := e.(*ast.ArrayType)
 	return ok && strings.HasSuffix("."+text(a.Elt), "."+kind)

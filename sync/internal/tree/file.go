@@ -140,12 +140,12 @@ func (f *File) finish(a Attributes) error {
 
 // Abort removes what was written.
 func (f *File) Abort() {
-	unix.Close(f.fd)
+	_ = unix.Close(f.fd) // what is lost in it is removed
 	f.remove()
 }
 
 func (f *File) remove() {
-	unix.Unlinkat(f.dir.fd(), f.temp, 0)
+	_ = unix.Unlinkat(f.dir.fd(), f.temp, 0) // a file that stays has a name that every walk passes over
 	f.dir.Release()
 }
 
@@ -226,8 +226,8 @@ func (s *Source) ReadAt(p []byte, off int64) (done int, err error) {
 // Close closes it.
 func (s *Source) Close() {
 	if s.file != nil {
-		s.file.Close()
+		_ = s.file.Close() // it was only read
 	} else {
-		unix.Close(s.fd)
+		_ = unix.Close(s.fd)
 	}
 }

@@ -181,7 +181,7 @@ func (t *Tree) wake(d *Dir) {
 
 func (d *Dir) close() {
 	if d.file != nil {
-		d.file.Close()
+		_ = d.file.Close() // a directory, in which nothing can be lost
 	}
 	if d.root != nil && d.root != d.t.root {
 		d.root.Close()
@@ -204,13 +204,6 @@ func split(path string) (dir, name string) {
 
 // Split is split for callers that open the directory themselves.
 func Split(path string) (dir, name string) { return split(path) }
-
-func join(dir, name string) string {
-	if dir == "" {
-		return name
-	}
-	return dir + "/" + name
-}
 
 // pathless is err without the path that a PathError puts before it, which messages give better.
 func pathless(err error) error {
