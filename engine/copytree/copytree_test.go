@@ -35,7 +35,7 @@ func container(t *testing.T) engine.Copier {
 		if err := c.Remove(context.Background()); err != nil {
 			t.Error(err)
 		}
-		e.Close()
+		_ = e.Close()
 	})
 	r := tartree.Stream(func(w *tartree.Writer) error {
 		return errors.Join(
@@ -66,7 +66,7 @@ func source(t *testing.T, dest string) copytree.Dir {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { root.Close() })
+	t.Cleanup(func() { _ = root.Close() })
 	return copytree.FromRoot(root, ".", dest, nil, nil)
 }
 
@@ -116,7 +116,7 @@ func TestLayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	go func() { _ = l.Write(w); w.Close() }()
+	go func() { _ = l.Write(w); _ = w.Close() }()
 	modes := map[string]int64{}
 	tr := tar.NewReader(r)
 	for {

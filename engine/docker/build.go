@@ -62,7 +62,7 @@ func (m *maker) Adopt(ctx context.Context, ref, id string, base engine.Image, la
 		return "", m.explain(fmt.Sprintf("committing %q", ref), err)
 	}
 	// The engine's commit has the container's variables in its configuration: only its layer is used.
-	defer m.cli.ImageRemove(context.WithoutCancel(ctx), made.ID, image.RemoveOptions{})
+	defer func() { _, _ = m.cli.ImageRemove(context.WithoutCancel(ctx), made.ID, image.RemoveOptions{}) }()
 	in, err := m.cli.ImageInspect(ctx, made.ID)
 	if err != nil {
 		return "", m.explain(fmt.Sprintf("inspecting image %q", made.ID), err)
@@ -144,7 +144,7 @@ func (m *maker) load(ctx context.Context, ref string, b *blueprint, labels map[s
 	answer, err := m.cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
 	if err == nil {
 		err = drain(answer.Body, nil)
-		answer.Body.Close()
+		_ = answer.Body.Close()
 	}
 	if err != nil {
 		return "", m.explain(fmt.Sprintf("making image %q", ref), err)

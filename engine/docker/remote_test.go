@@ -27,7 +27,7 @@ func newRemote(t *testing.T, c Config) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.Close() })
+	t.Cleanup(func() { _ = e.Close() })
 	if e.Local() {
 		t.Error("a remote engine takes itself for local")
 	}

@@ -114,7 +114,7 @@ func (t *tunnel) connect(ctx context.Context) (c *ssh.Client, fresh bool, err er
 	conn, chans, reqs, err := ssh.NewClientConn(raw, t.addr, &ssh.ClientConfig{User: t.user, Auth: auth, HostKeyCallback: hosts,
 		HostKeyAlgorithms: algorithms(hosts, t.addr)})
 	if err != nil {
-		raw.Close()
+		_ = raw.Close()
 		return nil, false, fmt.Errorf("logging in as %q: %w", t.user, err)
 	}
 	_ = raw.SetDeadline(time.Time{})
@@ -157,7 +157,7 @@ func (s SSH) methods(ctx context.Context) (all []ssh.AuthMethod, done func()) {
 	if s.Agent != "" {
 		var d net.Dialer
 		if conn, err := d.DialContext(ctx, "unix", s.Agent); err == nil {
-			done = func() { conn.Close() }
+			done = func() { _ = conn.Close() }
 			if more, err := agent.NewClient(conn).Signers(); err == nil {
 				signers = append(more, signers...)
 			}

@@ -158,7 +158,8 @@ func (c *Container) toldOOM(ctx context.Context, exit engine.Exit) bool {
 	select {
 	case <-said:
 		return true
-	case <-failed: // also the end of the wait
+	case err := <-failed: // also the end of the wait
+		_ = err // nothing is known then
 		return false
 	}
 }

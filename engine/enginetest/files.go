@@ -49,7 +49,7 @@ func testMounts(ctx context.Context, t *testing.T, h Harness) {
 		Mounts: []engine.Mount{{Source: filepath.Join(dir, "none"), Target: "/jobs/1"}},
 	}
 	if c, err := h.Engine.Create(ctx, gone); err == nil {
-		defer c.Remove(context.WithoutCancel(ctx))
+		defer func() { _ = c.Remove(context.WithoutCancel(ctx)) }()
 		if err := c.Start(ctx, io.Discard, io.Discard); err == nil {
 			t.Error("a mount whose source does not exist was taken")
 		}
@@ -118,7 +118,7 @@ func testCopyRoundTrip(ctx context.Context, t *testing.T, h Harness) {
 		t.Errorf("a link comes out as %+v", f.Header)
 	}
 	if r, err := copier.CopyOut(ctx, "/none/such"); err == nil {
-		r.Close()
+		_ = r.Close()
 		t.Error("a path that does not exist was copied out")
 	}
 }

@@ -82,7 +82,7 @@ func testLaunchMissing(ctx context.Context, t *testing.T, h Harness) {
 	spec := engine.Spec{Image: h.image(ctx, t), Command: []string{"/none/such"}, Network: "none", Labels: map[string]string{"ferry.test": h.Label}}
 	c, err := h.Engine.Create(ctx, spec)
 	if err == nil {
-		defer c.Remove(context.WithoutCancel(ctx))
+		defer func() { _ = c.Remove(context.WithoutCancel(ctx)) }()
 		out := &output{}
 		err = c.Start(ctx, &out.stdout, &out.stderr)
 	}

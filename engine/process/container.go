@@ -254,7 +254,7 @@ func (p *pipes) to(w io.Writer) (*os.File, error) {
 // started closes this process's ends for writing, so that the others' end is the end.
 func (p *pipes) started() {
 	for _, f := range p.write {
-		f.Close()
+		_ = f.Close()
 	}
 }
 
@@ -266,7 +266,7 @@ func (p *pipes) drain() {
 	case <-time.After(drainTime):
 	}
 	for _, f := range p.read {
-		f.Close()
+		_ = f.Close()
 	}
 	<-done
 }

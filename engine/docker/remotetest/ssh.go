@@ -34,7 +34,7 @@ func (s *SSHD) Cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
-		c.Close()
+		_ = c.Close()
 	}
 	s.conns = nil
 }
@@ -66,7 +66,7 @@ func StartSSH(t testing.TB) *SSHD {
 
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
-	t.Cleanup(func() { l.Close(); s.Cut() })
+	t.Cleanup(func() { _ = l.Close(); s.Cut() })
 	known := knownhosts.Line([]string{l.Addr().String()}, hostKey)
 	check(os.WriteFile(filepath.Join(s.Home, ".ssh", "known_hosts"), []byte(known+"\n"), 0o600))
 	me, err := user.Current()

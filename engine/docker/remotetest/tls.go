@@ -48,7 +48,7 @@ func StartTLS(t testing.TB) TLS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	received := new(atomic.Int64)
 	go func() {
 		for {
