@@ -39,7 +39,7 @@ func BenchmarkReach(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer e.Close()
+	defer func() { _ = e.Close() }()
 	bench := &reach{B: b, e: e, docker: program, tree: plantTree(b), times: map[string][]time.Duration{}}
 	if bench.base, err = e.Image(b.Context(), testenv.ModuleImage(b), nil); err != nil {
 		b.Fatal(err)

@@ -37,7 +37,7 @@ func newEngine(t *testing.T) *docker.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.Close() })
+	t.Cleanup(func() { _ = e.Close() })
 	return e
 }
 
@@ -114,7 +114,7 @@ func tasklib(t *testing.T) []copytree.Dir {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { root.Close() })
+	t.Cleanup(func() { _ = root.Close() })
 	skip := func(name string) bool { return name == "gp/tasklib/out" }
 	return []copytree.Dir{copytree.FromRoot(root, "gp/tasklib", "/gp/tasklib", skip, nil)}
 }
@@ -151,7 +151,7 @@ func layered(t *testing.T, ref string, n int) {
 		body := fmt.Sprintf("%s %d", ref, i)
 		_ = lw.WriteHeader(&tar.Header{Name: fmt.Sprintf("file%d", i), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(body))})
 		_, _ = io.WriteString(lw, body)
-		lw.Close()
+		_ = lw.Close() // into memory
 		ids = append(ids, fmt.Sprintf("sha256:%x", sha256.Sum256(layer.Bytes())))
 		names = append(names, fmt.Sprintf("%d.tar", i))
 		add(names[i], layer.Bytes())
@@ -161,7 +161,7 @@ func layered(t *testing.T, ref string, n int) {
 	manifest, _ := json.Marshal([]any{map[string]any{"Config": "config.json", "RepoTags": []string{ref}, "Layers": names}})
 	add("config.json", config)
 	add("manifest.json", manifest)
-	tw.Close()
+	_ = tw.Close()
 	resp, err := api(t).Post("http://engine/images/load", "application/x-tar", &archive)
 	if err != nil {
 		t.Fatal(err)

@@ -129,7 +129,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close()
+	defer func() { _ = e.Close() }()
 	r := registrytest.Start(t, registrytest.Options{})
 	f := freezer(t, e, nil)
 	name := r.Host + "/lab/full:1"

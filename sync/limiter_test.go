@@ -65,9 +65,9 @@ func TestLimiterSlots(t *testing.T) {
 	}
 	// A slot that comes free goes to who waits for work of his own, before helpers.
 	order := make(chan string, 2)
-	go func() { l.acquireIdle(t.Context()); order <- "helper"; l.release(0) }()
+	go func() { _ = l.acquireIdle(t.Context()); order <- "helper"; l.release(0) }()
 	time.Sleep(10 * time.Millisecond)
-	go func() { l.acquire(t.Context()); order <- "worker"; time.Sleep(10 * time.Millisecond); l.release(1) }()
+	go func() { _ = l.acquire(t.Context()); order <- "worker"; time.Sleep(10 * time.Millisecond); l.release(1) }()
 	for l.waitingNow() == 0 {
 		time.Sleep(time.Millisecond)
 	}

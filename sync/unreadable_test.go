@@ -116,7 +116,9 @@ func unprivileged(t *testing.T, f func()) {
 	if err := <-dropped; err != nil {
 		t.Fatal(err)
 	}
-	<-dropped
+	if err := <-dropped; err != nil {
+		t.Error(err)
+	}
 }
 
 // What cannot be read is named, and costs nothing else.

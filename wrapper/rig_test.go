@@ -48,7 +48,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { eng.Close() })
+	t.Cleanup(func() { _ = eng.Close() })
 	s := &rig{t: t, store: t.TempDir(), local: filepath.Join(t.TempDir(), "local"), engine: eng}
 	s.logger = zerolog.SyncWriter(&s.log)
 	return s

@@ -62,7 +62,10 @@ func (w watch) wait(work context.Context) error {
 	tell.log.Warn().Err(why).Msg("stopping the module")
 	m.halt(w.save)
 	select {
-	case <-ended:
+	case err := <-ended:
+		if err != nil {
+			tell.log.Debug().Err(err).Msg("the stopped module")
+		}
 	case <-time.After(stopTime):
 		tell.warn("the engine did not say how the stopped module ended")
 	}

@@ -100,7 +100,7 @@ func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	eng, err := docker.New(docker.Config{Host: ts.Getenv("DOCKER_HOST")})
 	ts.Check(err)
-	defer eng.Close()
+	defer func() { _ = eng.Close() }()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	found, err := eng.List(ctx, map[string]string{node.LabelOwner: ""})

@@ -59,7 +59,7 @@ func runSync(ctx context.Context, a syncArgs, kinds stores.Registry, stdout, std
 	if err != nil {
 		return err
 	}
-	defer opener.Close()
+	defer func() { _ = opener.Close() }() // nothing of it is in use any more
 	st, prefix, err := opener.Open(ctx, remote)
 	if err != nil {
 		return err

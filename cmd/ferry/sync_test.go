@@ -60,7 +60,7 @@ func TestSyncInterrupted(t *testing.T) {
 		}
 		for deadline := time.Now().Add(30 * time.Second); len(names(t, dst)) == 0; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				cmd.Process.Kill()
+				_ = cmd.Process.Kill()
 				t.Fatal("the download does not begin")
 			}
 		}

@@ -173,8 +173,7 @@ func (r *syncReport) event(e ferrysync.Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stdout.WriteString(line)
-	r.stdout.WriteByte('\n')
+	_, _ = r.stdout.WriteString(line + "\n") // a closed output stops no transfer
 }
 
 // printable keeps a name on its line, and control sequences off the terminal.
@@ -197,7 +196,7 @@ func printable(s string) string {
 func (r *syncReport) say(format string, a ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stdout.Flush()
+	_ = r.stdout.Flush()
 	w := r.stderr
 	if r.bars != nil {
 		w = r.bars
@@ -208,7 +207,7 @@ func (r *syncReport) say(format string, a ...any) {
 func (r *syncReport) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stdout.Flush()
+	_ = r.stdout.Flush()
 }
 
 // close ends the report with a summary, unless nothing came of it.

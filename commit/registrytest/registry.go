@@ -61,16 +61,13 @@ func Start(t testing.TB, o Options) *Registry {
 		t.Fatal(err)
 	}
 	r.backend = backend.String()
-	proxy := httputil.NewSingleHostReverseProxy(backend)
-	direct := proxy.Director
-	proxy.Director = func(req *http.Request) {
-		host := req.Host
-		direct(req)
-		req.Host = host // which the registry puts into the places it sends clients to
-		if req.TLS != nil {
-			req.Header.Set("X-Forwarded-Proto", "https")
+	proxy := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+		p.SetURL(backend)
+		p.Out.Host = p.In.Host // which the registry puts into the places it sends clients to
+		if p.In.TLS != nil {
+			p.Out.Header.Set("X-Forwarded-Proto", "https")
 		}
-	}
+	}}
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

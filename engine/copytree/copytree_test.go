@@ -115,7 +115,7 @@ func TestLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	go func() { _ = l.Write(w); _ = w.Close() }()
 	modes := map[string]int64{}
 	tr := tar.NewReader(r)

@@ -26,9 +26,9 @@ type Draft struct {
 // Draft makes a container of img that never runs. Its configuration is the image's own to the letter, because the engine
 // lays a container's over the one given to commit: what is not in the container cannot get into the image.
 func (i *images) Draft(ctx context.Context, name string, img engine.Image, labels map[string]string) (engine.Draft, error) {
-	in, err := i.cli.ImageInspect(ctx, img.ID)
+	in, err := i.conn.cli.ImageInspect(ctx, img.ID)
 	if err != nil {
-		return nil, i.explain(fmt.Sprintf("inspecting image %q", img.Ref), err)
+		return nil, i.conn.explain(fmt.Sprintf("inspecting image %q", img.Ref), err)
 	}
 	config := ownConfig(in)
 	made := *config
@@ -37,9 +37,9 @@ func (i *images) Draft(ctx context.Context, name string, img engine.Image, label
 	if len(made.Entrypoint) == 0 && len(made.Cmd) == 0 {
 		made.Entrypoint = strslice.StrSlice{"/none"} // the engine makes no container without a command
 	}
-	c, err := i.cli.ContainerCreate(ctx, &made, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
+	c, err := i.conn.cli.ContainerCreate(ctx, &made, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
 	if err != nil {
-		return nil, i.explain(fmt.Sprintf("creating a container of %q", img.Ref), err)
+		return nil, i.conn.explain(fmt.Sprintf("creating a container of %q", img.Ref), err)
 	}
 	d := &Draft{Container: Container{conn: i.conn, id: c.ID}, config: config}
 	for v := range config.Volumes {
@@ -82,9 +82,9 @@ func (d *Draft) Commit(ctx context.Context, ref string, labels map[string]string
 	if config.Entrypoint == nil {
 		config.Entrypoint = strslice.StrSlice{} // null would be filled in from the container
 	}
-	made, err := d.cli.ContainerCommit(ctx, d.id, container.CommitOptions{Reference: ref, Config: &config, Comment: "frozen by ferry"})
+	made, err := d.conn.cli.ContainerCommit(ctx, d.id, container.CommitOptions{Reference: ref, Config: &config, Comment: "frozen by ferry"})
 	if err != nil {
-		return "", d.explain(fmt.Sprintf("committing %q", ref), err)
+		return "", d.conn.explain(fmt.Sprintf("committing %q", ref), err)
 	}
 	return made.ID, nil
 }

@@ -22,7 +22,7 @@ var (
 
 // Container is one container of an Engine.
 type Container struct {
-	*conn
+	conn *conn
 	id string
 
 	command string // what it runs, where that is an absolute path of a container made here
@@ -48,14 +48,14 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	// Attaching and waiting outlive the call: they end with the container or with Remove.
 	long := context.WithoutCancel(ctx)
-	stream, err := c.cli.ContainerAttach(long, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	stream, err := c.conn.cli.ContainerAttach(long, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
-		return c.explain("attaching to the container", err)
+		return c.conn.explain("attaching to the container", err)
 	}
-	results, errs := c.cli.ContainerWait(long, c.id, container.WaitConditionNextExit)
-	if err := c.cli.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
+	results, errs := c.conn.cli.ContainerWait(long, c.id, container.WaitConditionNextExit)
+	if err := c.conn.cli.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
 		stream.Close()
-		err = c.explain("starting the container", err)
+		err = c.conn.explain("starting the container", err)
 		if !gone(err) && ctx.Err() == nil {
 			err = fmt.Errorf("%w: %w", engine.ErrLaunch, err)
 		}
@@ -85,11 +85,11 @@ func (c *Container) runnable(ctx context.Context) error {
 	if known {
 		return nil
 	}
-	_, err := c.cli.ContainerStatPath(ctx, c.id, c.command)
+	_, err := c.conn.cli.ContainerStatPath(ctx, c.id, c.command)
 	if errdefs.IsNotFound(err) {
-		return fmt.Errorf("%s engine: %w: no %q in it", c.name, engine.ErrLaunch, c.command)
+		return fmt.Errorf("%s engine: %w: no %q in it", c.conn.name, engine.ErrLaunch, c.command)
 	}
-	return c.explain(fmt.Sprintf("looking for %q in the container", c.command), err)
+	return c.conn.explain(fmt.Sprintf("looking for %q in the container", c.command), err)
 }
 
 func (c *Container) copy(stream types.HijackedResponse, stdout, stderr io.Writer, done chan<- struct{}) {
@@ -106,12 +106,12 @@ func (c *Container) copy(stream types.HijackedResponse, stdout, stderr io.Writer
 func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, error) {
 	has := make(map[string]bool, len(paths))
 	for _, p := range paths {
-		stat, err := c.cli.ContainerStatPath(ctx, c.id, p)
+		stat, err := c.conn.cli.ContainerStatPath(ctx, c.id, p)
 		if errdefs.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
-			return nil, c.explain(fmt.Sprintf("looking for %q in the container", p), err)
+			return nil, c.conn.explain(fmt.Sprintf("looking for %q in the container", p), err)
 		}
 		has[p] = !stat.Mode.IsDir()
 		if has[p] && p == c.command {
@@ -129,18 +129,18 @@ func (c *Container) Stop(ctx context.Context, grace time.Duration) error {
 	c.stopped = true
 	c.mu.Unlock()
 	secs := int(grace.Round(time.Second) / time.Second)
-	err := c.cli.ContainerStop(ctx, c.id, container.StopOptions{Timeout: &secs})
+	err := c.conn.cli.ContainerStop(ctx, c.id, container.StopOptions{Timeout: &secs})
 	if errdefs.IsNotFound(err) || errdefs.IsNotModified(err) {
 		return nil
 	}
-	return c.explain("stopping the container", err)
+	return c.conn.explain("stopping the container", err)
 }
 
 // Remove implements engine.Container.
 func (c *Container) Remove(ctx context.Context) error {
-	err := c.cli.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	err := c.conn.cli.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) { // a conflict is a removal that is under way
 		return nil
 	}
-	return c.explain("removing the container", err)
+	return c.conn.explain("removing the container", err)
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // images are what the engine has of images: engine.Images, and what an engine.Engine does with one.
-type images struct{ *conn }
+type images struct{ conn *conn }
 
 var _ engine.Images = (*images)(nil)
 
@@ -70,20 +70,20 @@ func (i *images) Find(ctx context.Context, ref string) (engine.Image, error) {
 
 // RemoveImage takes the reference off its image, and removes the image where that was its last. engine.ErrNoImage.
 func (i *images) RemoveImage(ctx context.Context, ref string) error {
-	_, err := i.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	_, err := i.conn.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
 	if errdefs.IsNotFound(err) {
 		return fmt.Errorf("image %q: %w", ref, engine.ErrNoImage)
 	}
-	return i.explain(fmt.Sprintf("removing image %q", ref), err)
+	return i.conn.explain(fmt.Sprintf("removing image %q", ref), err)
 }
 
 func (i *images) inspect(ctx context.Context, ref string) (engine.Image, error) {
-	in, err := i.cli.ImageInspect(ctx, ref)
+	in, err := i.conn.cli.ImageInspect(ctx, ref)
 	if errdefs.IsNotFound(err) {
 		return engine.Image{}, fmt.Errorf("image %q: %w", ref, engine.ErrNoImage)
 	}
 	if err != nil {
-		return engine.Image{}, i.explain(fmt.Sprintf("inspecting image %q", ref), err)
+		return engine.Image{}, i.conn.explain(fmt.Sprintf("inspecting image %q", ref), err)
 	}
 	img := engine.Image{Ref: ref, ID: in.ID, Size: in.Size, Digest: ownDigest(ref, in.RepoDigests)}
 	if c := in.Config; c != nil {
@@ -96,7 +96,7 @@ func (i *images) inspect(ctx context.Context, ref string) (engine.Image, error) 
 
 // named gives an image found by its ID the name it was asked for by, or else one that it has.
 func (i *images) named(ctx context.Context, img engine.Image, asked string) engine.Image {
-	in, err := i.cli.ImageInspect(ctx, img.ID)
+	in, err := i.conn.cli.ImageInspect(ctx, img.ID)
 	if err != nil {
 		return img
 	}
@@ -133,7 +133,7 @@ func (i *images) pull(ctx context.Context, ref string, login engine.Login) error
 	if err != nil {
 		return fmt.Errorf("image %q: %w", ref, err)
 	}
-	out, err := i.cli.ImagePull(ctx, reference.TagNameOnly(named).String(), image.PullOptions{RegistryAuth: auth})
+	out, err := i.conn.cli.ImagePull(ctx, reference.TagNameOnly(named).String(), image.PullOptions{RegistryAuth: auth})
 	if err == nil {
 		defer out.Close()
 		err = drain(out, nil)
@@ -147,7 +147,7 @@ func (i *images) pull(ctx context.Context, ref string, login engine.Login) error
 		!gone(err) && ctx.Err() == nil && i.refused(ctx, reference.TagNameOnly(named).String(), auth):
 		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrDenied, err)
 	}
-	return i.explain(fmt.Sprintf("pulling %q", ref), err)
+	return i.conn.explain(fmt.Sprintf("pulling %q", ref), err)
 }
 
 // drain reads a stream of the engine's progress messages to its end and returns the error in it, if any: the HTTP status

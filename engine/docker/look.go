@@ -32,10 +32,10 @@ func (i *images) look(ctx context.Context, img engine.Image) (*looker, error) {
 	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
-	c, err := i.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
+	c, err := i.conn.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
 		Labels: map[string]string{"ferry.probe": "1"}}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
 	if err != nil {
-		return nil, i.explain(fmt.Sprintf("looking into image %q", img.Ref), err)
+		return nil, i.conn.explain(fmt.Sprintf("looking into image %q", img.Ref), err)
 	}
 	return &looker{conn: i.conn, id: c.ID, ref: img.Ref}, nil
 }

@@ -84,7 +84,7 @@ func TestToldLate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer e.Close()
+			defer func() { _ = e.Close() }()
 			h, err := e.Attach(t.Context(), lateID)
 			if err != nil {
 				t.Fatal(err)

@@ -41,7 +41,7 @@ func (i *images) Resolve(ctx context.Context, ref string, login engine.Login) (s
 		return "", fmt.Errorf("image %q: %w", ref, err)
 	}
 	ref = reference.TagNameOnly(named).String()
-	d, err := i.cli.DistributionInspect(ctx, ref, auth)
+	d, err := i.conn.cli.DistributionInspect(ctx, ref, auth)
 	switch {
 	case err == nil:
 		return d.Descriptor.Digest.String(), nil
@@ -52,7 +52,7 @@ func (i *images) Resolve(ctx context.Context, ref string, login engine.Login) (s
 	case auth == "" && !gone(err) && ctx.Err() == nil && i.refused(ctx, ref, auth):
 		return "", fmt.Errorf("looking for %q: %w: it wants a login and there is none: %w", ref, engine.ErrDenied, err)
 	}
-	return "", i.explain(fmt.Sprintf("looking for %q", ref), err)
+	return "", i.conn.explain(fmt.Sprintf("looking for %q", ref), err)
 }
 
 // Push sends the image ref to its registry. It tries again what may pass: anything but a registry's refusal, and a
@@ -92,7 +92,7 @@ func (i *images) push(ctx context.Context, ref string, login engine.Login, try i
 	if err != nil {
 		return p, fmt.Errorf("logging in to push %q: %w: %w", ref, engine.ErrDenied, err)
 	}
-	out, err := i.cli.ImagePush(ctx, ref, image.PushOptions{RegistryAuth: cmp.Or(auth, noLogin)})
+	out, err := i.conn.cli.ImagePush(ctx, ref, image.PushOptions{RegistryAuth: cmp.Or(auth, noLogin)})
 	if err != nil {
 		return p, i.explainPush(ctx, ref, auth, err)
 	}
@@ -140,7 +140,7 @@ func (i *images) explainPush(ctx context.Context, ref, auth string, err error) e
 	doing := fmt.Sprintf("pushing %q", ref)
 	var m *jsonmessage.JSONError
 	if !errors.As(err, &m) {
-		return i.explain(doing, err)
+		return i.conn.explain(doing, err)
 	}
 	code, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(m.Message, "errors:\n")), ":")
 	switch {
@@ -152,7 +152,7 @@ func (i *images) explainPush(ctx context.Context, ref, auth string, err error) e
 	if i.refused(ctx, ref, auth) {
 		return fmt.Errorf("%s: %w: %w", doing, engine.ErrDenied, err)
 	}
-	return i.explain(doing, err)
+	return i.conn.explain(doing, err)
 }
 
 // refused says that ref's registry does not take the login auth, "" for none, asking it again in a way that is answered
@@ -165,6 +165,6 @@ func (i *images) refused(ctx context.Context, ref, auth string) bool {
 			return false
 		}
 	}
-	_, err := i.cli.DistributionInspect(ctx, ref, auth)
+	_, err := i.conn.cli.DistributionInspect(ctx, ref, auth)
 	return errdefs.IsUnauthorized(err) || errdefs.IsPermissionDenied(err)
 }

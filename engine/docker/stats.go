@@ -11,14 +11,14 @@ import (
 
 // Stats implements engine.Container.
 func (c *Container) Stats(ctx context.Context) (engine.Stats, error) {
-	r, err := c.cli.ContainerStatsOneShot(ctx, c.id)
+	r, err := c.conn.cli.ContainerStatsOneShot(ctx, c.id)
 	if err != nil {
-		return engine.Stats{}, c.explain("reading the container's statistics", err)
+		return engine.Stats{}, c.conn.explain("reading the container's statistics", err)
 	}
 	defer r.Body.Close()
 	var s container.StatsResponse
 	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
-		return engine.Stats{}, c.explain("reading the container's statistics", err)
+		return engine.Stats{}, c.conn.explain("reading the container's statistics", err)
 	}
 	// The page cache is not what the module needs: take the part that can be given back off, as `docker stats` does.
 	used := s.MemoryStats.Usage

@@ -46,7 +46,7 @@ func (c *Container) Wait(ctx context.Context) (engine.Exit, error) {
 			end.Lost = waited != nil
 			return end.Exit, nil
 		case waited == nil:
-			return end.Exit, fmt.Errorf("%s engine: container %.12s runs on after its end", c.name, c.id)
+			return end.Exit, fmt.Errorf("%s engine: container %.12s runs on after its end", c.conn.name, c.id)
 		}
 		copied = c.follow(ctx, stdout, stderr)
 		if waited, err = c.await(ctx, nil); err != nil {
@@ -61,7 +61,7 @@ func (c *Container) await(ctx context.Context, ended <-chan struct{}) (waited, e
 	var results <-chan container.WaitResponse
 	var errs <-chan error
 	if ended == nil {
-		results, errs = c.cli.ContainerWait(ctx, c.id, container.WaitConditionNotRunning)
+		results, errs = c.conn.cli.ContainerWait(ctx, c.id, container.WaitConditionNotRunning)
 	}
 	select {
 	case <-ended:
@@ -83,7 +83,7 @@ func (c *Container) follow(ctx context.Context, stdout, stderr io.Writer) chan s
 	if stdout == nil {
 		return nil
 	}
-	stream, err := c.cli.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	stream, err := c.conn.cli.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return nil // the output goes on being lost; the module does not
 	}
@@ -110,7 +110,7 @@ type end struct {
 func (c *Container) end(ctx context.Context) (end, error) {
 	deadline := time.Now().Add(returnTime)
 	for {
-		in, err := c.cli.ContainerInspect(ctx, c.id)
+		in, err := c.conn.cli.ContainerInspect(ctx, c.id)
 		if err != nil && gone(err) && time.Now().Before(deadline) {
 			time.Sleep(returnPause)
 			continue
@@ -119,7 +119,7 @@ func (c *Container) end(ctx context.Context) (end, error) {
 			return end{}, fmt.Errorf("container %.12s: %w", c.id, engine.ErrNoContainer)
 		}
 		if err != nil {
-			return end{}, c.explain("asking how the container ended", err)
+			return end{}, c.conn.explain("asking how the container ended", err)
 		}
 		s := in.State
 		e := end{Exit: engine.Exit{Code: s.ExitCode, OOMKilled: s.OOMKilled, Error: s.Error}, running: s.Running}
@@ -151,7 +151,7 @@ func (c *Container) toldOOM(ctx context.Context, exit engine.Exit) bool {
 	ctx, cancel := context.WithTimeout(ctx, oomTime)
 	defer cancel()
 	// The time is the engine's own. It notes the start when the process runs already.
-	said, failed := c.cli.Events(ctx, events.ListOptions{
+	said, failed := c.conn.cli.Events(ctx, events.ListOptions{
 		Since:   exit.Started.Add(-oomTime).Format(time.RFC3339Nano),
 		Filters: filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("container", c.id), filters.Arg("event", string(events.ActionOOM))),
 	})

@@ -196,7 +196,7 @@ func (s *server) deps() wrapper.Deps {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { eng.Close() })
+	s.t.Cleanup(func() { _ = eng.Close() })
 	return wrapper.Deps{
 		Engine: enginetest.OnHost{Engine: eng}, Transfer: s.sync,
 		Open: func(_ context.Context, url string) (store.Store, string, error) {

@@ -88,7 +88,7 @@ func takeLock(file string) (*Lock, error) {
 			return nil, fmt.Errorf("making the lock: %w", err)
 		}
 		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-			f.Close()
+			_ = f.Close()
 			if errors.Is(err, syscall.EWOULDBLOCK) {
 				return nil, errHeld
 			}
@@ -99,7 +99,7 @@ func takeLock(file string) (*Lock, error) {
 		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
 			return &Lock{f: f, path: file}, nil
 		}
-		f.Close() // removed between opening and locking
+		_ = f.Close() // removed between opening and locking
 	}
 	return nil, fmt.Errorf("locking %q: it keeps changing", file)
 }

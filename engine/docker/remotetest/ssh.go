@@ -94,7 +94,7 @@ func serve(program, config string, c net.Conn) {
 	if err != nil {
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	cmd := exec.Command(program, "-i", "-e", "-f", config)
 	cmd.Stdin, cmd.Stdout = f, f
 	_ = cmd.Run()

@@ -64,7 +64,6 @@ type redirect struct {
 type compiler struct {
 	words
 	paths
-	remote string
 }
 
 // compile is the whole script as nodes. Its errors' cause is CauseStageIn for what is no shell script, CauseRefused for

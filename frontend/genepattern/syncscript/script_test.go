@@ -46,7 +46,7 @@ func newBench(t testing.TB, script string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { root.Close() })
+	t.Cleanup(func() { _ = root.Close() })
 	for _, d := range []string{"jobs/101", "jobs/101.meta", "taskLib/m"} {
 		if err := root.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)

@@ -27,7 +27,7 @@ func newStore(t *testing.T, path string) store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
@@ -80,7 +80,7 @@ func TestPipe(t *testing.T) {
 			t.Fatal(werr)
 		}
 		err = <-result
-		w.Close()
+		_ = w.Close()
 	}
 	if !errors.Is(err, store.ErrNotExist) {
 		t.Errorf("opening a pipe: %v", err)

@@ -33,7 +33,7 @@ func TestHandshakeTimeout(t *testing.T) {
 				return
 			}
 			accepted.Add(1)
-			t.Cleanup(func() { c.Close() })
+			t.Cleanup(func() { _ = c.Close() })
 		}
 	}()
 	endpoint := "https://" + l.Addr().String()
