@@ -8,6 +8,7 @@ LABEL org.opencontainers.image.title="ferry" \
       org.opencontainers.image.description="Carries a module's data from object storage to its container and back" \
       org.opencontainers.image.source="https://github.com/genepattern/ferry" \
       org.opencontainers.image.documentation="https://github.com/genepattern/ferry#readme" \
+      org.opencontainers.image.licenses="BSD-3-Clause" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"

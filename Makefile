@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo test check chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke clean
+.PHONY: help build image demo test check lint notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,12 @@ demo: ## run a real module from S3 to S3; INPUT=file.gct for your own data
 
 test: ## run all checks and tests, setting up what they need; PKG=./sync/... for some
 	@scripts/test.sh $(PKG)
+
+lint: ## run staticcheck, errcheck, ineffassign and misspell over everything
+	@scripts/lint.sh
+
+notices: ## write THIRD_PARTY_NOTICES, the licences of what is linked in
+	@$(GO) run ./tools/notices
 
 chaos: ## run the whole matrix of faults and write docs/failures.md; ROWS='words' for some
 	@scripts/chaos.sh $(if $(ROWS),'$(ROWS)')

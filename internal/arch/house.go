@@ -17,12 +17,13 @@ var rooms = []room{
 	{"engine", []string{"cause", "internal"}},
 	{"commit", []string{"cause", "internal", "engine"}},
 	{"scheduler", []string{"cause", "internal", "job"}},
+	{"frontend", []string{"cause", "internal", "job"}}, // settings in, a job out
 	{"wrapper/record", []string{"cause", "internal", "job", "sync", "engine", "commit"}},
 	{"wrapper/node", []string{"cause", "internal", "job", "engine", "wrapper/record"}},
 	{"wrapper", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "wrapper/record", "wrapper/node"}},
-	{"frontend", []string{"cause", "internal", "job", "sync/store", "sync", "wrapper"}}, // a sync script is a wrapper.Stager
+	{"frontend/genepattern/syncscript", []string{"cause", "internal", "job", "sync/store", "sync", "wrapper"}}, // one of wrapper's stagers
 	{"report", []string{"cause", "internal", "job", "wrapper/record"}},
-	{"cmd", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "scheduler", "frontend", "wrapper/record", "wrapper/node", "wrapper", "report"}},
+	{"cmd", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "scheduler", "frontend", "wrapper/record", "wrapper/node", "wrapper", "frontend/genepattern/syncscript", "report"}},
 }
 
 // testRooms are for tests, the demo and benchmarks. They may know everything, and no room may know them. So may and are
