@@ -18,7 +18,7 @@ image: build ## build the transfer image; IMAGE=name, default ferry:dev
 	@scripts/tool.sh image '$(IMAGE)' bin/ferry
 
 demo: ## run a real module from S3 to S3; INPUT=file.gct for your own data
-	@scripts/demo.sh $(if $(INPUT),'$(INPUT)')
+	@scripts/tool.sh demo $(if $(INPUT),'$(INPUT)')
 
 test: ## run all checks and tests, setting up what they need; PKG=./sync/... for some
 	@scripts/test.sh $(PKG)

@@ -19,7 +19,8 @@ import (
 // An Engine speaks to a Docker engine, version 1.41 of its API (Docker 20.10) or later, by plain HTTP: ferry's own client is what
 // tests test. It is safe for concurrent use.
 type Engine struct {
-	Host string // as in DOCKER_HOST
+	Host    string // as in DOCKER_HOST
+	Started bool   // by StartEngine, because none answered
 
 	base   string // what a request's URL starts with
 	client *http.Client
@@ -52,11 +53,15 @@ func StartEngine(ctx context.Context, log io.Writer) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a Docker engine: %w", err)
 	}
-	_, host, ok := strings.Cut(strings.TrimSpace(string(out)), " ")
+	state, host, ok := strings.Cut(strings.TrimSpace(string(out)), " ")
 	if !ok {
 		return nil, fmt.Errorf("engine.sh said %q", out)
 	}
-	return newEngine(host)
+	e, err := newEngine(host)
+	if err == nil {
+		e.Started = state == "started"
+	}
+	return e, err
 }
 
 // newEngine asks the engine nothing yet.
