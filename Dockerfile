@@ -1,4 +1,4 @@
-# The transfer image: ferry and nothing else. scripts/image.sh prepares the build context, which is the image's file
+# The transfer image: ferry and nothing else. internal/lab prepares the build context, which is the image's file
 # system: the binary, its links and an empty /tmp.
 FROM scratch
 ARG VERSION=dev

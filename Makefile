@@ -15,10 +15,10 @@ build: ## build bin/ferry, a static binary
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o bin/ferry ./cmd/ferry
 
 image: build ## build the transfer image; IMAGE=name, default ferry:dev
-	scripts/image.sh '$(IMAGE)' bin/ferry
+	@scripts/tool.sh image '$(IMAGE)' bin/ferry
 
 demo: ## run a real module from S3 to S3; INPUT=file.gct for your own data
-	@scripts/demo.sh $(if $(INPUT),'$(INPUT)')
+	@scripts/tool.sh demo $(if $(INPUT),'$(INPUT)')
 
 test: ## run all checks and tests, setting up what they need; PKG=./sync/... for some
 	@scripts/test.sh $(PKG)

@@ -1,7 +1,6 @@
 package registrytest
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -10,17 +9,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"golang.org/x/crypto/bcrypt"
-
+	"github.com/genepattern/ferry/internal/lab"
 	"github.com/genepattern/ferry/internal/testenv"
 )
 
@@ -45,18 +38,18 @@ type Registry struct {
 	seen    []string
 }
 
-// startTime bounds the start of the registry.
-const startTime = 20 * time.Second
-
-var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
-
 // Start starts a registry.
 func Start(t testing.TB, o Options) *Registry {
 	t.Helper()
-	program, err := exec.LookPath("docker-registry")
+	_, err := lab.RegistryProgram()
 	testenv.Require(t, err == nil, "Debian's docker-registry (scripts/registry.sh install)")
+	real, err := lab.StartRegistry(t.TempDir(), o.User, o.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(real.Stop)
 	r := &Registry{Options: o}
-	backend, err := url.Parse("http://" + serve(t, program, r.config(t)))
+	backend, err := url.Parse("http://" + real.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,68 +81,6 @@ func Start(t testing.TB, o Options) *Registry {
 	r.URL, r.Host = srv.URL, strings.TrimPrefix(strings.TrimPrefix(srv.URL, "https://"), "http://")
 	r.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	return r
-}
-
-// config writes the registry's configuration file.
-func (r *Registry) config(t testing.TB) string {
-	dir := t.TempDir()
-	text := "version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: " + filepath.Join(dir, "data") + "}, delete: {enabled: true}}\n" +
-		"http: {addr: '127.0.0.1:0'}\n"
-	if r.Password != "" {
-		hash, err := bcrypt.GenerateFromPassword([]byte(r.Password), bcrypt.MinCost)
-		if err != nil {
-			t.Fatal(err)
-		}
-		passwords := filepath.Join(dir, "htpasswd")
-		if err := os.WriteFile(passwords, fmt.Appendf(nil, "%s:%s\n", r.User, hash), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		text += "auth: {htpasswd: {realm: test, path: " + passwords + "}}\n"
-	}
-	file := filepath.Join(dir, "config.yml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-// serve runs the registry and returns where it listens.
-func serve(t testing.TB, program, config string) string {
-	t.Helper()
-	cmd := exec.Command(program, "serve", config)
-	cmd.Env = append(testenv.Environ(), "OTEL_TRACES_EXPORTER=none")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout = io.Discard
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	found := make(chan string, 1)
-	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-				found <- m[1]
-			}
-		}
-		close(found)
-	}()
-	select {
-	case addr, ok := <-found:
-		if ok {
-			return addr
-		}
-		t.Fatal("docker-registry ended before it listened")
-	case <-time.After(startTime):
-		t.Fatal("docker-registry does not listen")
-	}
-	return ""
 }
 
 // Fail makes f answer requests in the registry's place where it returns true; nil ends it. f runs for several requests at

@@ -13,14 +13,14 @@ import (
 )
 
 // run runs the job to its end and checks it.
-func (s *site) runJob(flags ...string) record.Record {
+func (s *scene) runJob(flags ...string) record.Record {
 	s.t.Helper()
 	return s.check(s.start(flags...))
 }
 
 // check waits for ferry's end and compares everything with everything: exit code, record, exit code file, results, and
 // what is left.
-func (s *site) check(f *ferry) record.Record {
+func (s *scene) check(f *ferry) record.Record {
 	s.t.Helper()
 	code := f.end()
 	rec, where := s.record()
@@ -44,7 +44,7 @@ func (s *site) check(f *ferry) record.Record {
 }
 
 // record finds the final record: in the store, or on the node where ferry could not reach it.
-func (s *site) record() (rec record.Record, where string) {
+func (s *scene) record() (rec record.Record, where string) {
 	s.t.Helper()
 	kept := filepath.Join(s.prefix, ".ferry", s.id+".1.json")
 	if text, ok := s.readNode(kept); ok {
@@ -67,7 +67,7 @@ func (s *site) record() (rec record.Record, where string) {
 }
 
 // readNode reads a file of the node that may be root's alone.
-func (s *site) readNode(name string) (string, bool) {
+func (s *scene) readNode(name string) (string, bool) {
 	b, err := os.ReadFile(name)
 	if err == nil {
 		return string(b), true
@@ -85,7 +85,7 @@ func (s *site) readNode(name string) (string, bool) {
 
 // checkExitFile compares exit_code.txt with the process. Where the record could not be sent, none must be there, or one
 // that says the same.
-func (s *site) checkExitFile(code int, where string) {
+func (s *scene) checkExitFile(code int, where string) {
 	s.t.Helper()
 	text, ok := s.stored(meta + "/exit_code.txt")
 	if !ok {
@@ -103,7 +103,7 @@ func (s *site) checkExitFile(code int, where string) {
 }
 
 // checkResults is the promise: each result is in the store, or the record names it.
-func (s *site) checkResults(rec record.Record, where string) {
+func (s *scene) checkResults(rec record.Record, where string) {
 	s.t.Helper()
 	in, named := 0, 0
 	var lost []string
@@ -153,7 +153,7 @@ func storeText(in, named, all int, where string) string {
 }
 
 // checkLeft looks for what is left in the engine and on disk.
-func (s *site) checkLeft() {
+func (s *scene) checkLeft() {
 	s.t.Helper()
 	containers, files := s.left()
 	s.got.engine, s.got.disk = "nothing", "nothing"
@@ -173,7 +173,7 @@ func (s *site) checkLeft() {
 }
 
 // left are the containers of ferries with this local prefix, and the files in it but for those of other rows' jobs.
-func (s *site) left() (containers, files []string) {
+func (s *scene) left() (containers, files []string) {
 	s.t.Helper()
 	list, err := s.tryDocker("ps", "-a", "--filter", "label=ferry.owner", "--format", `{{.ID}} {{.Label "ferry.owner"}}`)
 	if err != nil {

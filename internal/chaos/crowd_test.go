@@ -16,9 +16,9 @@ const crowd = 10
 func crowdRows() []row {
 	const group = "Several jobs on one node"
 	return []row{
-		{group: group, name: "ten at once, one of them killed (SIGKILL)", run: func(s *site) {
+		{group: group, name: "ten at once, one of them killed (SIGKILL)", run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "while [ ! -e go ] && [ ! -e "+meta+"/short ]; do sleep 0.2; done")
-			jobs := make([]*site, crowd)
+			jobs := make([]*scene, crowd)
 			var wg sync.WaitGroup
 			for i := range jobs {
 				jobs[i] = s.neighbour(i)
@@ -58,7 +58,7 @@ func crowdRows() []row {
 			s.put(meta+"/exec.sh", copyInputs)
 			s.runJob() // the next on this node, which finds what the killed one left
 		}},
-		{group: group, name: "two with the same id: the second is refused", quick: true, code: 66, cause: "refused", run: func(s *site) {
+		{group: group, name: "two with the same id: the second is refused", quick: true, code: 66, cause: "refused", run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "while [ ! -e "+workdir+"/go ]; do sleep 0.2; done")
 			first := s.start()
 			first.until("module begun")
@@ -86,8 +86,8 @@ func crowdRows() []row {
 }
 
 // neighbour is another job on the node of s, with a bucket of its own.
-func (s *site) neighbour(i int) *site {
-	n := &site{t: s.t, row: row{}, got: &seen{}, s3: testenv.S3(s.t), host: s.host, onHost: s.onHost, prefix: s.prefix,
+func (s *scene) neighbour(i int) *scene {
+	n := &scene{t: s.t, row: row{}, got: &seen{}, s3: testenv.S3(s.t), host: s.host, onHost: s.onHost, prefix: s.prefix,
 		id: fmt.Sprintf("%sn%d", s.id, i), results: map[string]string{}}
 	n.proxy = testenv.Proxy(s.t, n.s3.Endpoint)
 	n.env = n.proxy.Via(n.s3).Env()

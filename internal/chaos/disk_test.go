@@ -13,13 +13,13 @@ import (
 func diskRows() []row {
 	const group = "The disk is full"
 	return []row{
-		{group: group, name: "the inputs are larger than the space there is", code: 74, cause: "disk", root: true, run: func(s *site) {
+		{group: group, name: "the inputs are larger than the space there is", code: 74, cause: "disk", root: true, run: func(s *scene) {
 			s.small(8 << 20)
 			s.put(input+"/huge.bin", strings.Repeat("x", 12<<20))
 			s.expect()
 			s.runJob()
 		}},
-		{group: group, name: "another fills it during stage-in", code: 74, cause: "disk", root: true, run: func(s *site) {
+		{group: group, name: "another fills it during stage-in", code: 74, cause: "disk", root: true, run: func(s *scene) {
 			s.small(8 << 20)
 			s.file("huge.bin", strings.Repeat("x", 5<<20))
 			go1 := make(chan struct{})
@@ -47,7 +47,7 @@ func diskRows() []row {
 			s.unfill()
 			s.check(f)
 		}},
-		{group: group, name: "there is none from the beginning", code: 74, cause: "disk", root: true, run: func(s *site) {
+		{group: group, name: "there is none from the beginning", code: 74, cause: "disk", root: true, run: func(s *scene) {
 			s.small(4 << 20)
 			s.fill(100 << 10)
 			s.expect()
@@ -56,12 +56,12 @@ func diskRows() []row {
 			s.unfill()
 			s.check(f)
 		}},
-		{group: group, name: "the module fills it and fails", code: 1, cause: "disk", root: true, run: func(s *site) {
+		{group: group, name: "the module fills it and fails", code: 1, cause: "disk", root: true, run: func(s *scene) {
 			s.small(8 << 20)
 			s.exec("cp /in/* .", "echo done > result.txt", "cat /dev/zero > filler.bin", "exit 1")
 			s.runJob()
 		}},
-		{group: group, name: "the module fills it and succeeds: no space at stage-out", root: true, run: func(s *site) {
+		{group: group, name: "the module fills it and succeeds: no space at stage-out", root: true, run: func(s *scene) {
 			s.small(8 << 20)
 			s.exec("cp /in/* .", "echo done > result.txt", "cat /dev/zero > filler.bin", "exit 0")
 			s.runJob()
@@ -70,7 +70,7 @@ func diskRows() []row {
 }
 
 // small puts a file system of so many bytes below the local prefix.
-func (s *site) small(size int) {
+func (s *scene) small(size int) {
 	s.t.Helper()
 	if err := syscall.Mount("tmpfs", s.prefix, "tmpfs", 0, fmt.Sprintf("size=%d,mode=755", size)); err != nil {
 		s.t.Fatal(err)
@@ -83,7 +83,7 @@ func (s *site) small(size int) {
 }
 
 // fill takes all the space but the bytes to leave; unfill gives it back.
-func (s *site) fill(leave int64) {
+func (s *scene) fill(leave int64) {
 	s.t.Helper()
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(s.prefix, &st); err != nil {
@@ -105,7 +105,7 @@ func (s *site) fill(leave int64) {
 	}
 }
 
-func (s *site) unfill() {
+func (s *scene) unfill() {
 	s.t.Helper()
 	if err := os.Remove(filepath.Join(s.prefix, "other")); err != nil {
 		s.t.Fatal(err)

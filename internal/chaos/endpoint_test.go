@@ -26,7 +26,7 @@ import (
 func endpointRows() []row {
 	const group = "The store is not what it should be"
 	return []row{
-		{group: group, name: "nobody listens at the endpoint", code: 65, cause: "stage-in", slow: true, run: func(s *site) {
+		{group: group, name: "nobody listens at the endpoint", code: 65, cause: "stage-in", slow: true, run: func(s *scene) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				s.t.Fatal(err)
@@ -36,31 +36,31 @@ func endpointRows() []row {
 			s.expect()
 			s.runJob()
 		}},
-		{group: group, name: "no such bucket", code: 65, cause: "stage-in", run: func(s *site) {
+		{group: group, name: "no such bucket", code: 65, cause: "stage-in", run: func(s *scene) {
 			s.expect()
 			s.runJob("--remote", "s3://ferry-test-none/root")
 		}},
-		{group: group, name: "read-only", code: 73, cause: "stage-out", quick: true, run: func(s *site) {
+		{group: group, name: "read-only", code: 73, cause: "stage-out", quick: true, run: func(s *scene) {
 			s.proxy.Add(testenv.Rule{Match: func(r testenv.Request) bool { return r.Method != "GET" }, Fault: testenv.Fault{Status: 403}})
 			s.runJob()
 		}},
-		{group: group, name: "an hour ahead of the node's clock", quick: true, run: func(s *site) { s.skewed(time.Hour); s.runJob() }},
-		{group: group, name: "an hour behind the node's clock", run: func(s *site) { s.skewed(-time.Hour); s.runJob() }},
-		{group: group, name: "credentials expire midway, and can be renewed", run: func(s *site) {
+		{group: group, name: "an hour ahead of the node's clock", quick: true, run: func(s *scene) { s.skewed(time.Hour); s.runJob() }},
+		{group: group, name: "an hour behind the node's clock", run: func(s *scene) { s.skewed(-time.Hour); s.runJob() }},
+		{group: group, name: "credentials expire midway, and can be renewed", run: func(s *scene) {
 			s.expiring(30, true)
 			s.inputs(40)
 			s.runJob()
 		}},
-		{group: group, name: "credentials expire during stage-in, and cannot be renewed", code: 65, cause: "stage-in", slow: true, run: func(s *site) {
+		{group: group, name: "credentials expire during stage-in, and cannot be renewed", code: 65, cause: "stage-in", slow: true, run: func(s *scene) {
 			s.expiring(6, false)
 			s.expect()
 			s.runJob()
 		}},
-		{group: group, name: "credentials expire during stage-out, and cannot be renewed", code: 73, cause: "stage-out", slow: true, run: func(s *site) {
+		{group: group, name: "credentials expire during stage-out, and cannot be renewed", code: 73, cause: "stage-out", slow: true, run: func(s *scene) {
 			s.expiring(0, false)
 			s.runJob()
 		}},
-		{group: group, name: "nothing was uploaded for an input", code: 65, cause: "stage-in", run: func(s *site) {
+		{group: group, name: "nothing was uploaded for an input", code: 65, cause: "stage-in", run: func(s *scene) {
 			s.expect()
 			s.runJob("--input", "/nothing/here")
 		}},
@@ -68,7 +68,7 @@ func endpointRows() []row {
 }
 
 // setenv changes a variable of ferry's.
-func (s *site) setenv(kv string) {
+func (s *scene) setenv(kv string) {
 	name, _, _ := strings.Cut(kv, "=")
 	for i, v := range s.env {
 		if strings.HasPrefix(v, name+"=") {
@@ -91,7 +91,7 @@ func refusal(w http.ResponseWriter, status int, code string) {
 }
 
 // front puts a server before the store that may answer itself.
-func (s *site) front(meet func(http.ResponseWriter, *http.Request) bool) {
+func (s *scene) front(meet func(http.ResponseWriter, *http.Request) bool) {
 	s.t.Helper()
 	backend, err := url.Parse(s.proxy.URL)
 	if err != nil {
@@ -112,7 +112,7 @@ const amzDate = "20060102T150405Z"
 
 // skewed makes the store's clock go ahead of the node's. What it takes is signed anew, the real store having the node's
 // clock.
-func (s *site) skewed(ahead time.Duration) {
+func (s *scene) skewed(ahead time.Duration) {
 	s.front(func(w http.ResponseWriter, r *http.Request) bool {
 		now := time.Now().Add(ahead)
 		at, err := time.Parse(amzDate, r.Header.Get("X-Amz-Date"))
@@ -127,7 +127,7 @@ func (s *site) skewed(ahead time.Duration) {
 }
 
 // resign signs a request as the real store wants it.
-func (s *site) resign(r *http.Request) {
+func (s *scene) resign(r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -148,7 +148,7 @@ func (s *site) resign(r *http.Request) {
 
 // expiring makes ferry get its credentials from an endpoint as a job of AWS Batch does. The first ones are refused as
 // expired after n requests of the store, with 0 from the first upload of a result on.
-func (s *site) expiring(n int64, renew bool) {
+func (s *scene) expiring(n int64, renew bool) {
 	s.t.Helper()
 	var given, asked atomic.Int64
 	var over atomic.Bool

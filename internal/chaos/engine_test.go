@@ -169,8 +169,8 @@ func (e *ownEngine) unmount() {
 	}
 }
 
-// onOwn gives the site to an engine of its own, on which nobody else works until the row ends.
-func (s *site) onOwn(flags ...string) *ownEngine {
+// onOwn gives the scene to an engine of its own, on which nobody else works until the row ends.
+func (s *scene) onOwn(flags ...string) *ownEngine {
 	s.t.Helper()
 	breakable.mu.Lock()
 	s.t.Cleanup(func() {
@@ -184,7 +184,7 @@ func (s *site) onOwn(flags ...string) *ownEngine {
 	return breakable
 }
 
-// reach makes the site's store answer in the engine's network, too, where ferry has the host's address of it.
+// reach makes the scene's store answer in the engine's network, too, where ferry has the host's address of it.
 func (e *ownEngine) reach(t *testing.T, endpoint string) {
 	t.Helper()
 	u, err := url.Parse(endpoint)
@@ -239,7 +239,7 @@ func (e *ownEngine) reach(t *testing.T, endpoint string) {
 func engineRows() (rows []row) {
 	const group = "The engine is killed and started again"
 	for _, stage := range []string{"prepare", "stage-in", "launch", "module", "stage-out", "clean"} {
-		r := row{group: group, name: "in " + stage, own: true, run: func(s *site) {
+		r := row{group: group, name: "in " + stage, own: true, run: func(s *scene) {
 			e := s.onOwn()
 			f, release := s.within(stage)
 			e.kill()
@@ -262,7 +262,7 @@ func engineRows() (rows []row) {
 		rows = append(rows, r)
 	}
 	return append(rows,
-		row{group: group, name: "in module, by an engine that keeps containers running (live-restore)", own: true, run: func(s *site) {
+		row{group: group, name: "in module, by an engine that keeps containers running (live-restore)", own: true, run: func(s *scene) {
 			e := s.onOwn("--live-restore")
 			s.exec("set -e", "cp /in/* .", "echo 'module begun'", "while [ ! -e go ]; do sleep 0.2; done", "rm go", "echo done > result.txt", "echo the end")
 			f := s.start()
@@ -274,7 +274,7 @@ func engineRows() (rows []row) {
 			}
 			s.check(f)
 		}},
-		row{group: group, name: "in module, and never comes back", code: 69, cause: "engine", own: true, leaves: true, run: func(s *site) {
+		row{group: group, name: "in module, and never comes back", code: 69, cause: "engine", own: true, leaves: true, run: func(s *scene) {
 			e := s.onOwn()
 			f, _ := s.within("module")
 			e.kill()
@@ -282,7 +282,7 @@ func engineRows() (rows []row) {
 			e.start(s.t)
 			s.check(f)
 		}},
-		row{group: group, name: "in module, stopping ferry's own container with all others (SIGTERM)", code: 75, cause: "interrupted", own: true, run: func(s *site) {
+		row{group: group, name: "in module, stopping ferry's own container with all others (SIGTERM)", code: 75, cause: "interrupted", own: true, run: func(s *scene) {
 			e := s.onOwn()
 			s.onHost = false
 			e.reach(s.t, s.proxy.URL)
@@ -294,7 +294,7 @@ func engineRows() (rows []row) {
 			s.got.mu.Unlock()
 			s.check(f)
 		}},
-		row{group: group, name: "no engine answers from the beginning", code: 69, cause: "engine", quick: true, run: func(s *site) {
+		row{group: group, name: "no engine answers from the beginning", code: 69, cause: "engine", quick: true, run: func(s *scene) {
 			s.onHost = true
 			s.expect()
 			host := s.host

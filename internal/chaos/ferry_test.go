@@ -16,7 +16,7 @@ import (
 
 // A ferry is one that runs a job.
 type ferry struct {
-	s    *site
+	s    *scene
 	name string // of its container, "" on the host
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -44,7 +44,7 @@ func (f *ferry) said() (string, <-chan struct{}) {
 }
 
 // jobFlags are those of every job; given ones come after, and win where a flag stands alone.
-func (s *site) jobFlags(more []string) []string {
+func (s *scene) jobFlags(more []string) []string {
 	own := map[string]string{
 		"--remote": "s3://" + s.s3.Bucket + "/root", "--image": testenv.ModuleImage(s.t), "--workdir": workdir, "--job-id": s.id,
 		"--network": "none", "--log-level": "", "--user-id": userID,
@@ -59,7 +59,7 @@ func (s *site) jobFlags(more []string) []string {
 }
 
 // start begins the job.
-func (s *site) start(flags ...string) *ferry {
+func (s *scene) start(flags ...string) *ferry {
 	s.t.Helper()
 	f := s.command(s.jobFlags(flags)...)
 	if err := f.cmd.Start(); err != nil {
@@ -84,7 +84,7 @@ func (s *site) start(flags ...string) *ferry {
 }
 
 // command is ferry with arguments, in its image or on the host.
-func (s *site) command(args ...string) *ferry {
+func (s *scene) command(args ...string) *ferry {
 	f := &ferry{s: s, done: make(chan struct{}), more: make(chan struct{})}
 	env := testenv.Environ(append(slices.Clone(s.env), "DOCKER_HOST="+s.host)...)
 	if s.onHost {
@@ -161,7 +161,7 @@ func (f *ferry) end() int {
 }
 
 // waitFor waits until something is so.
-func (s *site) waitFor(what string, so func() bool) {
+func (s *scene) waitFor(what string, so func() bool) {
 	s.t.Helper()
 	for late := time.Now().Add(rowLimit); !so(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(late) {

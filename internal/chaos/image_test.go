@@ -17,7 +17,7 @@ import (
 const blobSize = 1 << 20
 
 // registryImage puts an image into a registry of the row's own that the engine does not have.
-func (s *site) registryImage() (*registrytest.Registry, string) {
+func (s *scene) registryImage() (*registrytest.Registry, string) {
 	s.t.Helper()
 	r := registrytest.Start(s.t, registrytest.Options{})
 	ref := r.Host + "/chaos/" + s.id + ":1"
@@ -59,17 +59,17 @@ func cut(w http.ResponseWriter) {
 func imageRows() []row {
 	const group = "The image cannot be had"
 	return []row{
-		{group: group, name: "the registry does not have it", code: 71, cause: "image", run: func(s *site) {
+		{group: group, name: "the registry does not have it", code: 71, cause: "image", run: func(s *scene) {
 			r := registrytest.Start(s.t, registrytest.Options{})
 			s.expect()
 			s.runJob("--image", r.Host+"/none/such:1")
 		}},
-		{group: group, name: "the registry wants a login", code: 71, cause: "image", run: func(s *site) {
+		{group: group, name: "the registry wants a login", code: 71, cause: "image", run: func(s *scene) {
 			r := registrytest.Start(s.t, registrytest.Options{User: "u", Password: "p"})
 			s.expect()
 			s.runJob("--image", r.Host+"/none/such:1")
 		}},
-		{group: group, name: "SIGTERM while a pull stalls", code: 75, cause: "interrupted", run: func(s *site) {
+		{group: group, name: "SIGTERM while a pull stalls", code: 75, cause: "interrupted", run: func(s *scene) {
 			r, ref := s.registryImage()
 			stalled := make(chan struct{}, 64)
 			r.Fail(func(_ http.ResponseWriter, req *http.Request) bool {
@@ -89,7 +89,7 @@ func imageRows() []row {
 			f.signal(syscall.SIGTERM)
 			s.check(f)
 		}},
-		{group: group, name: "a pull is interrupted once", run: func(s *site) {
+		{group: group, name: "a pull is interrupted once", run: func(s *scene) {
 			r, ref := s.registryImage()
 			var cuts atomic.Int64
 			r.Fail(func(w http.ResponseWriter, req *http.Request) bool {
@@ -100,7 +100,7 @@ func imageRows() []row {
 			})
 			s.runJob("--image", ref)
 		}},
-		{group: group, name: "the registry fails with 500 again and again", code: 71, cause: "image", slow: true, run: func(s *site) {
+		{group: group, name: "the registry fails with 500 again and again", code: 71, cause: "image", slow: true, run: func(s *scene) {
 			r, ref := s.registryImage()
 			r.Fail(func(w http.ResponseWriter, _ *http.Request) bool {
 				registrytest.Refuse(w, http.StatusInternalServerError, "UNKNOWN", "by a test")

@@ -22,7 +22,7 @@ type row struct {
 
 	leaves bool // the module's container stays, for the next ferry to remove
 
-	run func(s *site)
+	run func(s *scene)
 }
 
 // seen is what a row showed, in the words of docs/failures.md. Rows that run with the same fault show the same.
@@ -91,7 +91,7 @@ func runRow(t *testing.T, r row, keep func(row, *seen)) {
 		defer func() { <-lane }()
 		got := &seen{}
 		begun := time.Now()
-		s := newSite(t, r, got)
+		s := newScene(t, r, got)
 		defer func() {
 			got.took = time.Since(begun)
 			keep(r, got)

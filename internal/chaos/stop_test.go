@@ -17,9 +17,9 @@ import (
 )
 
 // holds are ways to keep a job in a stage, so that something can happen to it there. Each returns how to let it go on.
-var holds = map[string]func(s *site) (release func()){
+var holds = map[string]func(s *scene) (release func()){
 	// Another ferry holds the job's lock, as one does that looks for orphans.
-	"prepare": func(s *site) func() {
+	"prepare": func(s *scene) func() {
 		dir := filepath.Join(s.prefix, ".ferry")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			s.t.Fatal(err)
@@ -33,13 +33,13 @@ var holds = map[string]func(s *site) (release func()){
 		}
 		return func() { _ = os.Remove(f.Name()); _ = f.Close(); _ = os.Remove(dir) }
 	},
-	"stage-in":  func(s *site) func() { return s.stallOn("GET", input+"/f003.txt") },
-	"launch":    func(s *site) func() { return func() {} },
-	"module":    func(s *site) func() { return func() {} },
-	"stage-out": func(s *site) func() { return s.stallOn("PUT", workdir+"/f003.txt") },
-	"clean":     func(s *site) func() { return func() {} },
+	"stage-in":  func(s *scene) func() { return s.stallOn("GET", input+"/f003.txt") },
+	"launch":    func(s *scene) func() { return func() {} },
+	"module":    func(s *scene) func() { return func() {} },
+	"stage-out": func(s *scene) func() { return s.stallOn("PUT", workdir+"/f003.txt") },
+	"clean":     func(s *scene) func() { return func() {} },
 	// The results and the outcome are in the store, the container is removed; only the last word of the record is not sent.
-	"record": func(s *site) func() {
+	"record": func(s *scene) func() {
 		told := false
 		s.proxy.Add(testenv.Rule{Kind: "PutObject", Fault: testenv.Fault{Stall: true}, Match: func(r testenv.Request) bool {
 			last := told && r.Key == "root"+meta+"/run.json"
@@ -54,7 +54,7 @@ var holds = map[string]func(s *site) (release func()){
 var stages = []string{"prepare", "stage-in", "launch", "module", "stage-out", "record"}
 
 // stallOn makes requests for one key get no answer until release.
-func (s *site) stallOn(method, path string) (release func()) {
+func (s *scene) stallOn(method, path string) (release func()) {
 	released := make(chan struct{})
 	s.front(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == method && strings.HasSuffix(r.URL.Path, "/root"+path) {
@@ -72,7 +72,7 @@ func (s *site) stallOn(method, path string) (release func()) {
 }
 
 // within starts the job and returns once it is in the stage.
-func (s *site) within(stage string, flags ...string) (*ferry, func()) {
+func (s *scene) within(stage string, flags ...string) (*ferry, func()) {
 	s.t.Helper()
 	release := holds[stage](s)
 	if stage == "module" || stage == "launch" {
@@ -98,7 +98,7 @@ func (s *site) within(stage string, flags ...string) (*ferry, func()) {
 	return f, release
 }
 
-func (s *site) requested(kind, path string) {
+func (s *scene) requested(kind, path string) {
 	s.t.Helper()
 	s.waitFor(kind+" "+path, func() bool {
 		for _, r := range s.proxy.Requests() {
@@ -113,7 +113,7 @@ func (s *site) requested(kind, path string) {
 func stopRows() (rows []row) {
 	const group = "Ferry is told to stop (SIGTERM)"
 	for _, stage := range stages {
-		r := row{group: group, name: "in " + stage, code: 75, cause: "interrupted", quick: stage == "module", run: func(s *site) {
+		r := row{group: group, name: "in " + stage, code: 75, cause: "interrupted", quick: stage == "module", run: func(s *scene) {
 			if stage == "prepare" || stage == "stage-in" || stage == "launch" {
 				s.expect() // the module has written nothing yet
 			}
@@ -127,7 +127,7 @@ func stopRows() (rows []row) {
 		switch stage {
 		case "stage-out":
 			r.code, r.cause = 73, "stage-out"
-			r.run = func(s *site) { // the store never answers again for one result
+			r.run = func(s *scene) { // the store never answers again for one result
 				f, _ := s.within(stage, "--grace", "8")
 				f.signal(syscall.SIGTERM)
 				s.check(f)
@@ -135,7 +135,7 @@ func stopRows() (rows []row) {
 			r.name = "in stage-out, with a store that stalls until the grace time is over"
 		case "record":
 			r.code, r.cause = 0, ""
-			r.run = func(s *site) {
+			r.run = func(s *scene) {
 				f, _ := s.within(stage, "--grace", "4")
 				f.signal(syscall.SIGTERM)
 				s.check(f)
@@ -144,14 +144,14 @@ func stopRows() (rows []row) {
 		}
 		rows = append(rows, r)
 	}
-	term := func(s *site) *ferry {
+	term := func(s *scene) *ferry {
 		s.exec("set -e", "cp /in/* .", "echo done > result.txt", "trap '' TERM", "echo 'module begun'", "while :; do sleep 1; done")
 		f := s.start()
 		f.until("module begun")
 		return f
 	}
 	return append(rows,
-		row{group: group, name: "in stage-out, with a store that answers", run: func(s *site) {
+		row{group: group, name: "in stage-out, with a store that answers", run: func(s *scene) {
 			s.proxy.Add(testenv.Rule{Kind: "PutObject", Fault: testenv.Fault{Delay: 2 * time.Second},
 				Match: func(r testenv.Request) bool { return r.Key == "root"+workdir+"/f003.txt" }})
 			f := s.start()
@@ -159,21 +159,21 @@ func stopRows() (rows []row) {
 			f.signal(syscall.SIGTERM)
 			s.check(f)
 		}},
-		row{group: group, name: "twice, while a module that ignores TERM is stopped", code: 75, cause: "interrupted", run: func(s *site) {
+		row{group: group, name: "twice, while a module that ignores TERM is stopped", code: 75, cause: "interrupted", run: func(s *scene) {
 			f := term(s)
 			f.signal(syscall.SIGTERM)
 			f.until("stopping")
 			f.signal(syscall.SIGTERM)
 			s.check(f)
 		}},
-		row{group: group, name: "twice, in stage-out with a store that stalls", code: 73, cause: "stage-out", quick: true, run: func(s *site) {
+		row{group: group, name: "twice, in stage-out with a store that stalls", code: 73, cause: "stage-out", quick: true, run: func(s *scene) {
 			f, _ := s.within("stage-out")
 			f.signal(syscall.SIGTERM)
 			f.until("stopping")
 			f.signal(syscall.SIGTERM)
 			s.check(f)
 		}},
-		row{group: group, name: "twice, in stage-out with a store that is gone", code: 73, cause: "stage-out", run: func(s *site) {
+		row{group: group, name: "twice, in stage-out with a store that is gone", code: 73, cause: "stage-out", run: func(s *scene) {
 			f, _ := s.within("stage-out")
 			s.proxy.Add(testenv.Rule{Fault: testenv.Fault{Stall: true}})
 			f.signal(syscall.SIGTERM)
@@ -181,7 +181,7 @@ func stopRows() (rows []row) {
 			f.signal(syscall.SIGTERM)
 			s.check(f)
 		}},
-		row{group: group, name: "by a spot notice (--watch-spot)", code: 75, cause: "interrupted", run: func(s *site) {
+		row{group: group, name: "by a spot notice (--watch-spot)", code: 75, cause: "interrupted", run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "sleep 300 & wait")
 			notice := s.fakeIMDS()
 			f := s.start("--watch-spot")
@@ -191,7 +191,7 @@ func stopRows() (rows []row) {
 				s.bad("the record says %q", rec.Error)
 			}
 		}},
-		row{group: group, name: "by its own run limit (--walltime)", code: 142, cause: "walltime", run: func(s *site) {
+		row{group: group, name: "by its own run limit (--walltime)", code: 142, cause: "walltime", run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "sleep 300 & wait")
 			s.runJob("--walltime", "5")
 		}},
@@ -199,7 +199,7 @@ func stopRows() (rows []row) {
 }
 
 // fakeIMDS is an instance metadata service without a notice, until the function is called.
-func (s *site) fakeIMDS() (notice func()) {
+func (s *scene) fakeIMDS() (notice func()) {
 	on := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -225,7 +225,7 @@ func (s *site) fakeIMDS() (notice func()) {
 func killRows() (rows []row) {
 	const group = "Ferry is killed (SIGKILL)"
 	for _, stage := range stages {
-		rows = append(rows, row{group: group, name: "in " + stage, code: 137, quick: stage == "module", run: func(s *site) {
+		rows = append(rows, row{group: group, name: "in " + stage, code: 137, quick: stage == "module", run: func(s *scene) {
 			f, release := s.within(stage)
 			f.signal(syscall.SIGKILL)
 			code := f.end()
@@ -237,7 +237,7 @@ func killRows() (rows []row) {
 }
 
 // orphaned checks what a killed ferry left, and that the next ferry on the node finds and removes it.
-func (s *site) orphaned(code int, stage string) {
+func (s *scene) orphaned(code int, stage string) {
 	s.t.Helper()
 	s.got.code = code
 	if code != s.row.code {
@@ -276,7 +276,7 @@ func (s *site) orphaned(code int, stage string) {
 	}
 	// The next ferry has another job.
 	s.proxy.Clear()
-	next := &site{t: s.t, row: row{}, got: &seen{}, s3: testenv.S3(s.t), host: s.host, prefix: s.prefix, id: s.id + "next", results: map[string]string{}}
+	next := &scene{t: s.t, row: row{}, got: &seen{}, s3: testenv.S3(s.t), host: s.host, prefix: s.prefix, id: s.id + "next", results: map[string]string{}}
 	next.proxy = testenv.Proxy(s.t, next.s3.Endpoint)
 	next.env = next.proxy.Via(next.s3).Env()
 	next.put(meta+"/exec.sh", "sleep 1\n")
@@ -293,7 +293,7 @@ func (s *site) orphaned(code int, stage string) {
 }
 
 // running checks the record that a killed ferry left on the node.
-func (s *site) running(local, stage string) {
+func (s *scene) running(local, stage string) {
 	s.t.Helper()
 	text, ok := s.readNode(filepath.Join(local, meta, "run.json"))
 	if !ok {
@@ -316,7 +316,7 @@ func (s *site) running(local, stage string) {
 }
 
 // doctor checks that `ferry doctor` names the orphan and fails.
-func (s *site) doctor(format, want string) {
+func (s *scene) doctor(format, want string) {
 	s.t.Helper()
 	args := []string{"doctor", "--remote", "s3://" + s.s3.Bucket + "/root"}
 	if format == "json" {

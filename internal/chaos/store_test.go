@@ -37,14 +37,14 @@ func storeRows() (rows []row) {
 			r := row{group: "The store fails now and then", name: fmt.Sprintf("%s, %d %% of requests", f.name, 100/every),
 				quick: f.fault.Status == 503 && every == 20 || f.fault.Flip > 0 && every == 20,
 				slow:  f.fault.Delay > 0,
-				run: func(s *site) {
+				run: func(s *scene) {
 					s.inputs(storeFilesLow)
 					s.proxy.Add(testenv.Rule{Kind: f.kind, Every: every, Fault: f.fault})
 					s.runJob()
 				}}
 			if f.part != "" {
 				r.cause, r.code = f.part, 65
-				r.run = func(s *site) {
+				r.run = func(s *scene) {
 					s.inputs(storeFilesLow)
 					s.proxy.Add(testenv.Rule{Kind: "GetObject", Every: every, Fault: f.fault})
 					s.expect()
@@ -65,7 +65,7 @@ func fromThenOn(f storeFault) (rows []row) {
 	slow := f.fault.Status != 403
 	if f.kind != "PutObject" {
 		r := row{group: "The store fails for good", name: f.name + ", all requests from the middle of stage-in on", code: 65, cause: "stage-in", slow: slow,
-			run: func(s *site) {
+			run: func(s *scene) {
 				late := after(s, "GetObject", 4, f.kind)
 				s.proxy.Add(testenv.Rule{Fault: f.fault, Match: func(r testenv.Request) bool {
 					// A large file would take a request for every few bytes.
@@ -84,7 +84,7 @@ func fromThenOn(f storeFault) (rows []row) {
 	if f.kind != "GetObject" {
 		r := row{group: "The store fails for good", name: f.name + ", all requests from the middle of stage-out on", code: 73, cause: "stage-out", slow: slow,
 			quick: f.fault.Status == 403,
-			run: func(s *site) {
+			run: func(s *scene) {
 				s.proxy.Add(testenv.Rule{Match: after(s, "PutObject", 5, f.kind), Fault: f.fault})
 				s.runJob()
 			}}
@@ -97,7 +97,7 @@ func fromThenOn(f storeFault) (rows []row) {
 }
 
 // after matches all requests that come once n of a kind came; of those only the ones of kind only, "" for all.
-func after(s *site, kind string, n int, only string) func(testenv.Request) bool {
+func after(s *scene, kind string, n int, only string) func(testenv.Request) bool {
 	seen, begun := 0, false // under the proxy's lock
 	return func(r testenv.Request) bool {
 		if !begun && r.Kind == kind {

@@ -132,7 +132,7 @@ func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reset(w)
 		return
 	case fault.Status != 0:
-		io.Copy(io.Discard, r.Body)
+		_, _ = io.Copy(io.Discard, r.Body)
 		told(fault.Status)
 		sent(fault.answer(w, r.Method))
 		return
@@ -144,9 +144,9 @@ func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if fault.LoseAnswer {
-		io.Copy(io.Discard, resp.Body)
+		_, _ = io.Copy(io.Discard, resp.Body)
 		reset(w)
 		return
 	}
@@ -163,7 +163,7 @@ func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		return
 	}
-	http.NewResponseController(w).Flush() // what came so far does reach the client
+	_ = http.NewResponseController(w).Flush() // what came so far does reach the client
 	if errors.Is(err, errCut) && fault.ThenStall {
 		p.wait(r.Context(), 0)
 	}
@@ -213,9 +213,9 @@ func reset(w http.ResponseWriter) {
 		panic(http.ErrAbortHandler)
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+		_ = tcp.SetLinger(0)
 	}
-	conn.Close()
+	_ = conn.Close()
 }
 
 // describe names the S3 operation of a path-style request.

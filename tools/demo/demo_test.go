@@ -1,4 +1,4 @@
-package scripts
+package main
 
 import (
 	"os"
@@ -11,13 +11,14 @@ import (
 	"github.com/genepattern/ferry/internal/testenv"
 )
 
-// runDemo runs `make demo` with its work below a directory of the test's, and returns what it printed and its exit code.
+// runDemo runs the demo with its work below a directory of the test's, and returns what it printed and its exit code.
 func runDemo(t *testing.T, input string, env ...string) (string, int) {
 	t.Helper()
 	testenv.ModuleImage(t) // for what it requires
 	t.Cleanup(func() { exec.Command("docker", "image", "rm", "ferry-test/demo:1").Run() })
 	tmp := t.TempDir()
-	cmd := exec.Command(filepath.Join(testenv.Root(), "scripts", "demo.sh"))
+	cmd := exec.Command(testenv.Tool(t, "demo"))
+	cmd.Dir = testenv.Root()
 	if input != "" {
 		cmd.Args = append(cmd.Args, input)
 	}

@@ -30,8 +30,8 @@ const (
 	userID  = "ann@example.org"
 )
 
-// A site is a node, a bucket, and a job in it.
-type site struct {
+// A scene is a node, a bucket, and a job in it.
+type scene struct {
 	t       *testing.T
 	row     row
 	got     *seen
@@ -46,16 +46,16 @@ type site struct {
 	results map[string]string // path of the store's root -> content: what the module writes, to be in the store
 }
 
-var sites atomic.Int64
+var scenes atomic.Int64
 
-// newSite makes a bucket with a job whose module copies its inputs.
-func newSite(t *testing.T, r row, got *seen) *site {
+// newScene makes a bucket with a job whose module copies its inputs.
+func newScene(t *testing.T, r row, got *seen) *scene {
 	t.Helper()
 	if (r.own || r.root) && os.Geteuid() != 0 {
 		testenv.Require(t, false, "root (scripts/chaos.sh asks for it)")
 	}
-	s := &site{t: t, row: r, got: got, host: testenv.Docker(t), s3: testenv.S3(t), results: map[string]string{},
-		id: fmt.Sprintf("c%d-%d", os.Getpid(), sites.Add(1)), prefix: filepath.Join(tempDir(t), "local")}
+	s := &scene{t: t, row: r, got: got, host: testenv.Docker(t), s3: testenv.S3(t), results: map[string]string{},
+		id: fmt.Sprintf("c%d-%d", os.Getpid(), scenes.Add(1)), prefix: filepath.Join(tempDir(t), "local")}
 	s.proxy = testenv.Proxy(t, s.s3.Endpoint)
 	s.env = s.proxy.Via(s.s3).Env()
 	if err := os.Mkdir(s.prefix, 0o755); err != nil {
@@ -97,7 +97,7 @@ func tempDir(t *testing.T) string {
 const copyInputs = "set -e\ncp /in/* .\necho done > result.txt\n"
 
 // inputs makes n small input files and one of some size, and expects the module to copy them.
-func (s *site) inputs(n int) {
+func (s *scene) inputs(n int) {
 	s.t.Helper()
 	for i := range n {
 		s.file(fmt.Sprintf("f%03d.txt", i), strings.Repeat(fmt.Sprintf("file %d\n", i), 32))
@@ -106,16 +106,16 @@ func (s *site) inputs(n int) {
 	s.results[workdir+"/result.txt"] = "done\n"
 }
 
-func (s *site) file(name, text string) {
+func (s *scene) file(name, text string) {
 	s.put(input+"/"+name, text)
 	s.results[workdir+"/"+name] = text
 }
 
 // exec makes the module's script.
-func (s *site) exec(lines ...string) { s.put(meta+"/exec.sh", strings.Join(lines, "\n")+"\n") }
+func (s *scene) exec(lines ...string) { s.put(meta+"/exec.sh", strings.Join(lines, "\n")+"\n") }
 
 // expect replaces what the module is to leave in the store.
-func (s *site) expect(nameText ...string) {
+func (s *scene) expect(nameText ...string) {
 	clear(s.results)
 	for i := 0; i < len(nameText); i += 2 {
 		s.results[workdir+"/"+nameText[i]] = nameText[i+1]
@@ -123,7 +123,7 @@ func (s *site) expect(nameText ...string) {
 }
 
 // put makes an object, not through the proxy, and with an ETag as every client's upload has one.
-func (s *site) put(path, text string) {
+func (s *scene) put(path, text string) {
 	s.t.Helper()
 	key := "root" + path
 	_, err := s.client().PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: &s.s3.Bucket, Key: &key, Body: strings.NewReader(text)})
@@ -132,14 +132,14 @@ func (s *site) put(path, text string) {
 	}
 }
 
-func (s *site) client() *s3.Client {
+func (s *scene) client() *s3.Client {
 	return s3.New(s3.Options{Region: s.s3.Region, BaseEndpoint: &s.s3.Endpoint, UsePathStyle: true,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		Credentials:                credentials.NewStaticCredentialsProvider(s.s3.AccessKey, s.s3.SecretKey, "")})
 }
 
 // stored reads an object.
-func (s *site) stored(path string) (string, bool) {
+func (s *scene) stored(path string) (string, bool) {
 	b, err := os.ReadFile(filepath.Join(s.s3.Dir, "root", path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.t.Error(err)
@@ -147,8 +147,8 @@ func (s *site) stored(path string) (string, bool) {
 	return string(b), err == nil
 }
 
-// docker runs the docker command on the site's engine.
-func (s *site) docker(args ...string) string {
+// docker runs the docker command on the scene's engine.
+func (s *scene) docker(args ...string) string {
 	s.t.Helper()
 	out, err := s.tryDocker(args...)
 	if err != nil {
@@ -157,7 +157,7 @@ func (s *site) docker(args ...string) string {
 	return out
 }
 
-func (s *site) tryDocker(args ...string) (string, error) {
+func (s *scene) tryDocker(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "docker", args...)
@@ -172,7 +172,7 @@ func (s *site) tryDocker(args ...string) (string, error) {
 }
 
 // bad notes that the row did not go as it must.
-func (s *site) bad(format string, args ...any) {
+func (s *scene) bad(format string, args ...any) {
 	s.t.Helper()
 	text := fmt.Sprintf(format, args...)
 	s.t.Error(text)

@@ -10,7 +10,7 @@ func TestModuleImages(t *testing.T) {
 			ref := ModuleImage(t, m)
 			var first, again imageInfo
 			for _, info := range []*imageInfo{&first, &again} {
-				if err := docker(t).call(t.Context(), "GET", "/images/"+ref+"/json", nil, info); err != nil {
+				if err := engine(t).Call(t.Context(), "GET", "/images/"+ref+"/json", nil, info); err != nil {
 					t.Fatal(err)
 				}
 				ModuleImage(t, m)

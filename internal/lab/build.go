@@ -1,22 +1,29 @@
-package testenv
+package lab
 
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
-	"testing"
 )
 
-// cacheDir is where built programs are kept between runs; the repository ignores it.
-func cacheDir() string { return filepath.Join(Root(), "bin", "test") }
+// Ferry is the path of the static ferry binary, built from this working tree once per process. It is safe for concurrent
+// use, as Tool is.
+func Ferry() (string, error) { return build("ferry", filepath.Join(Root(), "cmd", "ferry")) }
 
-// locked runs f while no other test process runs one of the same name in this repository.
+// Tool is the path of a program of tools/, such as "demo" or "bench/run", built once per process.
+func Tool(name string) (string, error) {
+	return build(strings.ReplaceAll(name, "/", "-"), filepath.Join(Root(), "tools", name))
+}
+
+// locked runs f while no other process runs one of the same name in this repository.
 func locked(name string, f func() error) error {
 	if err := os.MkdirAll(cacheDir(), 0o755); err != nil {
 		return err
@@ -25,7 +32,7 @@ func locked(name string, f func() error) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // which also unlocks
+	defer func() { _ = lock.Close() }() // which also unlocks
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return err
 	}
@@ -49,7 +56,7 @@ func build(name, dir string) (string, error) {
 	path := filepath.Join(cacheDir(), name)
 	err := locked(name, func() error {
 		stage := filepath.Join(cacheDir(), "."+name+".stage")
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", stage, ".")
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", stage, ".")
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -76,15 +83,26 @@ func publish(stage, path string) error {
 	if have, err := fileHash(path); err == nil && bytes.Equal(have, want) {
 		return nil
 	}
-	data, err := os.ReadFile(stage)
-	if err != nil {
-		return err
-	}
 	tmp := path + ".new"
-	if err := os.WriteFile(tmp, data, 0o755); err != nil {
+	if err := copyFile(tmp, stage, 0o755); err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)
+}
+
+// copyFile holds no more than a block of the file: a benchmark's own peak of memory counts as that of its children.
+func copyFile(dst, src string, mode os.FileMode) error {
+	in, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }() // only read
+	out, err := os.OpenFile(dst, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Chmod(mode), out.Close()) // the mode whatever the umask
 }
 
 func fileHash(path string) ([]byte, error) {
@@ -92,20 +110,10 @@ func fileHash(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return nil, err
 	}
 	return h.Sum(nil), nil
-}
-
-// FerryBinary is the path of the static ferry binary, built from this working tree once per test binary.
-func FerryBinary(t testing.TB) string {
-	t.Helper()
-	path, err := build("ferry", filepath.Join(Root(), "cmd", "ferry"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

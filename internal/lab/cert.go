@@ -1,4 +1,4 @@
-package testenv
+package lab
 
 import (
 	"crypto/ecdsa"
@@ -34,7 +34,7 @@ func makeCert(certFile, keyFile string) error {
 	}
 	tmpl := &x509.Certificate{
 		SerialNumber:          big.NewInt(time.Now().UnixNano()),
-		Subject:               pkix.Name{CommonName: "ferry tests"},
+		Subject:               pkix.Name{CommonName: "ferry lab"},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(30 * 24 * time.Hour),
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
