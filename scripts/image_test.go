@@ -63,7 +63,7 @@ func TestTransferImage(t *testing.T) {
 	if !slices.Equal(c.Entrypoint, []string{"/usr/local/bin/ferry"}) || !slices.Equal(c.Cmd, []string{"run"}) {
 		t.Errorf("it runs %q %q", c.Entrypoint, c.Cmd)
 	}
-	for _, name := range []string{"title", "description", "source", "version", "revision", "created"} {
+	for _, name := range []string{"title", "description", "source", "version", "revision", "created", "licenses"} {
 		if c.Labels["org.opencontainers.image."+name] == "" {
 			t.Errorf("it has no label %q", name)
 		}

@@ -24,10 +24,10 @@ func backend(t *testing.T, stored *bytes.Buffer) *FaultProxy {
 		}
 		if r.Method == "PUT" {
 			stored.Reset()
-			io.Copy(stored, r.Body)
+			_, _ = io.Copy(stored, r.Body)
 			return
 		}
-		io.WriteString(w, payload)
+		_, _ = io.WriteString(w, payload)
 	}))
 	t.Cleanup(srv.Close)
 	p = Proxy(t, srv.URL)
