@@ -49,7 +49,7 @@ bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they 
 	@scripts/bench-sync.sh $(ARGS)
 
 smoke: ## the smoke test against an AWS emulator; ENDPOINT=http://127.0.0.1:4566
-	@scripts/smoke.sh '$(ENDPOINT)'
+	@scripts/tool.sh smoke '$(ENDPOINT)'
 
 clean: ## remove what was built here
 	rm -rf bin

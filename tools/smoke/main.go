@@ -1,0 +1,139 @@
+// Command smoke is the smoke test against an AWS emulator: smoke ENDPOINT [TRANSFER_IMAGE]. It makes a bucket there, puts
+// jobs into it as a GenePattern server does, runs them with the transfer image as AWS Batch does, and reads exit codes and
+// results back.
+//
+//	make smoke ENDPOINT=http://127.0.0.1:5000        # moto_server -p 5000
+//	LOCALSTACK_AUTH_TOKEN=… docker compose -f scripts/compose.localstack.yaml up -d --wait
+//	make smoke ENDPOINT=http://127.0.0.1:4566
+//
+// It needs Docker. The endpoint is reached from the host's network. MODULE_IMAGE=NAME runs another module image than the
+// one it makes, FERRY=PATH puts files there and back with a binary that is there already.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/genepattern/ferry/internal/lab"
+	"github.com/genepattern/ferry/tools/internal/tool"
+)
+
+func main() { tool.Main("smoke", smoke) }
+
+// A test is one run of the smoke test.
+type test struct {
+	ctx  context.Context
+	work string // the directory that all of it is in
+
+	engine   *lab.Engine
+	socket   string // the engine's
+	ferry    string // its binary
+	transfer string // the images
+	module   string
+	bucket   *lab.Server
+	remote   string // the jobs' remote root
+
+	failures int
+}
+
+func smoke(ctx context.Context, args []string) (int, error) {
+	if len(args) == 0 || args[0] == "" {
+		return 0, errors.New("usage: smoke ENDPOINT [TRANSFER_IMAGE]")
+	}
+	t := &test{ctx: ctx, ferry: os.Getenv("FERRY"), module: os.Getenv("MODULE_IMAGE")}
+	if len(args) > 1 {
+		t.transfer = args[1]
+	}
+	// Emulators take any key; LocalStack makes an account of one that has twelve digits.
+	t.bucket = &lab.Server{Endpoint: args[0], AccessKey: tool.Env("AWS_ACCESS_KEY_ID", "test"), SecretKey: tool.Env("AWS_SECRET_ACCESS_KEY", "test"),
+		Region: tool.Env("AWS_REGION", "us-east-1"), Bucket: fmt.Sprintf("ferry-smoke-%d-%d", time.Now().Unix(), os.Getpid())}
+	t.remote = "s3://" + t.bucket.Bucket + "/gp"
+	if err := t.prepare(); err != nil {
+		return 0, err
+	}
+	if err := makeBucket(ctx, t.bucket); err != nil {
+		return 0, err
+	}
+	say("bucket %s at %s", t.bucket.Bucket, t.bucket.Endpoint)
+	if err := tool.InTemp(t.steps); err != nil {
+		return 0, err
+	}
+	if t.failures > 0 {
+		return 0, fmt.Errorf("%d checks failed against %s", t.failures, t.bucket.Endpoint)
+	}
+	say("all is well with %s", t.bucket.Endpoint)
+	return 0, nil
+}
+
+// prepare makes what was not given.
+func (t *test) prepare() (err error) {
+	if t.engine, err = lab.StartEngine(t.ctx, os.Stderr); err != nil {
+		return err
+	}
+	if t.socket, err = t.engine.Socket(); err != nil {
+		return err
+	}
+	if t.ferry == "" {
+		if t.ferry, err = tool.Build(t.ctx); err != nil {
+			return err
+		}
+	}
+	if t.transfer == "" {
+		t.transfer = "ferry:smoke"
+		if err := lab.BuildTransferImage(t.ctx, t.transfer, t.ferry, t.engine.Host); err != nil {
+			return err
+		}
+	}
+	if t.module == "" {
+		t.module, err = t.engine.DemoModule(t.ctx, os.Stderr)
+	}
+	return err
+}
+
+// steps puts the jobs there, runs them, and looks at what came of them.
+func (t *test) steps(work string) error {
+	t.work = work
+	if err := os.Mkdir(filepath.Join(work, "local"), 0o755); err != nil {
+		return err
+	}
+	server := filepath.Join(work, "server")
+	if err := layOut(server, t.remote); err != nil {
+		return err
+	}
+	if err := t.move(server, t.remote); err != nil {
+		return err
+	}
+	var codes [3]int
+	for i, run := range []func() (int, error){
+		func() (int, error) { return t.runJob("101") },
+		func() (int, error) { return t.runJob("102") },
+		func() (int, error) { return t.runOld("103") },
+	} {
+		var err error
+		if codes[i], err = run(); err != nil {
+			return err
+		}
+	}
+	if err := t.move(t.remote, filepath.Join(work, "back")); err != nil {
+		return err
+	}
+	if err := t.check(codes); err != nil {
+		return err
+	}
+	if t.failures > 0 {
+		t.logs()
+	}
+	return nil
+}
+
+func (t *test) move(from, to string) error {
+	_, err := lab.Output(lab.Command(t.ctx, t.bucket.Env(), t.ferry, "sync", from, to, "--only-show-errors"))
+	return err
+}
+
+// say speaks to whoever watches.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
