@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole gate: formatting, vet, and every test against a real S3 server and a real Docker engine, both of which it
+# The whole gate: formatting, vet, the linters, and every test against a real S3 server and a real Docker engine, both of which it
 # sets up itself. A test that is skipped is a failure. test.sh [PACKAGE...] tests only those packages.
 set -eu
 cd "$(dirname "$0")/.."
@@ -31,6 +31,8 @@ $unformatted"
 for module in . $MODULES; do
 	(cd "$module" && CGO_ENABLED=0 go vet -trimpath ./...)
 done
+
+[ $# -gt 0 ] || scripts/lint.sh
 
 say "go test"
 mkdir -p bin
