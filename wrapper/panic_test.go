@@ -33,6 +33,23 @@ func TestPanicIsRecorded(t *testing.T) {
 	}
 }
 
+// startled is a bug: its List panics, when the job's lock is held.
+type startled struct{ engine.Engine }
+
+func (startled) List(context.Context, map[string]string) ([]engine.Found, error) { panic("a bug") }
+
+// A panic while the place for a job is made leaves no place, and those who wait for the job are told.
+func TestPanicInPrepare(t *testing.T) {
+	s := newRig(t)
+	s.exec("true")
+	d := s.deps()
+	d.Engine = startled{s.engine}
+	out := wrapper.Run(t.Context(), t.Context(), s.job(testenv.ModuleImage(t)), d)
+	s.nothingLeft()
+	s.ended(out, 70, cause.Internal)
+	s.ended(s.run(s.job(testenv.ModuleImage(t))), 0, cause.None) // nobody holds the lock
+}
+
 // mute is a store that takes nothing any more from the moment on that it is asked to store a result.
 type mute struct {
 	store.Store

@@ -48,12 +48,19 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 		}
 		return nil, err
 	}
-	if err := s.build(ctx, deps.Engine); err != nil {
+	whole := false
+	defer func() { // of a panic, too
+		if whole {
+			return
+		}
 		if e := s.removeUnused(); e != nil {
 			deps.Log.Warn().Err(e).Msg("local files are left")
 		}
+	}()
+	if err := s.build(ctx, deps.Engine); err != nil {
 		return nil, err
 	}
+	whole = true
 	return s, nil
 }
 
