@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo test check chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke clean
+.PHONY: help build image demo test check chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they 
 
 smoke: ## the smoke test against an AWS emulator; ENDPOINT=http://127.0.0.1:4566
 	@scripts/tool.sh smoke '$(ENDPOINT)'
+
+fresh: ## demo and tests on a minimal Debian made for it; WHAT='make demo' for other commands
+	@scripts/fresh.sh $(if $(WHAT),'$(WHAT)')
 
 clean: ## remove what was built here
 	rm -rf bin
