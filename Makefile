@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo test check lint notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke clean
+.PHONY: help build image demo test check lint notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -37,19 +37,23 @@ check: test ## the same: exactly what CI runs
 bench: bench-run bench-genepattern bench-freeze bench-sync ## run the benchmarks
 
 bench-run: ## ferry run against a plain docker run of the same job
-	@scripts/bench-run.sh
+	@scripts/tool.sh bench/run
 
 bench-genepattern: ## a GenePattern server's job in the transfer image against a plain docker run
-	@scripts/bench-genepattern.sh
+	@scripts/tool.sh bench/genepattern
 
+# It needs 20 GB of disk and six minutes; a machine that does nothing else gives steady numbers.
 bench-freeze: ## freezing and copy staging against docker commit and docker cp
-	@scripts/bench-freeze.sh
+	@$(GO) test ./commit -run '^$$' -bench Reach -benchtime 1x -timeout 30m
 
 bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; ARGS=... for its options
-	@scripts/bench-sync.sh $(ARGS)
+	@scripts/tool.sh bench/sync $(ARGS)
 
 smoke: ## the smoke test against an AWS emulator; ENDPOINT=http://127.0.0.1:4566
 	@scripts/tool.sh smoke '$(ENDPOINT)'
+
+fresh: ## demo and tests on a minimal Debian made for it; WHAT='make demo' for other commands
+	@scripts/fresh.sh $(if $(WHAT),'$(WHAT)')
 
 clean: ## remove what was built here
 	rm -rf bin

@@ -49,7 +49,7 @@ func inUse() uint64 {
 }
 
 // heapLimit is far below what so many objects would take if they were kept: 100 bytes of each is 20 MiB. A million of them
-// are a benchmark's, in scripts/bench-sync.
+// are a benchmark's, in tools/bench/sync.
 const heapLimit = 4 << 20
 
 func TestLongListing(t *testing.T) {

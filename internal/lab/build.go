@@ -84,14 +84,15 @@ func publish(stage, path string) error {
 		return nil
 	}
 	tmp := path + ".new"
-	if err := copyFile(tmp, stage, 0o755); err != nil {
+	if err := CopyFile(tmp, stage, 0o755); err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)
 }
 
-// copyFile holds no more than a block of the file: a benchmark's own peak of memory counts as that of its children.
-func copyFile(dst, src string, mode os.FileMode) error {
+// CopyFile copies the content of a file to dst, which has the mode whatever the umask is. It holds no more than a block of the
+// file: a benchmark's own peak of memory counts as that of its children.
+func CopyFile(dst, src string, mode os.FileMode) error {
 	in, err := os.Open(src)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func copyFile(dst, src string, mode os.FileMode) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Chmod(mode), out.Close()) // the mode whatever the umask
+	return errors.Join(err, out.Chmod(mode), out.Close())
 }
 
 func fileHash(path string) ([]byte, error) {

@@ -94,7 +94,7 @@ func layOutImage(dir, binary string) error {
 		os.Chmod(dir, 0o755), // whatever the umask, and MkdirTemp
 		os.Chmod(filepath.Join(dir, "usr"), 0o755), os.Chmod(filepath.Join(dir, "usr", "local"), 0o755), os.Chmod(bin, 0o755),
 		os.Chmod(tmp, os.ModeSticky|0o777),
-		copyFile(filepath.Join(bin, "ferry"), binary, 0o755),
+		CopyFile(filepath.Join(bin, "ferry"), binary, 0o755),
 	)
 }
 

@@ -67,11 +67,7 @@ func (t *test) runOld(id string) (int, error) {
 	if err := os.Mkdir(image, 0o755); err != nil {
 		return 0, err
 	}
-	binary, err := os.ReadFile(t.ferry)
-	if err != nil {
-		return 0, err
-	}
-	if err := os.WriteFile(filepath.Join(image, "runS3OnBatch.sh"), binary, 0o755); err != nil {
+	if err := lab.CopyFile(filepath.Join(image, "runS3OnBatch.sh"), t.ferry, 0o755); err != nil {
 		return 0, err
 	}
 	text := fmt.Sprintf("FROM %s\nCOPY runS3OnBatch.sh /usr/local/bin/\nCMD [\"/usr/local/bin/runS3OnBatch.sh\"]\n", t.module)

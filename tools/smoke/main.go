@@ -1,13 +1,3 @@
-// Command smoke is the smoke test against an AWS emulator: smoke ENDPOINT [TRANSFER_IMAGE]. It makes a bucket there, puts
-// jobs into it as a GenePattern server does, runs them with the transfer image as AWS Batch does, and reads exit codes and
-// results back.
-//
-//	make smoke ENDPOINT=http://127.0.0.1:5000        # moto_server -p 5000
-//	LOCALSTACK_AUTH_TOKEN=… docker compose -f scripts/compose.localstack.yaml up -d --wait
-//	make smoke ENDPOINT=http://127.0.0.1:4566
-//
-// It needs Docker. The endpoint is reached from the host's network. MODULE_IMAGE=NAME runs another module image than the
-// one it makes, FERRY=PATH puts files there and back with a binary that is there already.
 package main
 
 import (

@@ -1,7 +1,9 @@
 package main
 
 import (
-	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -20,21 +22,19 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
-// Nobody listens: it says so, and where, and leaves nothing.
-func TestSmokeWithoutAnEndpoint(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint := "http://" + l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "smoke"), endpoint, "ferry-test/none:1")
+// An emulator that refuses is named, and nothing is left.
+func TestSmokeRefused(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	t.Cleanup(srv.Close)
+	tmp := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "smoke"), srv.URL, "ferry-test/none:1")
 	cmd.Dir = testenv.Root()
-	cmd.Env = testenv.Environ("DOCKER_HOST="+testenv.Docker(t), "FERRY="+testenv.FerryBinary(t), "MODULE_IMAGE="+testenv.ModuleImage(t))
+	cmd.Env = testenv.Environ("TMPDIR="+tmp, "DOCKER_HOST="+testenv.Docker(t), "FERRY="+testenv.FerryBinary(t), "MODULE_IMAGE="+testenv.ModuleImage(t))
 	out, err := cmd.CombinedOutput()
-	if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "no bucket could be made at "+endpoint) {
+	if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "no bucket could be made at "+srv.URL) {
 		t.Errorf("%v\n%s", err, out)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		t.Errorf("it left %v", left)
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -58,28 +60,28 @@ func makeData(dir, row string, scale float64) (files int, bytes int64, err error
 
 var operations = []string{"up", "up again", "down", "down again"}
 
-func benchRow(s settings, tools []tool, row string) error {
+func benchRow(ctx context.Context, s settings, tools []peer, row string) error {
 	src := filepath.Join(s.dir, "src")
-	defer os.RemoveAll(src)
+	defer func() { _ = os.RemoveAll(src) }()
 	files, bytes, err := makeData(src, row, s.scale)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("\n## %s: %d files, %.1f MiB\n", row, files, float64(bytes)/(1<<20))
 	for _, mode := range s.modes {
-		if err := benchMode(s, tools, row, mode, src, bytes); err != nil {
+		if err := benchMode(ctx, s, tools, row, mode, src, bytes); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func benchMode(s settings, tools []tool, row, mode, src string, bytes int64) error {
+func benchMode(ctx context.Context, s settings, tools []peer, row, mode, src string, bytes int64) (err error) {
 	srv, err := startServer(s, mode == "tls")
 	if err != nil {
 		return err
 	}
-	defer srv.stop()
+	defer func() { err = errors.Join(err, srv.stop()) }()
 	at := srv.target
 	if mode == "delay" {
 		p, err := startDelay(strings.TrimPrefix(at.endpoint, "http://"))
@@ -96,13 +98,13 @@ func benchMode(s settings, tools []tool, row, mode, src string, bytes int64) err
 	for i := range s.runs {
 		for j := range tools {
 			t := tools[(i+j)%len(tools)]
-			if err := benchTool(s, srv, t, at, src, bytes, costs); err != nil {
+			if err := benchTool(ctx, s, t, at, src, bytes, costs); err != nil {
 				return err
 			}
 			progress(row, mode, i, t.name, costs)
 			if t.name == "ferry" && row == "large" && slices.Contains(s.tools, "curl") {
 				warm(2 * bytes)
-				c, err := curl(srv, src, at, filepath.Join(s.dir, "dst"))
+				c, err := curl(ctx, src, at, filepath.Join(s.dir, "dst"))
 				if err != nil {
 					return err
 				}
@@ -119,9 +121,9 @@ func benchMode(s settings, tools []tool, row, mode, src string, bytes int64) err
 	return nil
 }
 
-func benchTool(s settings, srv *server, t tool, at target, src string, bytes int64, costs map[string]map[string][]cost) error {
+func benchTool(ctx context.Context, s settings, t peer, at target, src string, bytes int64, costs map[string]map[string][]cost) error {
 	dst := filepath.Join(s.dir, "dst")
-	defer os.RemoveAll(dst)
+	defer func() { _ = os.RemoveAll(dst) }()
 	remote := "s3://" + bucket + "/data"
 	for _, op := range operations {
 		from, to := src, remote
@@ -131,7 +133,7 @@ func benchTool(s settings, srv *server, t tool, at target, src string, bytes int
 		if op == "up" || op == "down" {
 			warm(2 * bytes) // up, a server may keep the parts of an object and the object for a while
 		}
-		c, err := measure(t.path, t.sync(at, from, to), at)
+		c, err := measure(ctx, t.path, t.sync(at, from, to), at)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/genepattern/ferry/internal/lab"
 )
 
 // A target is a server as a tool is to reach it.
@@ -23,8 +26,8 @@ const (
 	bucket    = "bench"
 )
 
-// A tool is ferry or a peer.
-type tool struct {
+// A peer is ferry, an older ferry, or another tool that does the same.
+type peer struct {
 	name string
 	path string
 	// sync is the arguments that make dst like src; one of them begins with s3://.
@@ -33,18 +36,13 @@ type tool struct {
 	dry func(t target, src, dst string) []string
 }
 
-func findTools(s settings) ([]tool, error) {
-	ferry, err := filepath.Abs(s.ferry)
+func findTools(s settings) ([]peer, error) {
+	ferry, err := ferryAt("ferry", s.ferry)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(ferry); err != nil {
-		return nil, fmt.Errorf("no ferry to measure: %w", err)
-	}
-	known := []tool{
-		{name: "ferry", path: ferry,
-			sync: func(_ target, src, dst string) []string { return []string{"sync", "--only-show-errors", src, dst} },
-			dry:  func(_ target, src, dst string) []string { return []string{"sync", "--dryrun", "--quiet", src, dst} }},
+	known := []peer{
+		ferry,
 		{name: "s5cmd", sync: s5cmd, dry: func(t target, src, dst string) []string {
 			return append([]string{"--dry-run"}, s5cmd(t, src, dst)...)
 		}},
@@ -59,7 +57,14 @@ func findTools(s settings) ([]tool, error) {
 				return []string{"s3", "sync", "--dryrun", "--only-show-errors", src, dst}
 			}},
 	}
-	var found []tool
+	var found []peer
+	if s.before != "" {
+		before, err := ferryAt(before, s.before)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, before)
+	}
 	for _, t := range known {
 		if !slices.Contains(s.tools, t.name) {
 			continue
@@ -77,6 +82,25 @@ func findTools(s settings) ([]tool, error) {
 		found = append(found, t)
 	}
 	return found, nil
+}
+
+// before is the name of the older ferry, which is measured in every row whatever -tools says.
+const before = "before"
+
+// ferryAt is a ferry of this name. It is copied to a place beside the other's: how a file came to be in the page cache says
+// how much of it counts as its process's memory.
+func ferryAt(name, path string) (peer, error) {
+	dir := filepath.Join(lab.Root(), "bin", "bench")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return peer{}, err
+	}
+	copied := filepath.Join(dir, name)
+	if err := lab.CopyFile(copied, path, 0o755); err != nil {
+		return peer{}, fmt.Errorf("no ferry to measure: %w", err)
+	}
+	return peer{name: name, path: copied,
+		sync: func(_ target, src, dst string) []string { return []string{"sync", "--only-show-errors", src, dst} },
+		dry:  func(_ target, src, dst string) []string { return []string{"sync", "--dryrun", "--quiet", src, dst} }}, nil
 }
 
 func s5cmd(t target, src, dst string) []string {
@@ -111,9 +135,14 @@ type cost struct {
 	mem       int64 // KiB
 }
 
-// measure runs a command. It is bounded to an hour.
-func measure(path string, args []string, t target) (cost, error) {
-	cmd := exec.Command(path, args...)
+// measureWithin bounds a command.
+const measureWithin = time.Hour
+
+// measure runs a command, until it ends or ctx does.
+func measure(ctx context.Context, path string, args []string, t target) (cost, error) {
+	ctx, cancel := context.WithTimeout(ctx, measureWithin)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "AWS_ENDPOINT_URL=" + t.endpoint, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
@@ -134,9 +163,7 @@ func measure(path string, args []string, t target) (cost, error) {
 	if err := cmd.Start(); err != nil {
 		return cost{}, err
 	}
-	timer := time.AfterFunc(time.Hour, func() { cmd.Process.Kill() })
 	err := cmd.Wait()
-	timer.Stop()
 	c := cost{wall: time.Since(begun)}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		c.cpu = time.Duration(u.Utime.Nano() + u.Stime.Nano())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,18 +15,19 @@ import (
 // million measures a listing of 1,000,000 objects against an empty tree and against one that has them all. The objects
 // exist in the listing only, so the tools are told to do nothing, and rclone not to ask for each object's time. Each is
 // measured once: memory is what counts.
-func million(s settings, tools []tool) error {
+func million(ctx context.Context, s settings, tools []peer) error {
 	n := int(1_000_000 * s.scale)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	go http.Serve(l, lister{n: n, when: time.Now().Add(24 * time.Hour).UTC()})
+	defer func() { _ = l.Close() }()
+	srv := &http.Server{Handler: lister{n: n, when: time.Now().Add(24 * time.Hour).UTC()}}
+	go func() { _ = srv.Serve(l) }()
 	at := target{endpoint: "http://" + l.Addr().String()}
 	fmt.Printf("\n## listing of %d objects\n", n)
 	dst := filepath.Join(s.dir, "million")
-	defer os.RemoveAll(dst)
+	defer func() { _ = os.RemoveAll(dst) }()
 	for _, tree := range []string{"empty", "full"} {
 		if err := os.MkdirAll(dst, 0o755); err != nil {
 			return err
@@ -43,8 +45,8 @@ func million(s settings, tools []tool) error {
 		}
 		costs := map[string][]cost{}
 		for _, t := range tools {
-			c, err := measure(t.path, t.dry(at, "s3://"+bucket+"/data", dst), at)
-			if err != nil && t.name == "ferry" {
+			c, err := measure(ctx, t.path, t.dry(at, "s3://"+bucket+"/data", dst), at)
+			if err != nil && (t.name == "ferry" || t.name == before || ctx.Err() != nil) {
 				return err
 			}
 			if err != nil { // s5cmd 2.3.0 crashed with the full tree once in two
@@ -103,5 +105,5 @@ func (l lister) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.WriteString("</ListBucketResult>")
 	w.Header().Set("Content-Type", "application/xml")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	w.Write(b.Bytes())
+	_, _ = w.Write(b.Bytes())
 }

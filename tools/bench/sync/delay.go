@@ -46,8 +46,8 @@ func startDelay(addr string) (*relayer, error) {
 }
 
 func (r *relayer) stop() {
-	r.stdin.Close()
-	r.cmd.Wait()
+	_ = r.stdin.Close()
+	_ = r.cmd.Wait()
 }
 
 // runRelay passes connections on to addr, and keeps what comes back for a while. It looks at nothing, so it costs
@@ -84,15 +84,15 @@ type chunk struct {
 }
 
 func relay(client net.Conn, addr string) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", addr)
 	if err != nil {
 		return
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	go func() {
-		io.Copy(server, client)
-		server.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(server, client)
+		_ = server.(*net.TCPConn).CloseWrite()
 	}()
 	chunks := make(chan chunk, inFlight)
 	used := make(chan []byte, inFlight+2) // no more are there: one is being read into, one written from
@@ -123,7 +123,7 @@ func relay(client net.Conn, addr string) {
 		time.Sleep(time.Until(c.due))
 		if _, err := client.Write(c.b); err != nil {
 			broken = true
-			server.Close()
+			_ = server.Close()
 		}
 		used <- c.b[:chunkSize]
 	}

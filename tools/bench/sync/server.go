@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/genepattern/ferry/internal/lab"
+)
+
+// A server is the lab's S3 server with one bucket.
+type server struct {
+	target target
+	bucket *lab.Server
+	s3     *lab.S3
+	dir    string
+}
+
+func startServer(s settings, tls bool) (*server, error) {
+	dir := filepath.Join(s.dir, "server")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	s3, err := lab.StartS3(lab.S3Options{TLS: tls, Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	srv := &server{s3: s3, dir: dir}
+	if srv.bucket, err = s3.Bucket(bucket); err != nil {
+		return nil, errors.Join(err, srv.stop())
+	}
+	srv.target = target{endpoint: srv.bucket.Endpoint, ca: srv.bucket.CAFile}
+	return srv, nil
+}
+
+// clear empties the bucket.
+func (s *server) clear() error {
+	names, err := os.ReadDir(s.bucket.Dir)
+	for _, n := range names {
+		if err := os.RemoveAll(filepath.Join(s.bucket.Dir, n.Name())); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *server) stop() error {
+	s.s3.Stop()
+	return os.RemoveAll(s.dir)
+}
