@@ -1,5 +1,6 @@
-// Package commit freezes what a module needs into an image: the module's base image with its code and libraries copied
-// in, committed and pushed to a registry, so that the same version runs the same way without staging them. What it needs
-// of a container engine are interfaces of package engine; logins and ECR are the packages below it. It knows nothing of
-// stores or transfers.
+// Package commit freezes a module: it makes an image of the module's base image, its code and its libraries, and pushes that
+// image to a registry. The same module version then runs the same way without staging those files in.
+//
+// Containers and images are made through the interfaces of package engine. Package registry finds logins, and package ecr
+// makes repositories. The package knows nothing of stores or transfers.
 package commit

@@ -1,6 +1,6 @@
-// Package scheduler is the room of what a job can be submitted to. Each scheduler is a folder below it.
+// Package scheduler is the parent of the schedulers that a job can be submitted to. Each is a folder below it.
 //
-// A scheduler starts ferry on a node and says what became of it. It knows nothing of a job's life there: what ferry does on
-// the node is package wrapper's, and a description turned into a job is package job's. What stands here of a scheduler is
-// what only that scheduler has: the names of its variables, its definitions, its warnings.
+// A scheduler starts ferry on a node and reports what became of it. Its folder has what no other scheduler has: the names of
+// its variables, its job definitions, its warnings. What ferry does on the node is package wrapper's. Turning a description
+// into a job is package job's.
 package scheduler

@@ -1,8 +1,9 @@
-// Package sync moves trees of files between a directory and a store: it decides what must move (plan) and moves it
-// (transfer). It follows `aws s3 sync` in what is compared and filtered, and adds what a job needs: verified, atomic,
-// faithful copies. It knows nothing of jobs or containers. Import it as ferrysync, its name being the standard
-// library's.
+// Package sync copies trees of files between a directory and a store. It decides what must move (plan.go), and moves it
+// (transfer.go). It compares and filters as `aws s3 sync` does. Its copies are verified, appear at once and whole, and keep
+// modes and times. It knows nothing of jobs or containers.
 //
-// A transfer is one call. Its downloads or uploads decide about each file and queue it for workers. A worker moves one
-// download as incoming, with helpers where it is big, or one upload as outgoing.
+// Import it as ferrysync, because the standard library has a package of the same name.
+//
+// A transfer is one call. It decides about each file and queues the file for its workers. A worker moves one file at a time:
+// a download is an incoming, with helpers where the file is large, and an upload is an outgoing.
 package sync

@@ -1,7 +1,10 @@
-// Package wrapper is a job's life on a node: it prepares a place for it, stages its files in, runs its module in a
-// container, records what happened and stages the results out. Run says the stages in their order; each takes what it needs
-// and returns what it made: a site, a module, an outbox.
+// Package wrapper runs one job on a node. It stages the job's files in, runs its module in a container, records what happened,
+// and stages the results out. Run lists the stages in their order. Each stage takes what it needs and returns what it made.
 //
-// It reads no flags and no environment; cmd does, and hands over a job and the Deps to run it with. How bytes move is
-// package sync's affair, how containers run package engine's, what the jobs of a node share package node's.
+// Four words have one meaning each. A site is an attempt's directory tree on the node, with its lock and its logs. A module is
+// the container that the job's module runs in. An outbox is what goes from the attempt to the store. An ending is the list of
+// steps that follow, whatever became of the stages.
+//
+// The package reads no flags and no environment: its caller hands over a job and the Deps to run it with. Package sync moves
+// files, package engine runs containers, and package node has what the jobs of one node share.
 package wrapper

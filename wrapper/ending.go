@@ -120,7 +120,7 @@ func (e *ending) collect() {
 func (e *ending) judge() {
 	s, m := e.attempt.site, e.attempt.module
 	v := verdict{failed: e.failed, diskFull: e.full, prefix: s.job.LocalPrefix, script: s.job.Program.Exec, file: s.job.Files.ExitCode,
-		memory: limits(s.job.Container.Limits, s.place.self).Memory}
+		memory: limits(s.job.Container.Limits, s.paths.self).Memory}
 	v.code, v.own = s.exitCode()
 	v.begun = s.hasExitFile()
 	if m != nil {
@@ -179,7 +179,7 @@ func (e *ending) stageOut() {
 
 // settle makes the outcome final: the store has all there will be of results.
 func (e *ending) settle() {
-	if e.attempt.outbox.is(open) {
+	if e.attempt.outbox.is(undecided) {
 		e.attempt.outbox.settle(e.out, e.attempt.module)
 	}
 }

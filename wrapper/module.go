@@ -26,7 +26,7 @@ type module struct {
 	engine    engine.Engine
 	recipe    recipe
 	container engine.Container
-	place     place
+	placement placement
 	usage     usage
 
 	mu        sync.Mutex
@@ -60,7 +60,7 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := m.writeContainerUsed(); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
-	if err := m.place.fill(ctx); err != nil {
+	if err := m.placement.fill(ctx); err != nil {
 		return err
 	}
 	err := m.container.Start(ctx, io.MultiWriter(s.logs.out, lossy{stdout}), io.MultiWriter(s.logs.err, lossy{stderr}))
@@ -92,7 +92,7 @@ func (m *module) writeContainerUsed() error {
 func (m *module) collectOutcome(ctx context.Context) {
 	err := m.collectOnce(ctx, m.site.job.Dirs.Metadata)
 	if file := m.site.job.Files.ExitCode; err == nil && !subpath.Within(m.site.job.Dirs.Metadata, file) {
-		err = m.place.collectFile(ctx, file)
+		err = m.placement.collectFile(ctx, file)
 	}
 	if err != nil {
 		m.site.tell.warn("reading what the module left: %v", err)
@@ -107,7 +107,7 @@ func (m *module) collect(ctx context.Context, dir string) error {
 	if m.hasCollected(dir) {
 		return nil
 	}
-	return m.place.collect(ctx, dir)
+	return m.placement.collect(ctx, dir)
 }
 
 // collectOnce is the last collection of a directory, after the module has ended: from then on the root has what counts,
@@ -116,7 +116,7 @@ func (m *module) collectOnce(ctx context.Context, dir string) error {
 	if m.hasCollected(dir) {
 		return nil
 	}
-	if err := m.place.collect(ctx, dir); err != nil {
+	if err := m.placement.collect(ctx, dir); err != nil {
 		return fmt.Errorf("collecting %s: %w", dir, err)
 	}
 	m.mu.Lock()
@@ -175,8 +175,8 @@ func (m *module) removeAsRoot() error {
 	if err != nil {
 		return err
 	}
-	place := m.site.place
-	if place.self != nil || m.site.job.Container.Placement != job.PlaceMount {
+	paths := m.site.paths
+	if paths.self != nil || m.site.job.Container.Placement != job.PlaceMount {
 		return fs.ErrPermission
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), removalTime)
@@ -184,7 +184,7 @@ func (m *module) removeAsRoot() error {
 	c, err := m.engine.Create(ctx, engine.Spec{
 		Name: m.recipe.name() + "-remove", Image: m.recipe.image, Command: []string{removerPath, RemoverName, removedPath},
 		User: "0:0", Network: "none", Labels: m.recipe.labels(), CapAdd: []string{"DAC_OVERRIDE"}, // the root is closed to all but its owner
-		Mounts: []engine.Mount{{Source: exe, Target: removerPath, ReadOnly: true}, {Source: place.host, Target: removedPath}},
+		Mounts: []engine.Mount{{Source: exe, Target: removerPath, ReadOnly: true}, {Source: paths.host, Target: removedPath}},
 	})
 	if err != nil {
 		return err

@@ -30,11 +30,11 @@ type outbox struct {
 type outboxState int
 
 // The states, in their only order. Whoever waits for an exit code must not take a job for a success whose results are not
-// there, so while the outcome is open none goes up. Once told, nothing of the outcome changes any more.
+// there, so while the outcome is undecided none goes up. Once told, nothing of the outcome changes any more.
 const (
-	open    outboxState = iota // the record says the worst, and there is no exit code
-	settled                    // the outcome is final as far as this node knows, and the exit code may go up
-	told                       // the store has the outcome
+	undecided outboxState = iota // the record says the worst, and there is no exit code
+	settled                      // the outcome is final as far as this node knows, and the exit code may go up
+	told                         // the store has the outcome
 )
 
 func newOutbox(s *site, r *remote, transfer *ferrysync.Engine) *outbox {
@@ -184,7 +184,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	return s, nil
 }
 
-// filters leave out of a directory what goes up by itself: the exit code as long as the outcome is open, and it and the
+// filters leave out of a directory what goes up by itself: the exit code as long as the outcome is undecided, and it and the
 // record once they were sent.
 func (o *outbox) filters(dir string) []ferrysync.Filter {
 	f := insideFilters(&o.site.job, dir)

@@ -19,11 +19,11 @@ func Plan(ctx context.Context, j job.Job, deps Deps) Outcome {
 		if _, err := openRemote(ctx, deps.Open, &j); err != nil {
 			return err
 		}
-		place, err := locate(ctx, &j, deps.Engine, deps.Log)
+		paths, err := locate(ctx, &j, deps.Engine, deps.Log)
 		if err != nil {
 			return err
 		}
-		printPlan(deps.Stdout, &j, place)
+		printPlan(deps.Stdout, &j, paths)
 		return nil
 	})
 	if err != nil {
@@ -32,12 +32,12 @@ func Plan(ctx context.Context, j job.Job, deps Deps) Outcome {
 	return Outcome{}
 }
 
-func printPlan(w io.Writer, j *job.Job, place location) {
+func printPlan(w io.Writer, j *job.Job, paths rootPaths) {
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(w, "%-10s %s\n", what, fmt.Sprintf(format, args...))
 	}
 	line("job", "%s, attempt %d", j.Identity.ID, j.Identity.Attempt)
-	line("root", "%s (on the host: %s)", place.dir, place.host)
+	line("root", "%s (on the host: %s)", paths.dir, paths.host)
 	line("image", "%s", j.Container.Image)
 	line("stage in", "%s -> %s", j.URL(j.Dirs.Metadata), j.Dirs.Metadata)
 	for _, in := range j.Staged() {
@@ -46,7 +46,7 @@ func printPlan(w io.Writer, j *job.Job, place location) {
 	if j.Files.SyncScript != "" {
 		line("stage in", "as %s says", j.Dirs.Metadata+"/"+j.Files.SyncScript)
 	}
-	for _, m := range mounts(j, place.host, j.Rooted()) {
+	for _, m := range mounts(j, paths.host, j.Rooted()) {
 		mode := "rw"
 		if m.ReadOnly {
 			mode = "ro"
@@ -60,7 +60,7 @@ func printPlan(w io.Writer, j *job.Job, place location) {
 	line("workdir", "%s", j.Dirs.Work)
 	c := j.Container
 	line("user", "%s, network %s, capabilities %s", c.User, c.Network, orNone(c.CapAdd))
-	l := limits(c.Limits, place.self)
+	l := limits(c.Limits, paths.self)
 	line("limits", "memory %s, cpus %s, pids %d, gpus %s, walltime %v",
 		orUnlimited(l.Memory), cores(l.NanoCPUs), l.PIDs, orNone([]string{l.GPUs}), j.Walltime)
 	for _, v := range j.Program.Env {

@@ -32,11 +32,11 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 	for _, w := range warnings {
 		tell.warn("%s", w)
 	}
-	place, err := locate(ctx, &j, deps.Engine, deps.Log)
+	paths, err := locate(ctx, &j, deps.Engine, deps.Log)
 	if err != nil {
 		return nil, cause.Stopped(ctx, err)
 	}
-	s := &site{job: j, tell: tell, place: place, enforces: info.Enforces}
+	s := &site{job: j, tell: tell, paths: paths, enforces: info.Enforces}
 	_, err = os.Lstat(j.LocalPrefix)
 	s.madePrefix = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(j.LocalPrefix, 0o755); err != nil {
@@ -77,14 +77,14 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 	if err := s.removeDead(ctx, eng, s.lock.Read()); err != nil {
 		return cause.Stopped(ctx, err)
 	}
-	if err := s.lock.Write(node.Held{Job: s.job.Identity.ID, Root: filepath.Base(s.place.dir)}); err != nil {
+	if err := s.lock.Write(node.Held{Job: s.job.Identity.ID, Root: filepath.Base(s.paths.dir)}); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
 	// Only ferry's own user passes the root; the module sees the directories in it by their mounts.
-	if err := os.Mkdir(s.place.dir, 0o700); err != nil {
+	if err := os.Mkdir(s.paths.dir, 0o700); err != nil {
 		return cause.Name(ctx, cause.Usage, "", fmt.Errorf("making the attempt's root: %w", err))
 	}
-	root, err := os.OpenRoot(s.place.dir)
+	root, err := os.OpenRoot(s.paths.dir)
 	if err != nil {
 		return fmt.Errorf("opening the attempt's root: %w", err)
 	}
@@ -118,15 +118,15 @@ func (s *site) removeDead(ctx context.Context, eng engine.Engine, h node.Held) e
 	if h.Root != "" {
 		dead = append(dead, node.Orphan{Job: id, Dir: node.Existing(filepath.Join(s.job.LocalPrefix, h.Root))})
 	}
-	if node.Existing(s.place.dir) != "" && h.Root != filepath.Base(s.place.dir) {
+	if node.Existing(s.paths.dir) != "" && h.Root != filepath.Base(s.paths.dir) {
 		// Kept by an earlier run, or a person's: it is not ferry's to remove.
-		return cause.Fail(cause.Usage, "remove it, or give another --attempt or --job-id", "the place for this attempt, %s, is there already", s.place.dir)
+		return cause.Fail(cause.Usage, "remove it, or give another --attempt or --job-id", "the place for this attempt, %s, is there already", s.paths.dir)
 	}
 	for _, c := range found {
-		if c.Labels[node.LabelKeep] != "" && !c.Running && c.Labels[node.LabelOwner] != s.place.host {
+		if c.Labels[node.LabelKeep] != "" && !c.Running && c.Labels[node.LabelOwner] != s.paths.host {
 			continue // left on purpose, by an earlier attempt
 		}
-		if path.Dir(c.Labels[node.LabelOwner]) == path.Dir(s.place.host) {
+		if path.Dir(c.Labels[node.LabelOwner]) == path.Dir(s.paths.host) {
 			dead = append(dead, node.Orphan{Job: id, Container: c.ID})
 			s.tell.warn("a killed ferry left container %.12s of this job; it is removed", c.ID)
 		}
@@ -140,7 +140,7 @@ func (s *site) removeDead(ctx context.Context, eng engine.Engine, h node.Held) e
 
 // sweepOthers removes what killed ferries left of other jobs. It runs beside the job and never fails it.
 func (s *site) sweepOthers(ctx context.Context, eng engine.Engine) {
-	all, err := node.Orphans(ctx, eng, s.job.LocalPrefix, path.Dir(s.place.host), true)
+	all, err := node.Orphans(ctx, eng, s.job.LocalPrefix, path.Dir(s.paths.host), true)
 	for _, o := range all {
 		s.tell.log.Warn().Stringer("orphan", o).Msg("removed what a killed ferry left")
 	}

@@ -9,27 +9,28 @@ import (
 	"github.com/genepattern/ferry/job"
 )
 
-// kinds says when it is known of every input whether it is a file or a directory.
-type kinds struct {
+// fileTypes counts the inputs of which it is not known yet whether they are files or directories. ready is closed once all are
+// known. It is safe for concurrent use.
+type fileTypes struct {
 	mu    sync.Mutex
 	left  int
 	ready chan struct{}
 }
 
-func newKinds(unknown []job.Input) *kinds {
-	k := &kinds{left: len(unknown), ready: make(chan struct{})}
-	if k.left == 0 {
-		close(k.ready)
+func newFileTypes(unknown []job.Input) *fileTypes {
+	f := &fileTypes{left: len(unknown), ready: make(chan struct{})}
+	if f.left == 0 {
+		close(f.ready)
 	}
-	return k
+	return f
 }
 
 // known is called once for each input.
-func (k *kinds) known() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.left--; k.left == 0 {
-		close(k.ready)
+func (f *fileTypes) known() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.left--; f.left == 0 {
+		close(f.ready)
 	}
 }
 

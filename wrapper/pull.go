@@ -15,7 +15,7 @@ var shells = []string{"/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin
 
 // pull makes the image present, and the module's container of it once the kinds of its mounts are known. Beside an error
 // it gives the module where there is a container, for the ending to remove.
-func (a *attempt) pull(ctx context.Context, s *site, from supply, kinds <-chan struct{}) (*module, error) {
+func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-chan struct{}) (*module, error) {
 	img, err := from.image(ctx, a.deps.Engine, a.deps.Login)
 	if err != nil {
 		return nil, cause.Name(ctx, cause.Image, "", err)
@@ -25,18 +25,18 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, kinds <-chan s
 		return nil, cause.Fail(cause.Refused, "use an image with a USER, or give --user", "image %q runs as root, which --forbid-root refuses", s.job.Container.Image)
 	}
 	select {
-	case <-kinds:
+	case <-typesKnown:
 	case <-ctx.Done():
 		return nil, cause.Stopped(ctx, ctx.Err())
 	}
-	c, spec, err := create(ctx, a.deps.Engine, recipe{job: &s.job, place: s.place, from: from, image: img})
+	c, spec, err := create(ctx, a.deps.Engine, recipe{job: &s.job, paths: s.paths, from: from, image: img})
 	if c == nil {
 		return nil, err
 	}
 	m := &module{site: s, engine: a.deps.Engine, container: c, collected: map[string]bool{},
-		recipe: recipe{job: &s.job, place: s.place, from: from, image: img}, place: mountPlace{}}
+		recipe: recipe{job: &s.job, paths: s.paths, from: from, image: img}, placement: mountPlacement{}}
 	if err == nil {
-		m.place, err = newPlace(s, from, c)
+		m.placement, err = newPlacement(s, from, c)
 	}
 	if err != nil {
 		return m, err

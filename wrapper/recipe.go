@@ -21,7 +21,7 @@ const defaultPIDs = 32768
 // A recipe is what the module's container is made by.
 type recipe struct {
 	job   *job.Job
-	place location
+	paths rootPaths
 	from  supply
 	image engine.Image
 }
@@ -40,23 +40,23 @@ func (r recipe) spec(shell string) engine.Spec {
 		Env:     r.job.Program.Env,
 		Workdir: r.job.Dirs.Work,
 		User:    user,
-		Mounts:  mounts(r.job, r.place.host, r.from.seen()),
+		Mounts:  mounts(r.job, r.paths.host, r.from.seen()),
 		Labels:  r.labels(),
 		Network: c.Network,
 		CapAdd:  c.CapAdd,
-		Limits:  limits(c.Limits, r.place.self),
+		Limits:  limits(c.Limits, r.paths.self),
 	}
 }
 
 // name tells people which job it is; the hash keeps jobs of different local prefixes, which may have one id, apart.
 func (r recipe) name() string {
-	sum := sha256.Sum256([]byte(r.place.host))
+	sum := sha256.Sum256([]byte(r.paths.host))
 	return fmt.Sprintf("ferry-%s.%d-%s", job.Usable(r.job.Identity.ID), r.job.Identity.Attempt, hex.EncodeToString(sum[:4]))
 }
 
 func (r recipe) labels() map[string]string {
 	id := r.job.Identity
-	l := map[string]string{node.LabelJob: id.ID, node.LabelAttempt: strconv.Itoa(id.Attempt), node.LabelOwner: r.place.host, commit.LabelContainer: r.origin()}
+	l := map[string]string{node.LabelJob: id.ID, node.LabelAttempt: strconv.Itoa(id.Attempt), node.LabelOwner: r.paths.host, commit.LabelContainer: r.origin()}
 	if r.job.Keep {
 		l[node.LabelKeep] = "true"
 	}

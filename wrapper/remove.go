@@ -43,10 +43,10 @@ func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 	if s.job.Keep {
 		return false, s.keep()
 	}
-	err = os.RemoveAll(s.place.dir)
+	err = os.RemoveAll(s.paths.dir)
 	if errors.Is(err, fs.ErrPermission) {
 		if err = asRoot(); err == nil {
-			err = os.RemoveAll(s.place.dir)
+			err = os.RemoveAll(s.paths.dir)
 		}
 	}
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *site) keep() error {
 			return fmt.Errorf("giving the files to their caller: %w", err)
 		}
 	}
-	s.tell.log.Info().Str("dir", filepath.Clean(s.place.dir)).Msg("local files are kept")
+	s.tell.log.Info().Str("dir", filepath.Clean(s.paths.dir)).Msg("local files are kept")
 	return nil
 }
 

@@ -115,7 +115,7 @@ func (a *attempt) gather(box *outbox, from supply) (*module, error) {
 	in := newStageIn(&a.deps, box, from)
 	var m *module
 	wg.Go(func() { _ = a.tell.guard(func() error { s.sweepOthers(ctx, a.deps.Engine); return nil }) })
-	run("pull", func() (err error) { m, err = a.pull(ctx, s, from, in.kinds.ready); return err })
+	run("pull", func() (err error) { m, err = a.pull(ctx, s, from, in.types.ready); return err })
 	run("stage-in", func() error { return in.run(ctx) })
 	wg.Wait()
 	return m, first

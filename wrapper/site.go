@@ -14,7 +14,7 @@ import (
 type site struct {
 	job        job.Job
 	tell       *teller
-	place      location
+	paths      rootPaths
 	enforces   engine.Enforces // what of the job's limits holds
 	lock       *node.Lock
 	root       *os.Root // of the attempt: the job's path /a/b is a/b in it
@@ -115,5 +115,5 @@ func (s *site) dropBallast() { _ = s.root.Remove(path.Join(ownDir, ballastName))
 // full says that the module had no space left.
 func (s *site) full(moduleIsRoot bool) bool {
 	// Some systems keep a few blocks for themselves: what is left there no module can use.
-	return node.Full(s.place.dir, ballastSize/4, moduleIsRoot && os.Geteuid() == 0)
+	return node.Full(s.paths.dir, ballastSize/4, moduleIsRoot && os.Geteuid() == 0)
 }

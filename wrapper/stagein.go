@@ -27,14 +27,14 @@ type stageIn struct {
 	outbox *outbox     // remembers what there was before the module ran
 	space  *ferrysync.Space
 	staged *progress
-	kinds  *kinds
+	types  *fileTypes
 }
 
 func newStageIn(deps *Deps, box *outbox, from supply) *stageIn {
 	in := &stageIn{site: box.site, remote: box.remote, deps: deps, inputs: from.staged(), outbox: box}
 	in.staged = newProgress(in.inputs)
-	in.kinds = newKinds(slices.DeleteFunc(slices.Clone(in.inputs), func(i job.Input) bool { return !in.mayBeFile(i) }))
-	if free, err := node.Free(box.site.place.dir); err == nil {
+	in.types = newFileTypes(slices.DeleteFunc(slices.Clone(in.inputs), func(i job.Input) bool { return !in.mayBeFile(i) }))
+	if free, err := node.Free(box.site.paths.dir); err == nil {
 		in.space = ferrysync.NewSpace(free)
 	}
 	return in
@@ -125,7 +125,7 @@ func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats,
 		if err != nil {
 			return stats, err
 		}
-		in.kinds.known()
+		in.types.known()
 		if is {
 			return stats, nil
 		}

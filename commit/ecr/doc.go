@@ -1,3 +1,3 @@
-// Package ecr speaks to Amazon's container registry: it makes logins and repositories there. Names of images are
-// package commit's affair.
+// Package ecr asks Amazon's container registry for logins, and makes repositories there. It leaves the names of images to
+// package commit, and pushing them to the engine.
 package ecr

@@ -1,3 +1,3 @@
-// Package registry finds the logins for image registries. Nothing of it is written to disk or kept longer than asked:
-// each login is looked up right before it is used.
+// Package registry finds the login for an image registry. Each login is looked up right before it is used. None is written to
+// disk or kept after its use.
 package registry

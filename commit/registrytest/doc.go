@@ -1,3 +1,3 @@
-// Package registrytest gives tests a real registry: Debian's docker-registry, which is distribution's, behind a front
-// that can make it fail on purpose. Everything listens on 127.0.0.1 and ends with the test. Only tests import it.
+// Package registrytest gives tests a real registry: Debian's docker-registry, behind a proxy that can make it fail on purpose.
+// Everything listens on 127.0.0.1 and ends with the test. Only tests import the package.
 package registrytest

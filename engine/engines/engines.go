@@ -1,4 +1,4 @@
-// Package engines is the registry of engines. A new one is a folder that passes enginetest, and one line here.
+// Package engines lists the kinds of engine. A new kind is a folder that passes enginetest, and one line here.
 package engines
 
 import (

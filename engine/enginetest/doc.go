@@ -1,3 +1,3 @@
-// Package enginetest is the conformance suite of engine.Engine: what every engine must do in the same way, whatever runs
-// underneath, and that it enforces what its Info says it does. An engine's own tests call Run with a Harness.
+// Package enginetest is the conformance suite of engine.Engine. It tests what every engine must do in the same way, and that
+// an engine enforces what its Info says. An engine's own tests call Run with a Harness.
 package enginetest

@@ -1,7 +1,7 @@
-// Package process runs modules as processes of ferry's own container: for module images that have ferry baked in, as the
-// first generation of GenePattern's had their wrapper. It is an engine.Engine with less than a container engine gives:
-// the module shares ferry's file system, network and limits, its mounts are symlinks, and a read-only one can be written;
-// so Info says that nothing is enforced.
-// It gets no capabilities, no new privileges, and of ferry's environment only what is not ferry's own and no secret.
-// It needs Linux.
+// Package process runs modules as processes of ferry's own container. It is for module images that have ferry in them, as the
+// first generation of GenePattern's module images had their wrapper. It needs Linux.
+//
+// Its Info says that nothing is enforced: the module shares ferry's file system, network and limits. Mounts are symlinks, and
+// a read-only mount can be written. The module gets no capabilities and no new privileges. Of ferry's environment it gets
+// neither ferry's own variables nor secrets.
 package process

@@ -1,5 +1,5 @@
-// Package awsconfig is the machine's AWS configuration, as every SDK of AWS finds it: variables, files, and the role of a
-// container or instance.
+// Package awsconfig reads the machine's AWS configuration, as every SDK of AWS does: from variables, from files, and from the
+// role of the container or the instance.
 package awsconfig
 
 import (

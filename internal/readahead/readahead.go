@@ -1,5 +1,5 @@
-// Package readahead runs a writer ahead of the reader of what it writes: io.Pipe with room for some buffers between the two,
-// so that reading files and sending them take place at the same time. Through an io.Pipe each waits while the other works.
+// Package readahead lets a writer run ahead of its reader. It is io.Pipe with room for some buffers, so that files are read
+// while others are sent. Through an io.Pipe, each of the two waits while the other works.
 package readahead
 
 import (

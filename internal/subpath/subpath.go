@@ -1,4 +1,4 @@
-// Package subpath says which absolute paths lie in which, by path elements: /in2 is not in /in.
+// Package subpath says which absolute path lies in which. It compares path elements: /in2 is not in /in.
 package subpath
 
 import (

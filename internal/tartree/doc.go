@@ -1,4 +1,4 @@
-// Package tartree carries trees of files as tar streams: out of a directory, and into one that nothing in the stream can
-// leave. It keeps modes, times, owners, symbolic and hard links, and holds no more than some buffers and the names of
-// hard-linked files in memory.
+// Package tartree writes a directory tree as a tar stream, and extracts such a stream into a directory that nothing in it can
+// leave. It keeps modes, times, owners, symbolic links and hard links. Memory holds some buffers and the names of hard-linked
+// files only.
 package tartree

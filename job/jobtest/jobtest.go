@@ -1,4 +1,4 @@
-// Package jobtest has what tests need to describe jobs.
+// Package jobtest has what tests need to describe jobs. Only tests import it.
 package jobtest
 
 import (

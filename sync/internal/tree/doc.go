@@ -1,3 +1,3 @@
-// Package tree is a directory tree as a transfer sees it: walked in the order of keys, and written file by file so that
-// each appears at once and whole. Everything is reached through one os.Root, so that no symlink leads outside of it.
+// Package tree is a directory tree as a transfer sees it. A walk is in the order of keys, and each written file appears at once
+// and whole. All access is through one os.Root, so no symlink leads outside.
 package tree

@@ -1,2 +1,2 @@
-// Package checksum computes and combines the checksums that stores keep of objects.
+// Package checksum computes the checksums that stores keep of objects, and combines the checksums of an object's parts.
 package checksum

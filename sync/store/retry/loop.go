@@ -16,7 +16,7 @@ type Policy interface {
 	// Retryable says whether another try may end otherwise.
 	Retryable(err error) bool
 	// Delay is how long to wait after attempt number attempt, counted from 1.
-	Delay(attempt int, err error) time.Duration
+	Delay(try int, err error) time.Duration
 	// Throttled says whether err asks for fewer requests.
 	Throttled(err error) bool
 	// Refresh renews what err shows to be stale on this side, such as a token or the clock. It is called for each failed
@@ -34,13 +34,13 @@ type Pacer interface {
 // DefaultAttempts of one request is more than the usual 3: a burst of 503 while a prefix is split lasts some seconds.
 const DefaultAttempts = 8
 
-// hopelessAttempts is how many there are where a port has no listener or a name does not resolve: that is rather a mistake
+// hopelessTries is how many there are where a port has no listener or a name does not resolve: that is rather a mistake
 // than a moment's trouble.
-const hopelessAttempts = 3
+const hopelessTries = 3
 
 // A Loop makes attempts of a store's requests. One store has one, for all its requests; it is safe for concurrent use.
 type Loop struct {
-	attempts  int
+	tries     int
 	policy    Policy
 	pacer     Pacer        // nil for none
 	throttled atomic.Int64 // time of the last answer that asked for fewer requests and was passed on, in nanoseconds
@@ -48,11 +48,11 @@ type Loop struct {
 
 // New makes a Loop of at most so many attempts a request; 0 is DefaultAttempts. pacer may be nil: then a request that was
 // told to wait waits by itself, and the transfer engine, which reads the Counter, sends fewer at once.
-func New(attempts int, policy Policy, pacer Pacer) *Loop {
-	if attempts <= 0 {
-		attempts = DefaultAttempts
+func New(tries int, policy Policy, pacer Pacer) *Loop {
+	if tries <= 0 {
+		tries = DefaultAttempts
 	}
-	return &Loop{attempts: attempts, policy: policy, pacer: pacer}
+	return &Loop{tries: tries, policy: policy, pacer: pacer}
 }
 
 // An Unsent request had not left when its context ended. Err is the context's cause.
@@ -67,13 +67,13 @@ func (e *Unsent) Unwrap() error { return e.Err }
 // an *Unsent.
 func (l *Loop) Do(ctx context.Context, try func() error) error {
 	count := store.CounterOf(ctx)
-	for attempt := 1; ; attempt++ {
+	for n := 1; ; n++ {
 		release, err := l.wait(ctx)
 		if err != nil {
 			return err
 		}
 		count.Requests.Add(1)
-		if attempt > 1 {
+		if n > 1 {
 			count.Retries.Add(1)
 		}
 		err = try()
@@ -94,7 +94,7 @@ func (l *Loop) Do(ctx context.Context, try func() error) error {
 		if throttled {
 			count.Throttled.Add(1)
 		}
-		if final := l.pause(ctx, attempt, err); final != nil {
+		if final := l.pause(ctx, n, err); final != nil {
 			return final
 		}
 	}
@@ -142,11 +142,11 @@ func (l *Loop) firstThrottle() bool {
 }
 
 // pause waits before another attempt. It returns err where there shall be none.
-func (l *Loop) pause(ctx context.Context, attempt int, err error) error {
-	if attempt >= l.most(err) || !l.policy.Retryable(err) || ctx.Err() != nil {
+func (l *Loop) pause(ctx context.Context, try int, err error) error {
+	if try >= l.most(err) || !l.policy.Retryable(err) || ctx.Err() != nil {
 		return err
 	}
-	t := time.NewTimer(l.policy.Delay(attempt, err))
+	t := time.NewTimer(l.policy.Delay(try, err))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -160,7 +160,7 @@ func (l *Loop) pause(ctx context.Context, attempt int, err error) error {
 func (l *Loop) most(err error) int {
 	var dns *net.DNSError
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound {
-		return min(l.attempts, hopelessAttempts)
+		return min(l.tries, hopelessTries)
 	}
-	return l.attempts
+	return l.tries
 }

@@ -44,12 +44,12 @@ func (Standard) Retryable(err error) bool {
 }
 
 // Delay is what the store asks for, or else Backoff.
-func (Standard) Delay(attempt int, err error) time.Duration {
+func (Standard) Delay(try int, err error) time.Duration {
 	var w waiting
 	if errors.As(err, &w) && w.RetryAfter() > 0 {
 		return min(w.RetryAfter(), MaxBackoff)
 	}
-	return Backoff(attempt)
+	return Backoff(try)
 }
 
 // Throttled is true for 429 and 503.
@@ -69,10 +69,10 @@ const MaxBackoff = 20 * time.Second
 // Backoff is a random part of 2 s after the first attempt, of 4 s after the second, and so on up to MaxBackoff: with jitter
 // over all of it, requests that failed together do not come again together.
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-func Backoff(attempt int) time.Duration {
+func Backoff(try int) time.Duration {
 	most := MaxBackoff
-	if attempt < 5 {
-		most = min(most, time.Second<<attempt)
+	if try < 5 {
+		most = min(most, time.Second<<try)
 	}
 	return rand.N(most)
 }

@@ -15,10 +15,10 @@ import (
 
 // newRetryer is the SDK's, which multipart uploads use as it is, and all other requests through a policy and a pacer: what
 // one of them learns of the store's limits, the others heed.
-func newRetryer(attempts int) aws.RetryerV2 {
+func newRetryer(tries int) aws.RetryerV2 {
 	return sdkretry.NewAdaptiveMode(func(o *sdkretry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *sdkretry.StandardOptions) {
-			o.MaxAttempts = attempts
+			o.MaxAttempts = tries
 			o.MaxBackoff = retry.MaxBackoff
 			o.Retryables = append([]sdkretry.IsErrorRetryable{sdkretry.IsErrorRetryableFunc(retryable)}, o.Retryables...)
 			// The adaptive mode slows all requests down when the store asks for it; the standard mode's quota of
@@ -38,8 +38,8 @@ var _ retry.Policy = (*policy)(nil)
 
 func (p *policy) Retryable(err error) bool { return p.sdk.IsErrorRetryable(err) }
 
-func (p *policy) Delay(attempt int, err error) time.Duration {
-	d, err := p.sdk.RetryDelay(attempt, err)
+func (p *policy) Delay(try int, err error) time.Duration {
+	d, err := p.sdk.RetryDelay(try, err)
 	if err != nil { // there was no chance to be had
 		return retry.MaxBackoff
 	}

@@ -31,7 +31,7 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 	if s.problem != nil {
 		return s.problem
 	}
-	err := s.loop.Do(ctx, func() error { return s.attempt(ctx, r, consume) })
+	err := s.loop.Do(ctx, func() error { return s.try(ctx, r, consume) })
 	if err != nil {
 		return s.unsent(ctx, r, err)
 	}
@@ -54,7 +54,7 @@ func (r *request) named() string {
 	return r.key
 }
 
-func (s *Store) attempt(ctx context.Context, r *request, consume func(*http.Response) error) error {
+func (s *Store) try(ctx context.Context, r *request, consume func(*http.Response) error) error {
 	rq := (&http.Request{
 		Method: r.method, URL: s.address(r.key, r.query), Header: make(http.Header, len(r.header)+4),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: r.length,

@@ -61,14 +61,14 @@ func New(cfg aws.Config, bucket string, o Options) *Store {
 		s.parts = partSizes{16 << 20, 64 << 20}
 	}
 	s.auth.cache, _ = cfg.Credentials.(*aws.CredentialsCache)
-	attempts := o.MaxAttempts
-	if attempts == 0 {
-		attempts = cfg.RetryMaxAttempts
+	tries := o.MaxAttempts
+	if tries == 0 {
+		tries = cfg.RetryMaxAttempts
 	}
-	if attempts == 0 {
-		attempts = retry.DefaultAttempts
+	if tries == 0 {
+		tries = retry.DefaultAttempts
 	}
-	sdk := newRetryer(attempts)
+	sdk := newRetryer(tries)
 	s.loop = retry.New(sdk.MaxAttempts(), &policy{sdk, s.auth}, pacer{sdk})
 	s.wire = transport(cfg.HTTPClient)
 	s.client = awss3.NewFromConfig(cfg, func(c *awss3.Options) {

@@ -1,3 +1,3 @@
-// Package stores is the registry of stores: adding one is its folder and one line in All. It finds the store that a URL
-// names, checks what was asked for before anything is touched, and opens each bucket once.
+// Package stores lists the kinds of store. A new kind is its folder, and one line in All. The package finds the store that a
+// URL names, checks URLs and settings before anything is sent, and opens each bucket once.
 package stores

@@ -17,12 +17,12 @@ type Opener struct {
 	settings store.Settings
 	lookup   func(string) (string, bool)
 
-	mu   sync.Mutex
-	open map[place]*opened
+	mu     sync.Mutex
+	opened map[bucket]*opened
 }
 
-// A place is a store without a key prefix.
-type place struct{ scheme, bucket string }
+// A bucket tells stores apart: the part of a URL before the key prefix.
+type bucket struct{ scheme, name string }
 
 // An opened store is nil until it could be opened.
 type opened struct {
@@ -36,7 +36,7 @@ func (r Registry) Opener(s store.Settings, lookup func(name string) (string, boo
 	if err := r.CheckSettings(s); err != nil {
 		return nil, err
 	}
-	return &Opener{kinds: r, settings: s, lookup: lookup, open: map[place]*opened{}}, nil
+	return &Opener{kinds: r, settings: s, lookup: lookup, opened: map[bucket]*opened{}}, nil
 }
 
 // Open gives the store that a URL names, and the key prefix in it without slashes at its end. The same bucket is the same
@@ -46,7 +46,7 @@ func (o *Opener) Open(ctx context.Context, url string) (store.Store, string, err
 	if err != nil {
 		return nil, "", err
 	}
-	st, err := o.of(place{at.Scheme, at.Bucket}).get(func() (store.Store, error) {
+	st, err := o.of(bucket{at.Scheme, at.Bucket}).get(func() (store.Store, error) {
 		return kind.Open(ctx, store.Opening{Location: at, Settings: own(kind, o.settings), Lookup: o.lookup})
 	})
 	if err != nil {
@@ -55,18 +55,18 @@ func (o *Opener) Open(ctx context.Context, url string) (store.Store, string, err
 	return st, at.Prefix, nil
 }
 
-func (o *Opener) of(p place) *opened {
+func (o *Opener) of(b bucket) *opened {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	e, ok := o.open[p]
+	e, ok := o.opened[b]
 	if !ok {
 		e = new(opened)
-		o.open[p] = e
+		o.opened[b] = e
 	}
 	return e
 }
 
-// get opens the store unless it is open. Nobody waits for another place's configuration.
+// get opens the store unless it is open. Nobody waits for another bucket's configuration.
 func (e *opened) get(open func() (store.Store, error)) (store.Store, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -97,11 +97,11 @@ func (o *Opener) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var errs []error
-	for _, e := range o.open {
+	for _, e := range o.opened {
 		if c, ok := e.st.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}
 	}
-	o.open = map[place]*opened{}
+	o.opened = map[bucket]*opened{}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,6 @@
-// Package wire is HTTP as a transfer needs it: connections that move many objects and notice silence, the body of an upload
-// whose file may fail, the stream of a download that is taken up again where it broke, and the error of a request.
+// Package wire is HTTP as a transfer needs it. It has connections that carry many requests and notice silence, upload bodies
+// whose file may fail, downloads that resume where they broke, and the error of a request.
 //
-// It knows no store's protocol. A store builds and signs its requests by itself, sends them through a Transport, and has them
-// retried by a retry.Loop.
+// It knows no store's protocol. A store builds and signs its requests, sends them through a Transport, and leaves retries to a
+// retry.Loop.
 package wire

@@ -25,20 +25,20 @@ type prompt struct{ retry.Standard }
 
 func (prompt) Delay(int, error) time.Duration { return 0 }
 
-// A site is the least store there can be: what a URL of a web server gives.
-type site struct {
+// A webStore is the least store there can be: what a URL of a web server gives.
+type webStore struct {
 	url  string
 	loop *retry.Loop
 	rt   http.RoundTripper
 }
 
-func newSite(t *testing.T, h http.HandlerFunc) *site {
+func newWebStore(t *testing.T, h http.HandlerFunc) *webStore {
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return &site{url: srv.URL, loop: retry.New(3, prompt{}, nil), rt: wire.New()}
+	return &webStore{url: srv.URL, loop: retry.New(3, prompt{}, nil), rt: wire.New()}
 }
 
-func (s *site) Get(ctx context.Context, key string, header http.Header, want int) (resp *http.Response, err error) {
+func (s *webStore) Get(ctx context.Context, key string, header http.Header, want int) (resp *http.Response, err error) {
 	err = s.loop.Do(ctx, func() error {
 		rq, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/"+key, nil)
 		if err != nil {
@@ -57,7 +57,7 @@ func (s *site) Get(ctx context.Context, key string, header http.Header, want int
 	return resp, err
 }
 
-func (s *site) Unread(ctx context.Context, key string, kind, err error) error {
+func (s *webStore) Unread(ctx context.Context, key string, kind, err error) error {
 	if ended := wire.Ended(ctx, "reading", s.url+"/"+key); ended != nil {
 		return ended
 	}
@@ -94,7 +94,7 @@ func (c *cutting) Write(p []byte) (int, error) {
 func TestStream(t *testing.T) {
 	content := storetest.Bytes(200_000)
 	for _, o := range []store.OpenOptions{{}, {ETag: `"tag"`}, {Off: 1000}, {Off: 1000, Len: 150_000}} {
-		s := newSite(t, served(content, 2))
+		s := newWebStore(t, served(content, 2))
 		count := new(store.Counter)
 		r, _, err := wire.Open(store.WithCounter(t.Context(), count), s, s.loop, "k", o)
 		if err != nil {
@@ -120,7 +120,7 @@ func TestStream(t *testing.T) {
 func TestStreamReplaced(t *testing.T) {
 	n := 0
 	content := storetest.Bytes(200_000)
-	s := newSite(t, func(w http.ResponseWriter, r *http.Request) {
+	s := newWebStore(t, func(w http.ResponseWriter, r *http.Request) {
 		n++
 		r.Header.Del("If-Match") // as a server does that does not know it
 		served(content, 2-n)(&tagged{w, fmt.Sprintf(`"%d"`, n)}, r)
@@ -150,7 +150,7 @@ func (w *tagged) Flush() { w.ResponseWriter.(http.Flusher).Flush() }
 // An answer that is an error says so in one line, with the store's own hint.
 func TestRequestError(t *testing.T) {
 	asked := 0
-	s := newSite(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := newWebStore(t, func(w http.ResponseWriter, _ *http.Request) {
 		if asked++; asked == 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return

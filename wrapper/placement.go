@@ -17,8 +17,8 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A place is how the module comes to see the attempt's directories, and ferry what the module did to them: --stage.
-type place interface {
+// A placement is how the module comes to see the attempt's directories, and ferry what the module did to them: --stage.
+type placement interface {
 	// fill brings everything that was staged in to where the module sees it. It is called once, before the module starts.
 	fill(ctx context.Context) error
 	// collect brings a directory as the module left it to the attempt's root. It may be called while the module runs.
@@ -27,35 +27,35 @@ type place interface {
 	collectFile(ctx context.Context, file string) error
 }
 
-// newPlace is the place for the job's --stage.
-func newPlace(s *site, from supply, c engine.Container) (place, error) {
+// newPlacement is the placement of the job's --stage.
+func newPlacement(s *site, from supply, c engine.Container) (placement, error) {
 	if s.job.Container.Placement != job.PlaceCopy {
-		return mountPlace{}, nil
+		return mountPlacement{}, nil
 	}
 	copier, ok := engine.CopierOf(c)
 	if !ok {
 		return nil, cause.Fail(cause.Usage, "use --stage mount", "this engine's containers cannot be copied into")
 	}
-	return &copyPlace{site: s, from: from, container: copier}, nil
+	return &copyPlacement{site: s, from: from, container: copier}, nil
 }
 
-// mountPlace shows the module the attempt's root itself.
-type mountPlace struct{}
+// mountPlacement shows the module the attempt's root itself.
+type mountPlacement struct{}
 
-func (mountPlace) fill(context.Context) error                { return nil }
-func (mountPlace) collect(context.Context, string) error     { return nil }
-func (mountPlace) collectFile(context.Context, string) error { return nil }
+func (mountPlacement) fill(context.Context) error                { return nil }
+func (mountPlacement) collect(context.Context, string) error     { return nil }
+func (mountPlacement) collectFile(context.Context, string) error { return nil }
 
-// copyPlace gives the container copies, for an engine that is elsewhere. What the module does to an input is lost with
+// copyPlacement gives the container copies, for an engine that is elsewhere. What the module does to an input is lost with
 // the container, as if inputs were read-only.
-type copyPlace struct {
+type copyPlacement struct {
 	site      *site
 	from      supply
 	container engine.Copier
 	filled    bool
 }
 
-func (p *copyPlace) fill(ctx context.Context) error {
+func (p *copyPlacement) fill(ctx context.Context) error {
 	var dirs []copytree.Dir
 	for _, d := range subpath.Outermost(p.from.seen()) {
 		dirs = append(dirs, copytree.FromRoot(p.site.root, inRoot(d), d, p.notForModule, p.site.tell.warn))
@@ -68,12 +68,12 @@ func (p *copyPlace) fill(ctx context.Context) error {
 }
 
 // notForModule says of names in the root which the module does not get: ferry's own files, which grow meanwhile.
-func (p *copyPlace) notForModule(name string) bool {
+func (p *copyPlacement) notForModule(name string) bool {
 	dir, base := path.Split("/" + name)
 	return path.Clean(dir) == p.site.job.Dirs.Metadata && slices.Contains(record.OwnNames(), base)
 }
 
-func (p *copyPlace) collect(ctx context.Context, dir string) error {
+func (p *copyPlacement) collect(ctx context.Context, dir string) error {
 	if !p.filled {
 		return nil
 	}
@@ -90,7 +90,7 @@ func (p *copyPlace) collect(ctx context.Context, dir string) error {
 	return copytree.Out(ctx, p.container, dir, x)
 }
 
-func (p *copyPlace) collectFile(ctx context.Context, file string) error {
+func (p *copyPlacement) collectFile(ctx context.Context, file string) error {
 	if !p.filled {
 		return nil
 	}

@@ -17,21 +17,21 @@ import (
 	"github.com/genepattern/ferry/job"
 )
 
-// A location says where an attempt stands, to ferry and to the engine.
-type location struct {
+// rootPaths say where an attempt stands, to ferry and to the engine.
+type rootPaths struct {
 	dir  string       // the attempt's root as ferry sees it
 	host string       // the same as the engine's host sees it
 	self *engine.Self // ferry's own container, nil on a host
 }
 
 // locate finds where the attempt of a job stands. It makes nothing.
-func locate(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.Logger) (location, error) {
+func locate(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.Logger) (rootPaths, error) {
 	prefix, self, err := hostPrefix(ctx, j, eng, log)
 	if err != nil {
-		return location{}, err
+		return rootPaths{}, err
 	}
 	name := fmt.Sprintf("%s.%d", j.Identity.ID, j.Identity.Attempt)
-	return location{dir: filepath.Join(j.LocalPrefix, name), host: path.Join(prefix, name), self: self}, nil
+	return rootPaths{dir: filepath.Join(j.LocalPrefix, name), host: path.Join(prefix, name), self: self}, nil
 }
 
 // hostPrefix finds what the engine's host calls the local prefix: a bind mount's source is looked up there, not here.
