@@ -13,14 +13,15 @@ cd "$(dirname "$0")/.."
 
 USER_ID=1000
 NAME=dev
-NET=10.213.97 # of the two ends of the machine's cable, .1 here and .2 there
+NET=10.213.$(($$ % 256)) # of the two ends of the machine's cable, .1 here and .2 there
 
 # outside makes the machine, runs it and removes it.
 outside() {
-	if [ "$(id -u)" -ne 0 ]; then
-		exec sudo env PATH="$PATH" GOPROXY="$(go env GOPROXY)" GOMODCACHE="$(go env GOMODCACHE)" "$0" "$@"
-	fi
 	command -v go >/dev/null || die "needs Go 1.26 or later; see https://go.dev/doc/install"
+	if [ "$(id -u)" -ne 0 ]; then
+		as_root env PATH="$PATH" GOPROXY="$(go env GOPROXY)" GOMODCACHE="$(go env GOMODCACHE)" "$PWD/scripts/fresh.sh" "$@"
+		return
+	fi
 	is_debian || die "this is no Debian or Ubuntu to make another of"
 	packages debootstrap iproute2 iptables util-linux
 	what=${1:-make demo && make test}
@@ -34,7 +35,7 @@ outside() {
 	mkfifo "$dir/connected"
 	FRESH_DIR=$dir FRESH_WHAT=$what FRESH_GOROOT=$(go env GOROOT) FRESH_MODULES=$(go env GOMODCACHE)/cache/download \
 		FRESH_GOPROXY=$(go env GOPROXY) FRESH_GOSUMDB=$(go env GOSUMDB) \
-		setsid unshare --mount --net --pid --fork --kill-child "$0" inside </dev/null &
+		setsid unshare --mount --net --pid --fork --kill-child scripts/fresh.sh inside </dev/null &
 	pid=$!
 	connect
 	echo >"$dir/connected"
@@ -154,7 +155,7 @@ inside() {
 	status=0
 	setpriv --reuid "$USER_ID" --regid "$USER_ID" --init-groups env -i HOME="/home/$NAME" USER="$NAME" LOGNAME="$NAME" TERM=dumb LANG=C.UTF-8 \
 		PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin GOPROXY="$proxy" GOSUMDB="$FRESH_GOSUMDB" GOTOOLCHAIN=local \
-		sh -c "cd ferry && $FRESH_WHAT" || status=$?
+		sh -c 'cd "$HOME/ferry" || exit; eval "$1"' sh "$FRESH_WHAT" || status=$?
 	exit "$status"
 }
 
