@@ -56,16 +56,13 @@ func Start(t testing.TB, o Options) *Registry {
 		t.Fatal(err)
 	}
 	r.backend = backend.String()
-	proxy := httputil.NewSingleHostReverseProxy(backend)
-	direct := proxy.Director
-	proxy.Director = func(req *http.Request) {
-		host := req.Host
-		direct(req)
-		req.Host = host // which the registry puts into the places it sends clients to
-		if req.TLS != nil {
-			req.Header.Set("X-Forwarded-Proto", "https")
+	proxy := &httputil.ReverseProxy{Rewrite: func(req *httputil.ProxyRequest) {
+		req.SetURL(backend)
+		req.Out.Host = req.In.Host // which the registry puts into the places it sends clients to
+		if req.In.TLS != nil {
+			req.Out.Header.Set("X-Forwarded-Proto", "https")
 		}
-	}
+	}}
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

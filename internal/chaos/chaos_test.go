@@ -51,7 +51,7 @@ func TestRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		table = f
 	}
 	printTable(table, rows, results)

@@ -93,7 +93,7 @@ func (s *scene) fill(leave int64) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	block := make([]byte, 64<<10)
 	for left := int64(st.Bfree)*st.Bsize - leave; left > 0; left -= int64(len(block)) {
 		if left < int64(len(block)) {

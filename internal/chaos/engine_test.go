@@ -56,7 +56,7 @@ func (e *ownEngine) start(t *testing.T, flags ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := e.cmd.Start(); err != nil {
@@ -201,7 +201,7 @@ func (e *ownEngine) reach(t *testing.T, endpoint string) {
 			if err != nil {
 				return err
 			}
-			defer ns.Close()
+			defer func() { _ = ns.Close() }()
 			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
 				return err
 			}
@@ -215,7 +215,7 @@ func (e *ownEngine) reach(t *testing.T, endpoint string) {
 	if err := <-made; err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -223,13 +223,13 @@ func (e *ownEngine) reach(t *testing.T, endpoint string) {
 				return
 			}
 			go func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				to, err := net.Dial("tcp", u.Host)
 				if err != nil {
 					return
 				}
-				defer to.Close()
-				go func() { _, _ = io.Copy(to, c); to.Close() }()
+				defer func() { _ = to.Close() }()
+				go func() { _, _ = io.Copy(to, c); _ = to.Close() }()
 				_, _ = io.Copy(c, to)
 			}()
 		}

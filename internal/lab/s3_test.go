@@ -35,7 +35,7 @@ func TestS3EndsWithItsInput(t *testing.T) {
 	if err != nil || !strings.HasPrefix(line, "listening http://127.0.0.1:") {
 		t.Errorf("it said %q, %v", line, err)
 	}
-	in.Close()
+	_ = in.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}

@@ -15,7 +15,7 @@ import (
 func runDemo(t *testing.T, input string, env ...string) (string, int) {
 	t.Helper()
 	testenv.ModuleImage(t) // for what it requires
-	t.Cleanup(func() { exec.Command("docker", "image", "rm", "ferry-test/demo:1").Run() })
+	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "ferry-test/demo:1").Run() })
 	tmp := t.TempDir()
 	cmd := exec.Command(testenv.Tool(t, "demo"))
 	cmd.Dir = testenv.Root()
