@@ -118,6 +118,9 @@ stop_pid() {
 		if alive; then as_root sh -c 'kill -KILL "$1"' sh "$pid"; fi
 	fi
 	as_root rm -f "$pidfile"
+	# An engine mounts its data on itself where nothing shared is, and forgets to unmount it where the root is part of a
+	# file system, as on btrfs and in namespaces.
+	if [ -n "$dir" ] && mountpoint -q "$dir/data"; then as_root umount "$dir/data"; fi
 }
 
 stop() {

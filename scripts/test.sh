@@ -1,6 +1,9 @@
 #!/bin/sh
 # The whole gate: formatting, vet, the linters, and every test against a real S3 server and a real Docker engine, both of which it
 # sets up itself. A test that is skipped is a failure. test.sh [PACKAGE...] tests only those packages.
+#
+# Some tests start engines of their own, or become other users. So all of them run as root, as they do in CI, where this user is not
+# root but may use sudo; what root made in this user's caches and in bin is this user's again at the end.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -16,9 +19,14 @@ if is_debian; then
 	scripts/registry.sh install
 fi
 engine=$(scripts/engine.sh start)
-case $engine in
-started*) trap 'scripts/engine.sh stop' EXIT ;; # one that was there already is not ours to stop
-esac
+cleanup() {
+	if [ "$root" = true ]; then as_root find bin "$(go env GOCACHE)" "$(go env GOMODCACHE)" -user 0 -exec chown -h "$(id -u):$(id -g)" {} +; fi
+	case $engine in
+	started*) scripts/engine.sh stop ;; # one that was there already is not ours to stop
+	esac
+}
+root=false
+trap cleanup EXIT
 trap 'exit 130' INT TERM
 DOCKER_HOST=${engine#* }
 export DOCKER_HOST
@@ -39,4 +47,10 @@ mkdir -p bin
 go build -o bin/testreport ./tools/testreport
 [ $# -gt 0 ] || set -- ./...
 # -count=1: what is tested against is not only the code.
-go test -json -race -count=1 -timeout 9m "$@" 2>&1 | bin/testreport
+set -- go test -json -race -count=1 -timeout 9m "$@"
+if [ "$(id -u)" -ne 0 ] && command -v sudo >/dev/null; then
+	root=true
+	set -- sudo env CI=true GOFLAGS=-buildvcs=false PATH="$PATH" GOPATH="$(go env GOPATH)" GOCACHE="$(go env GOCACHE)" \
+		GOMODCACHE="$(go env GOMODCACHE)" GOPROXY="$(go env GOPROXY)" GOSUMDB="$(go env GOSUMDB)" DOCKER_HOST="$DOCKER_HOST" "$@"
+fi
+"$@" 2>&1 | bin/testreport

@@ -137,7 +137,7 @@ func (e *ECR) tagged(repo, tag string) bool {
 	if err != nil {
 		return false
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
 }
 

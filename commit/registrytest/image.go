@@ -81,7 +81,7 @@ func (r *Registry) Image(t testing.TB, repo, tag string) Image {
 func (r *Registry) Has(t testing.TB, repo, tag string) bool {
 	t.Helper()
 	resp := r.ask(t, "/v2/"+repo+"/manifests/"+tag)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	return resp.StatusCode == http.StatusOK
 }
 
@@ -89,7 +89,7 @@ func (r *Registry) Has(t testing.TB, repo, tag string) bool {
 func (r *Registry) Tags(t testing.TB, repo string) []string {
 	t.Helper()
 	resp := r.ask(t, "/v2/"+repo+"/tags/list")
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	var list struct{ Tags []string }
 	if resp.StatusCode == http.StatusOK {
 		if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
@@ -105,7 +105,7 @@ var manifestTypes = []string{"application/vnd.docker.distribution.manifest.v2+js
 func (r *Registry) get(t testing.TB, path string) ([]byte, http.Header) {
 	t.Helper()
 	resp := r.ask(t, path)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("GET %s: %s %s %v", path, resp.Status, body, err)
@@ -185,7 +185,7 @@ func (r *Registry) put(t testing.TB, method, path, kind string, body []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	answer, _ := io.ReadAll(resp.Body)
 	switch {
 	case resp.StatusCode == http.StatusAccepted: // an upload in two steps

@@ -31,7 +31,7 @@ func endpointRows() []row {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			l.Close()
+			_ = l.Close()
 			s.setenv("AWS_ENDPOINT_URL=http://" + l.Addr().String())
 			s.expect()
 			s.runJob()

@@ -201,7 +201,7 @@ func (e *ownEngine) reach(t *testing.T, endpoint string) {
 			if err != nil {
 				return err
 			}
-			defer ns.Close()
+			defer func() { _ = ns.Close() }()
 			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
 				return err
 			}
@@ -223,13 +223,13 @@ func (e *ownEngine) reach(t *testing.T, endpoint string) {
 				return
 			}
 			go func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				to, err := net.Dial("tcp", u.Host)
 				if err != nil {
 					return
 				}
-				defer to.Close()
-				go func() { _, _ = io.Copy(to, c); to.Close() }()
+				defer func() { _ = to.Close() }()
+				go func() { _, _ = io.Copy(to, c); _ = to.Close() }()
 				_, _ = io.Copy(c, to)
 			}()
 		}

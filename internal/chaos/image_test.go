@@ -25,7 +25,7 @@ func (s *scene) registryImage() (*registrytest.Registry, string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer random.Close()
+	defer func() { _ = random.Close() }()
 	file := filepath.Join(s.t.TempDir(), "layer")
 	data, err := io.ReadAll(io.LimitReader(random, blobSize))
 	if err == nil {

@@ -40,7 +40,7 @@ func get(url string) (string, int, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	return string(b), resp.StatusCode, err
 }
@@ -91,7 +91,7 @@ func TestProxyStall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if _, err := io.ReadFull(resp.Body, make([]byte, 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestProxyFlipUpload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	if got := stored.String(); got != "\xbe1" {
 		t.Errorf("stored %q", got)
 	}

@@ -23,7 +23,7 @@ func TestS3Answers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("an unsigned request got %s, want 403", resp.Status)
 	}
@@ -44,7 +44,7 @@ func TestS3TLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 }
 
 func TestCleanAWS(t *testing.T) {

@@ -37,7 +37,7 @@ func TestProxySigned(t *testing.T) {
 			t.Fatalf("getting %q: %v", key, err)
 		}
 		got, err := io.ReadAll(out.Body)
-		if out.Body.Close(); err != nil || !bytes.Equal(got, want[1:]) {
+		if _ = out.Body.Close(); err != nil || !bytes.Equal(got, want[1:]) {
 			t.Errorf("got %d bytes of %q, %v", len(got), key, err)
 		}
 	}

@@ -72,7 +72,7 @@ func run(ctx context.Context, o options, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(top)
+	defer func() { _ = os.RemoveAll(top) }()
 	if o.dir == "" {
 		o.dir = top
 	}
@@ -104,7 +104,9 @@ func run(ctx context.Context, o options, in io.Reader, out io.Writer) error {
 	if err := c.start(ctx, o.buckets); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "listening", url, "in", o.dir)
+	if _, err := fmt.Fprintln(out, "listening", url, "in", o.dir); err != nil {
+		return err
+	}
 	go func() {
 		obey(ctx, c, in, out)
 		cancel()
@@ -152,10 +154,10 @@ func obey(ctx context.Context, c *client, in io.Reader, out io.Writer) {
 			err = c.makeBucket(ctx, name)
 		}
 		if err != nil {
-			fmt.Fprintf(out, "error %q\n", err.Error())
+			_, _ = fmt.Fprintf(out, "error %q\n", err.Error()) // nobody hears it: the input ends, too
 			continue
 		}
-		fmt.Fprintln(out, lines.Text())
+		_, _ = fmt.Fprintln(out, lines.Text())
 	}
 }
 
