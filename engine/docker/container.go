@@ -23,7 +23,7 @@ var (
 // Container is one container of an Engine.
 type Container struct {
 	conn *conn
-	id string
+	id   string
 
 	command string // what it runs, where that is an absolute path of a container made here
 
