@@ -1,9 +1,10 @@
 package cause
 
-// A Cause stands in run.json beside the exit code, because a module may exit with any of ferry's own codes too.
+// A Cause says in one word why a job ended. run.json has it beside the exit code, because a module may exit with any of ferry's own
+// codes too.
 type Cause string
 
-// The causes. None is a module that ended by itself, whatever its code.
+// The causes. None means that the module ended by itself, with whatever code.
 const (
 	None        Cause = ""
 	Usage       Cause = "usage"
@@ -27,8 +28,8 @@ type ExitCode struct {
 	Meaning string
 }
 
-// ExitCodes is the table that the code, the help text and the docs are made from. 64 to 75 are those of BSD's
-// sysexits.h where one fits; 137 is 128+SIGKILL; 142 is what GenePattern reads as its run limit.
+// ExitCodes is the table of exit codes. The help text and the docs are made from it. Nobody changes it. 64 to 75 are codes of BSD's
+// sysexits.h, where one fits. 137 is 128+SIGKILL. 142 is the code by which GenePattern knows its run limit.
 var ExitCodes = []ExitCode{
 	{64, Usage, "bad flag, variable or job file"},
 	{65, StageIn, "a transfer failed, or a required directory has no objects"},
@@ -44,7 +45,7 @@ var ExitCodes = []ExitCode{
 	{142, Walltime, "the run limit was reached"},
 }
 
-// Code is the exit code that belongs to the cause; 0 for None.
+// Code is the exit code of the cause. It is 0 for None, and that of Internal for a cause that the table lacks.
 func (c Cause) Code() int {
 	if c == None {
 		return 0

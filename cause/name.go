@@ -7,32 +7,32 @@ import (
 	"syscall"
 )
 
-// A Caused error knows what it means for a job, whichever stage met it. None leaves that to the stage.
+// A Caused error knows its cause, whichever stage meets it. Where the cause is None, the stage decides.
 type Caused interface {
 	error
 	Cause() Cause
 }
 
-// A Hinted error knows what the reader can do. "" is nothing.
+// A Hinted error knows what the reader can do. The hint is one line, or "" for none.
 type Hinted interface {
 	error
 	Hint() string
 }
 
-// DiskHint is what to do where there is no space.
+// DiskHint is the hint of an error with the cause Disk.
 const DiskHint = "give the node more space, or the job another --local-prefix"
 
-// Name gives err its cause, and the hint that goes with it. In this order it is:
+// Name gives err its cause, and the hint that goes with it. The first of these that applies decides:
 //
-//  1. nothing, where err is nil
-//  2. a bug, where a panic was caught
-//  3. the reason that ctx was cancelled, where it was
-//  4. what somebody named already
-//  5. a full disk, where the system says so
-//  6. what an error in the chain knows of itself
-//  7. stage, the cause of the stage that met it
+//  1. err is nil: the result is nil
+//  2. a panic was caught: Internal, with the stack
+//  3. ctx was cancelled: the reason for that, see Stopped
+//  4. err has a cause already: err as it is
+//  5. the system says that the disk is full: Disk
+//  6. an error in the chain is Caused: its cause
+//  7. otherwise: stage, the cause of the stage that met err
 //
-// hint is what to say where nothing in the chain knows better.
+// hint is used in cases 6 and 7 where no error in the chain is Hinted. Name is safe for concurrent use.
 func Name(ctx context.Context, stage Cause, hint string, err error) error {
 	var bug *PanicError
 	switch {
@@ -56,7 +56,8 @@ func Name(ctx context.Context, stage Cause, hint string, err error) error {
 	return &Error{Cause: stage, Hint: hint, Err: err}
 }
 
-// Stopped is err, or where ctx was cancelled why it was: the Error it was cancelled with, else an interruption.
+// Stopped is err, unless ctx was cancelled. Then it is the Error that ctx was cancelled with, or else an Error with the cause
+// Interrupted. A nil err stays nil.
 func Stopped(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
@@ -69,7 +70,7 @@ func Stopped(ctx context.Context, err error) error {
 	return Fail(Interrupted, "", "interrupted: %w", why)
 }
 
-// causeIn is the first cause that an error of the chain knows of itself.
+// causeIn is the cause of the first Caused error in the chain whose cause is not None.
 func causeIn(err error) (found Cause) {
 	walk(err, func(err error) bool {
 		if c, ok := err.(Caused); ok {
@@ -80,7 +81,7 @@ func causeIn(err error) (found Cause) {
 	return found
 }
 
-// hintIn is the first hint that an error of the chain has.
+// hintIn is the hint of the first Hinted error in the chain whose hint is not "".
 func hintIn(err error) (found string) {
 	walk(err, func(err error) bool {
 		if h, ok := err.(Hinted); ok {

@@ -5,19 +5,18 @@ import (
 	"runtime/debug"
 )
 
-// A PanicError is a bug: a panic that was caught in a goroutine, where it would have ended the process and with it all
-// that is still to be saved.
+// A PanicError is a panic that was caught in a goroutine. Uncaught, it would have ended the process before the results were saved.
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-// Caught makes a PanicError of what recover gave. It is called where that was recovered, for the stack.
+// Caught makes a PanicError of the value that recover gave. It takes the stack, so it is called in the function that recovered.
 func Caught(value any) *PanicError { return &PanicError{Value: value, Stack: debug.Stack()} }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Unwrap gives what was panicked with, where it is an error.
+// Unwrap is the value of the panic, where that is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err

@@ -8,29 +8,30 @@ import (
 	"github.com/genepattern/ferry/engine/copytree"
 )
 
-// A Home is the account's own registry, where images without a host in their names go.
+// A Home is the account's own registry. An image goes there whose name has no registry. Its methods are safe for concurrent use.
 type Home interface {
-	// Home is its host.
+	// Home is the registry's host.
 	Home(ctx context.Context) (string, error)
-	// Owns says whether repositories at host are Ensure's to make.
+	// Owns reports whether Ensure can make repositories at host.
 	Owns(host string) bool
-	// Ensure makes a repository unless it is there, and says whether it did.
+	// Ensure makes a repository unless it exists. It reports whether it made one.
 	Ensure(ctx context.Context, host, repository string) (bool, error)
 }
 
-// A Freezer freezes. Its fields are set before its methods are called, which are safe for concurrent use. New makes one.
+// A Freezer makes frozen images, and finds them. New makes a Freezer. Its fields are set before its methods are called. The methods
+// are safe for concurrent use.
 type Freezer struct {
 	Engine     engine.Engine
 	Images     engine.Images    // the engine's
-	Containers engine.Inspector // the engine's, which Container needs; nil where it has none
+	Containers engine.Inspector // the engine's, for the method Container; nil where the engine has none
 	Home       Home             // nil where there is none
 	Login      engine.Login     // nil for anonymous
 	Version    string           // ferry's own
 	Progress   func(engine.Progress)
-	Log        func(format string, args ...any) // what a person wants to know; may be nil
+	Log        func(format string, args ...any) // gets messages for people; may be nil
 }
 
-// New makes a Freezer on an engine; false where the engine makes no images.
+// New makes a Freezer on an engine. It is false where the engine makes no images.
 func New(e engine.Engine) (*Freezer, bool) {
 	images, ok := engine.ImagesOf(e)
 	if !ok {
@@ -47,14 +48,14 @@ type Module struct{ Name, LSID string }
 // A Request says what is to be frozen under which name.
 type Request struct {
 	Name   string       // NAME: a repository of the account's own, Auto, or a full reference; see docs/freeze.md
-	Image  engine.Image // what the module ran from, be it a frozen image
+	Image  engine.Image // what the module ran from; it may be a frozen image
 	Module Module
 	Job    string
 	Dirs   []copytree.Dir // what is copied in
 	Local  bool           // commit only: no registry is asked anything
 
-	adopt  adopter // makes an image of the container as it is; nil where that would not be the image asked for
-	stream bool    // Dirs come from a container, and are not to be read twice
+	adopt  adopter // makes the image of the container as it is; nil where that is not the image asked for
+	stream bool    // Dirs come from a container, and can be read once only
 }
 
 // An adopter makes the image ref of a container made from base, with the labels added, and returns the image's ID.
@@ -64,11 +65,11 @@ type adopter func(ctx context.Context, ref string, base engine.Image, labels map
 const (
 	OutcomePushed    = "pushed"
 	OutcomeCommitted = "committed" // not pushed, as asked
-	OutcomeExists    = "exists"    // the name is taken and was left alone
+	OutcomeExists    = "exists"    // an image of that name exists, and stays as it is
 	OutcomeFailed    = "failed"
 )
 
-// Frozen is what became of a freeze, for run.json.
+// Frozen is what became of a freeze. run.json has it.
 type Frozen struct {
 	Name          string  `json:"name"`                // as asked for
 	Reference     string  `json:"reference,omitempty"` // what it became

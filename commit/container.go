@@ -15,9 +15,9 @@ import (
 	"github.com/genepattern/ferry/internal/tartree"
 )
 
-// Container freezes a container that exists, by name or ID, under NAME. Of one that ferry made, the image holds what
-// freezing its job would; of any other, what dirs name, or where they name nothing all that was added or changed in it,
-// outside of mounts and temporary directories. engine.ErrNoContainer.
+// Container freezes a container that exists, by name or ID, under NAME. The image holds dirs. Where dirs is empty, it holds what
+// freezing the container's job would. Where ferry did not make the container, it then holds all that was added or changed in it,
+// outside of mounts and temporary directories. Beside an error, the result says how far it came. engine.ErrNoContainer.
 func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []string) (Frozen, error) {
 	if f.Containers == nil {
 		err := errors.New("this engine does not tell what other containers are")
@@ -54,7 +54,8 @@ func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []st
 	return f.Freeze(ctx, r)
 }
 
-// contents is what of a container goes into its image, and the container itself where that is all that changed in it.
+// contents is what goes into a container's image. It is an adopter where the container itself can become the image: where it has
+// ended, its image is pristine, and nothing else changed in it.
 func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Described, dirs []string) ([]copytree.Dir, adopter, error) {
 	var all []copytree.Dir
 	named := len(dirs) > 0
@@ -108,14 +109,15 @@ func (f *Freezer) contents(ctx context.Context, c engine.Copier, d engine.Descri
 	return all, nil, nil
 }
 
-// passing are directories whose content means nothing outside of a run.
+// passing are directories whose content means nothing after a run.
 var passing = []string{"/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys"}
 
 func isPassing(p string) bool {
 	return slices.ContainsFunc(passing, func(d string) bool { return subpath.Within(d, p) })
 }
 
-// added are the paths that hold what was added or changed: whole directories that are new, and single files.
+// added are the paths of what was added or changed: whole directories that are new, and single files. Paths below those in without
+// are left out.
 func (f *Freezer) added(changes []engine.Change, without []string) []string {
 	without = slices.Concat(without, passing)
 	kinds := make(map[string]engine.ChangeKind, len(changes))

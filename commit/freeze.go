@@ -16,8 +16,8 @@ import (
 	"github.com/genepattern/ferry/internal/subpath"
 )
 
-// Freeze makes the image and pushes it. A name that exists is left alone. The result says how far it came also beside
-// an error; a failure leaves neither container nor image behind.
+// Freeze makes the image and pushes it. Where an image of that name exists in the registry, it makes none. Beside an error, the
+// result says how far it came. A failure leaves neither container nor image behind.
 func (f *Freezer) Freeze(ctx context.Context, r Request) (Frozen, error) {
 	out := Frozen{Name: r.Name, Outcome: OutcomeFailed}
 	err := f.freeze(ctx, r, &out)
@@ -29,7 +29,7 @@ func (f *Freezer) Freeze(ctx context.Context, r Request) (Frozen, error) {
 
 // freeze is Freeze:
 //
-//  1. the base image, which is not what the module ran from where that is a frozen image itself
+//  1. the base image; where the module ran from a frozen image, it is that image's base
 //  2. the name, and whether it is taken
 //  3. a container of the base with the directories copied in, committed
 //  4. push
@@ -64,7 +64,7 @@ func (f *Freezer) freeze(ctx context.Context, r Request, out *Frozen) error {
 	return f.push(ctx, n, out)
 }
 
-// identity is what tells a base image from others: its digest, or its ID where it came from no registry.
+// identity tells a base image from others: by its digest, or where it came from no registry, by its ID.
 func identity(base engine.Image) string {
 	if d := digestOf(base); d != "" {
 		return d
@@ -72,8 +72,8 @@ func identity(base engine.Image) string {
 	return base.ID
 }
 
-// pristine is the image that img was made from if that is a frozen one, else img itself: committed from there, layers
-// do not pile up however often a frozen image is frozen again.
+// pristine is the image to add a layer to: img itself, or where img is a frozen image, its base. So an image that is frozen again
+// and again does not grow.
 func (f *Freezer) pristine(ctx context.Context, img engine.Image) (engine.Image, error) {
 	id := img.Labels[LabelBaseID]
 	if id == "" {
@@ -123,7 +123,7 @@ func (f *Freezer) target(ctx context.Context, r Request, base string) (name, err
 	return n, nil
 }
 
-// taken makes sure that there is a repository, and says whether the name in it is taken.
+// taken makes the repository where that is missing, and reports whether an image has the name already.
 func (f *Freezer) taken(ctx context.Context, n name, out *Frozen) (bool, error) {
 	if f.Home != nil && f.Home.Owns(n.host) {
 		made, err := f.Home.Ensure(ctx, n.host, n.repo)
@@ -146,7 +146,7 @@ func (f *Freezer) taken(ctx context.Context, n name, out *Frozen) (bool, error) 
 	return true, nil
 }
 
-// draftPrefix is what the names of containers in the making begin with.
+// draftPrefix begins the names of drafts.
 const draftPrefix = "ferry-freeze-"
 
 // commit makes the image ref and returns its ID.
@@ -193,7 +193,7 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 	return d.Commit(ctx, ref, labels)
 }
 
-// push sends the image. What failed to reach its registry is removed: nobody would find it here.
+// push sends the image. An image that could not be sent is removed, because nobody would look for it here.
 func (f *Freezer) push(ctx context.Context, n name, out *Frozen) error {
 	start := time.Now()
 	p, err := f.Images.Push(ctx, out.Reference, f.Login, f.Progress)
@@ -215,10 +215,10 @@ func (f *Freezer) push(ctx context.Context, n name, out *Frozen) error {
 	return err
 }
 
-// leftoverAge is how old a container in the making must be to be taken for a killed ferry's: longer than any copy takes.
+// leftoverAge is how old a draft must be to count as left by a killed ferry. It is longer than any copy takes.
 const leftoverAge = 6 * time.Hour
 
-// removeLeftovers removes containers in the making that nobody works on any more. What fails is tried by the next.
+// removeLeftovers removes drafts that killed ferries left. A failure is left to the next freeze.
 func (f *Freezer) removeLeftovers(ctx context.Context) {
 	found, err := f.Engine.List(ctx, map[string]string{LabelVersion: ""})
 	if err != nil {

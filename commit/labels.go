@@ -9,8 +9,8 @@ import (
 	"github.com/genepattern/ferry/engine/copytree"
 )
 
-// Labels of a frozen image. They are none of those by which ferry finds the containers it may remove: a container has its
-// image's labels, and whoever runs a frozen image must be able to keep it.
+// Labels of a frozen image. A container has its image's labels. So these are not the labels by which ferry finds containers to
+// remove: others must be able to run a frozen image.
 const (
 	LabelBase       = "ferry.frozen.base"        // the base image's reference
 	LabelBaseDigest = "ferry.frozen.base.digest" // its digest in its registry; "" for one that was never in any
@@ -22,10 +22,10 @@ const (
 	LabelVersion    = "ferry.frozen.version"
 )
 
-// LabelContainer is on the containers that ferry runs: what `ferry commit` must know of them, as JSON of Origin.
+// LabelContainer is a label of the containers that ferry runs. Its value is an Origin as JSON, for `ferry commit`.
 const LabelContainer = "ferry.origin"
 
-// Origin is what a container of ferry's was made for.
+// Origin says what a container of ferry's was made for.
 type Origin struct {
 	Name string   `json:"module,omitempty"`
 	LSID string   `json:"lsid,omitempty"`
@@ -74,7 +74,7 @@ func frozenDirs(img engine.Image) []string {
 	return dirs
 }
 
-// digestOf is the digest of an image in its registry without the name, "" where it has none.
+// digestOf is the digest of an image in its registry, "sha256:…"; "" where it has none.
 func digestOf(img engine.Image) string {
 	_, d, _ := strings.Cut(img.Digest, "@")
 	return d

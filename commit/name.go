@@ -21,8 +21,8 @@ type name struct {
 	tag  string // "" where it follows from the module's version
 }
 
-// parseName takes NAME apart: a full reference begins with a host, which is known as everywhere by a dot or colon in it
-// or as localhost; anything else is a repository of the account's own ECR.
+// parseName takes NAME apart. A full reference begins with a host: a first part that has a dot or a colon, or is localhost. Anything
+// else is a repository of the account's own ECR.
 func parseName(given string, m Module) (name, error) {
 	if given == "" {
 		return name{}, errors.New("an image needs a name")
@@ -54,7 +54,7 @@ func parseName(given string, m Module) (name, error) {
 	return n, nil
 }
 
-// reference is the name an engine knows the image by.
+// reference is the name by which an engine knows the image.
 func (n name) reference() string { return n.host + "/" + n.repo + ":" + n.tag }
 
 // What ECR takes (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html): lower case letters
@@ -71,8 +71,8 @@ var (
 	notInTag        = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 )
 
-// repositoryName makes s one that ECR takes, "" where nothing of it is left. A longer name is cut, and a hash of the
-// whole keeps it apart from others.
+// repositoryName makes a repository's name of s that ECR takes; "" where nothing of s is left. A name that is too long is cut, and
+// ends in a hash of all of s, so that it differs from others.
 func repositoryName(s string) string {
 	var parts []string
 	for _, p := range strings.Split(notInRepository.ReplaceAllString(strings.ToLower(s), "-"), "/") {
@@ -109,7 +109,7 @@ func short(s string) string {
 // An LSID is urn:lsid:AUTHORITY:NAMESPACE:OBJECT[:VERSION].
 const lsidParts = 6
 
-// splitLSID takes the version off an LSID; what is no LSID has none.
+// splitLSID splits an LSID into the module and the version. A text that is no LSID has no version.
 func splitLSID(lsid string) (module, version string) {
 	p := strings.Split(lsid, ":")
 	if len(p) != lsidParts || !strings.EqualFold(p[0], "urn") || !strings.EqualFold(p[1], "lsid") {
@@ -118,7 +118,7 @@ func splitLSID(lsid string) (module, version string) {
 	return strings.Join(p[2:lsidParts-1], ":"), p[lsidParts-1]
 }
 
-// autoRepository is the repository for a module: all versions of one share it, and no two modules do.
+// autoRepository is the repository of a module. All versions of a module share one, and no two modules do.
 func autoRepository(m Module) (string, error) {
 	id, _ := splitLSID(m.LSID)
 	id = strings.TrimPrefix(id, "urn:lsid:")
@@ -135,8 +135,8 @@ func autoRepository(m Module) (string, error) {
 	return repositoryName(title + "/" + id), nil
 }
 
-// versionTag is the tag of an image of one module version on one base, so that a new base makes a new image although
-// tags cannot change. Without a version it is what everybody takes for one.
+// versionTag is the tag of an image of one module version on one base. Tags may be immutable, so a new base has a new tag. Without a
+// version it is "latest".
 func versionTag(m Module, base string) string {
 	_, version := splitLSID(m.LSID)
 	if version == "" {

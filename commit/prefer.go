@@ -8,15 +8,14 @@ import (
 	"github.com/genepattern/ferry/engine"
 )
 
-// A Choice is a frozen image that serves for a job.
+// A Choice is a frozen image that a job can run from.
 type Choice struct {
 	Image engine.Image
-	Dirs  []string // which need not be staged
+	Dirs  []string // the directories that it holds
 }
 
-// Prefer finds the frozen image for a job: NAME has one of this module version, and its base is the image asked for as
-// ref. false with the reason says that there is none, which is no failure; whatever the trouble, the job can run the
-// ordinary way.
+// Prefer finds the frozen image for a job: the image of that NAME, if it is of this module version and its base is ref. Where there
+// is none, ok is false and why is the reason. That is no failure, because the job can run the ordinary way.
 func (f *Freezer) Prefer(ctx context.Context, r Request, ref string) (c Choice, why string, ok bool) {
 	c, err := f.prefer(ctx, r, ref)
 	if err != nil {
@@ -57,8 +56,8 @@ func (f *Freezer) prefer(ctx context.Context, r Request, ref string) (Choice, er
 	return Choice{Image: img, Dirs: frozenDirs(img)}, nil
 }
 
-// wanted is what tells the image asked for from others: of one that is here its digest and ID, else its digest in its
-// registry, so that it need not be pulled.
+// wanted identifies the image ref. An image that the engine has gives its digest and its ID. Of another the registry is asked for
+// the digest, so that it need not be pulled.
 func (f *Freezer) wanted(ctx context.Context, ref string) (digest, id string, err error) {
 	img, err := f.Images.Find(ctx, ref)
 	if err == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/genepattern/ferry/engine"
 )
 
-// A Reporter shows how far a push is. On a terminal it keeps one line up to date, elsewhere it writes a line now and
-// then. Safe for concurrent use.
+// A Reporter shows how far a push is. On a terminal it keeps one line up to date. Elsewhere it writes a line every 10 s. It is safe
+// for concurrent use.
 type Reporter struct {
 	W        io.Writer
 	Terminal bool
@@ -25,13 +25,13 @@ type Reporter struct {
 
 type layer struct{ current, total int64 }
 
-// How often a Reporter shows something: as often as an eye follows, or as a log bears.
+// How often a Reporter shows something.
 const (
 	terminalPeriod = 100 * time.Millisecond
 	linePeriod     = 10 * time.Second
 )
 
-// Step takes a message of the engine.
+// Step takes one message of the engine about a push.
 func (r *Reporter) Step(p engine.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

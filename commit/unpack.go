@@ -12,13 +12,13 @@ import (
 	"github.com/genepattern/ferry/internal/tartree"
 )
 
-// Unpacked is a directory of an image, and where on this node it is to be.
+// Unpacked is a directory of an image, and the directory of this node that it is copied to.
 type Unpacked struct {
 	Path string
 	Root *os.Root
 }
 
-// Unpack brings directories of an image to this node, through a container that never runs.
+// Unpack copies directories of an image to this node, through a container that never runs and is removed.
 func (f *Freezer) Unpack(ctx context.Context, image engine.Image, dirs []Unpacked) error {
 	d, err := f.Images.Draft(ctx, draftPrefix+strings.ToLower(rand.Text()[:12]), image, map[string]string{LabelVersion: f.Version})
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/genepattern/ferry/cause"
 )
 
-// Enforces says which of the things that a Spec asks for hold, whatever the module does. What an engine cannot enforce it
-// passes over, but for a User: see there. In JSON it is the list of the names of what is true.
+// Enforces says which parts of a Spec hold, whatever the module does. An engine ignores what it cannot enforce, except for a User:
+// see there. In JSON it is the list of the names of the fields that are true.
 type Enforces struct {
-	Memory   bool // Limits.Memory, and Exit.OOMKilled tells of it
+	Memory   bool // Limits.Memory; Exit.OOMKilled says that it was reached
 	CPUs     bool // Limits.NanoCPUs, CPUShares and CPUSet
 	PIDs     bool // Limits.PIDs
 	Network  bool // Spec.Network: with "none" the module has no interface but the loopback
 	ReadOnly bool // Mount.ReadOnly
-	// User is Spec.User. An engine without it runs every module as one user, who is each of its Images' User and Owner, and
-	// its Create refuses any other: so it is always known who the module runs as, and whether that is root.
+	// User is Spec.User. An engine without it runs every module as one user. That user is User and Owner of each of its Images, and
+	// Create refuses any other. Ferry so always knows who the module runs as, and whether that is root.
 	User bool
 	GPUs bool // Limits.GPUs: the module sees those and no others, or it does not start
 }
@@ -33,7 +33,7 @@ const (
 	gpusName     = "gpus"
 )
 
-// fields are what is enforced by name, in the order of the list.
+// fields are the fields with their names in JSON, in the order of the list.
 func (e *Enforces) fields() []field {
 	return []field{
 		{memoryName, &e.Memory}, {cpusName, &e.CPUs}, {pidsName, &e.PIDs}, {networkName, &e.Network},
@@ -60,7 +60,7 @@ func (e Enforces) Names() []string {
 // MarshalJSON implements json.Marshaler.
 func (e Enforces) MarshalJSON() ([]byte, error) { return json.Marshal(e.Names()) }
 
-// UnmarshalJSON implements json.Unmarshaler. Names that it does not know, of a later ferry, it passes over.
+// UnmarshalJSON implements json.Unmarshaler. It ignores names that it does not know: a later ferry may have more.
 func (e *Enforces) UnmarshalJSON(data []byte) error {
 	var names []string
 	if err := json.Unmarshal(data, &names); err != nil {
@@ -75,8 +75,8 @@ func (e *Enforces) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Held is the part of a container's limits that the engine enforces: what may be recorded as applied. ShmSize is no limit
-// that an engine lacks, but the size of what it makes.
+// Held is the part of a container's limits that the engine enforces, and that a record may call applied. ShmSize is always kept: it
+// is the size of something that the engine makes.
 func (e Enforces) Held(l Limits) Limits {
 	if !e.Memory {
 		l.Memory = 0
@@ -96,20 +96,19 @@ func (e Enforces) Held(l Limits) Limits {
 	return l
 }
 
-// Wanted is what a job itself asks of its engine. Zero values ask for nothing; what a job merely inherits, such as the
-// limits of ferry's own container or ferry's default for processes, is not for it.
+// Wanted is what a job itself asks of its engine. Zero values ask for nothing. What a job inherits does not belong here, such as the
+// limits of ferry's own container, or ferry's default for processes.
 type Wanted struct {
 	Limits         Limits // of which Memory, NanoCPUs, PIDs and GPUs count
 	Network        string // as Spec.Network; "bridge" and "host" ask for nothing that protects anybody
 	ReadOnlyInputs bool
-	ReadOnlyMounts bool // a directory of the node is to be mounted and not written
+	ReadOnlyMounts bool // a directory of the node is to be mounted read-only
 }
 
-// Check compares what a job asks for with what the engine enforces. What protects somebody and is not enforced is refused:
-// the error's cause is cause.Refused, and it names the flags. What only bounds the module is a warning each.
+// Check compares what a job asks for with what the engine enforces. Where something is not enforced that protects somebody, the job
+// is refused: the error has the cause cause.Refused, and names the flags. Anything else is a warning each.
 //
-// --forbid-root and --user are not for it. An Image says who the module runs as with every engine, and Create refuses a
-// user that the engine cannot give; see Enforces.User.
+// Check does not look at --forbid-root and --user. They hold with every engine, see Enforces.User.
 func Check(info Info, w Wanted) (warnings []string, err error) {
 	has := info.Enforces
 	var refused []string

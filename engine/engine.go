@@ -8,46 +8,47 @@ import (
 
 // An Engine makes containers. All methods are safe for concurrent use.
 type Engine interface {
-	// Info says which engine answers. ErrUnavailable where none does.
+	// Info describes the engine. ErrUnavailable where none answers.
 	Info(ctx context.Context) (Info, error)
-	// Image makes ref present, contacting a registry only where it is not, and describes it. Idempotent. It does not
-	// retry beyond what is transient in a registry (429, 5xx, resets). ErrNoImage, ErrDenied, ErrUnavailable.
+	// Image makes the image ref present, and describes it. It contacts a registry only where the image is not present. Of a
+	// registry's failures it tries again only those that may pass (429, 5xx, resets). Idempotent. ErrNoImage, ErrDenied,
+	// ErrUnavailable.
 	Image(ctx context.Context, ref string, login Login) (Image, error)
 	// Create makes a container that does not run yet.
 	Create(ctx context.Context, spec Spec) (Container, error)
 	// List finds the containers that carry all the labels, running or not.
 	List(ctx context.Context, labels map[string]string) ([]Found, error)
-	// Attach is a handle on a container that exists, for example one that List found. ErrNoContainer.
+	// Attach gives a container that exists, for example one that List found. ErrNoContainer.
 	Attach(ctx context.Context, id string) (Container, error)
 }
 
-// A Container is one container from Create to Remove. Its methods may be called from several goroutines.
+// A Container is one container from Create to Remove. All methods are safe for concurrent use.
 type Container interface {
 	ID() string
-	// Has says which of the absolute paths are files in the container, running or not.
+	// Has says which of the absolute paths are files in the container, whether it runs or not.
 	Has(ctx context.Context, paths []string) (map[string]bool, error)
-	// Start runs it; its output goes to stdout and stderr until it ends. ErrLaunch where its command cannot run.
+	// Start starts the container. Its output goes to stdout and stderr until it ends. ErrLaunch where its command cannot run.
 	Start(ctx context.Context, stdout, stderr io.Writer) error
 	// Wait returns once the container has ended and all its output is written.
 	Wait(ctx context.Context) (Exit, error)
-	// Stop asks it to end, and kills it after grace. It returns once it has ended. Idempotent.
+	// Stop asks the container to end, and kills it after grace. It returns once the container has ended. Idempotent.
 	Stop(ctx context.Context, grace time.Duration) error
 	// Stats is what the container uses now.
 	Stats(ctx context.Context) (Stats, error)
-	// Remove removes it and its anonymous volumes, killing it if need be. Removing one that is gone is no error.
+	// Remove removes the container and its anonymous volumes, and kills it first if need be. A container that is gone is no error.
 	Remove(ctx context.Context) error
 }
 
-// A Login finds the credentials for a registry. It is called right before use, never earlier: ECR's last 12 hours.
-// host is the registry's, such as "docker.io" or "123456789012.dkr.ecr.us-east-1.amazonaws.com". An empty user is an
-// anonymous pull. A nil Login is always anonymous.
+// A Login finds the credentials for a registry. It is called right before their use, because ECR's are valid for 12 hours only.
+// host is the registry's, such as "docker.io" or "123456789012.dkr.ecr.us-east-1.amazonaws.com". An empty user means an anonymous
+// pull, and so does a nil Login.
 type Login func(ctx context.Context, host string) (user, password string, err error)
 
 // Info describes an engine.
 type Info struct {
 	Name     string   `json:"name"`
 	Version  string   `json:"version"`
-	Root     string   `json:"-"` // where it keeps images, for disk checks; "" if not told
+	Root     string   `json:"-"` // the directory where it keeps images; "" where it does not tell
 	Enforces Enforces `json:"enforces"`
 }
 
@@ -57,7 +58,7 @@ type Image struct {
 	ID         string // the configuration's digest, "sha256:…"
 	Digest     string // the manifest's repo digest, "name@sha256:…"; "" for an image that came from no registry
 	User       string // its USER, "" for root
-	Owner      string // that user as "uid:gid", a name looked up in the image; "" where the image does not know it
+	Owner      string // that user as "uid:gid", with a name looked up in the image; "" where the image does not know the name
 	Workdir    string
 	Entrypoint []string
 	Cmd        []string
@@ -121,7 +122,7 @@ type Exit struct {
 	Code      int
 	OOMKilled bool
 	Error     string // the engine's own words, where it has any
-	Lost      bool   // the engine went away while it ran, so that Code may be the engine's doing
+	Lost      bool   // the engine went away while the container ran, so that Code may come from that
 	Started   time.Time
 	Finished  time.Time
 }

@@ -6,22 +6,22 @@ import (
 	"github.com/genepattern/ferry/cause"
 )
 
-// Errors that implementations wrap, so that callers can tell them apart by errors.Is. Each knows what it means for a job.
+// Errors that implementations wrap. Callers find them by errors.Is. Each knows its cause, except for ErrNoContainer.
 var (
-	// ErrUnavailable is no engine, or one that went away.
+	// ErrUnavailable: no engine answers, or it went away.
 	ErrUnavailable = cause.New(cause.Engine, "", "no engine answers")
-	// ErrNoImage is an image that is not here, and that its registry does not have.
+	// ErrNoImage: the engine does not have the image, and neither has its registry.
 	ErrNoImage = cause.New(cause.Image, "is the image's name right, and its registry reachable from the engine?", "image not found")
-	// ErrDenied is a registry that refused the login.
+	// ErrDenied: the registry refused the login.
 	ErrDenied = cause.New(cause.Image, "the registry wants a login with that right: what `docker login` left, or --registry-user and --registry-password-file", "not allowed to pull")
-	// ErrLaunch is a container that the engine took, but whose command it could not run.
+	// ErrLaunch: the engine could not run the container's command.
 	ErrLaunch = cause.New(cause.Launch, "", "container cannot start")
-	// ErrNoContainer is one that was removed.
+	// ErrNoContainer: the container does not exist any more, or never did.
 	ErrNoContainer = cause.New(cause.None, "", "no such container")
 )
 
-// Unreachable makes the error of an engine that did not answer: it is ErrUnavailable and err, and hint is what the reader
-// can do about it with this kind of engine.
+// Unreachable makes the error of an engine that did not answer. It wraps ErrUnavailable and err. hint says what the reader can do
+// about it with this kind of engine.
 func Unreachable(hint string, err error) error {
 	return &unreachable{hint, errors.Join(ErrUnavailable, err)}
 }

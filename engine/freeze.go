@@ -6,44 +6,44 @@ import (
 	"io"
 )
 
-// ErrVolume is a path of which no image can hold the content, because the image it lies in declares it as a volume.
+// ErrVolume is the error of a path that its image declares as a volume: no image can hold its content.
 var ErrVolume = errors.New("lies in a volume")
 
-// Images is what an engine has to make images, and to look for them and push them. Its methods are safe for concurrent use.
+// Images makes, finds and pushes images. All methods are safe for concurrent use.
 type Images interface {
-	// Find describes an image by reference or ID if it is present, and asks no registry. ErrNoImage.
+	// Find describes an image that is present, by reference or ID. It asks no registry. ErrNoImage.
 	Find(ctx context.Context, ref string) (Image, error)
 	// Resolve asks ref's registry for the digest of its manifest, "sha256:…". ErrNoImage, ErrDenied, ErrUnavailable.
 	Resolve(ctx context.Context, ref string, login Login) (string, error)
 	// Draft makes a container of the image that never runs.
 	Draft(ctx context.Context, name string, image Image, labels map[string]string) (Draft, error)
-	// Push sends an image to its registry, and retries what may pass. progress may be nil. ErrDenied, ErrUnavailable.
+	// Push sends an image to its registry, and tries again what may pass. progress may be nil. ErrDenied, ErrUnavailable.
 	Push(ctx context.Context, ref string, login Login, progress func(Progress)) (Pushed, error)
 	// RemoveImage takes a reference off its image, and removes the image where that was its last. ErrNoImage.
 	RemoveImage(ctx context.Context, ref string) error
-	// Builder makes images in a way that is quicker than a Draft. It is nil where the engine cannot, which may depend on
-	// how it keeps images.
+	// Builder makes images faster than a Draft does. It is nil where the engine cannot do that, which may depend on how the
+	// engine keeps images.
 	Builder(ctx context.Context) Builder
 }
 
-// A Builder takes a layer as a stream, which is as quick as committing a container and saves copying into one.
+// A Builder makes images without copying files into a container first. Its methods are safe for concurrent use.
 type Builder interface {
-	// Build makes an image of base, one layer more, and base's configuration with the labels added. It returns its ID.
+	// Build makes the image ref: base, one layer more, and base's configuration with the labels added. It returns the image's ID.
 	Build(ctx context.Context, ref string, base Image, labels map[string]string, layer Layer) (string, error)
-	// Adopt makes an image of a container made from base as it is, with base's configuration and the labels added. It
-	// returns its ID.
+	// Adopt makes the image ref of a container that was made from base, as the container is. The image has base's configuration
+	// with the labels added. It returns the image's ID.
 	Adopt(ctx context.Context, ref, container string, base Image, labels map[string]string) (string, error)
 }
 
-// A Draft is a container that never runs: an image in the making. Like a Copier's, its files can be written and read.
+// A Draft is an image in the making: a container that never runs, whose files can be written and read.
 type Draft interface {
 	Copier
-	// Commit makes an image of the Draft under ref: the image it was made from, one layer with what was copied in, and that
-	// image's own configuration with the labels added. It returns the new image's ID.
+	// Commit makes the image ref: the image that the Draft was made from, one layer with what was copied in, and the first
+	// image's configuration with the labels added. It returns the new image's ID.
 	Commit(ctx context.Context, ref string, labels map[string]string) (string, error)
 	// Volumes are the paths whose content Commit leaves out.
 	Volumes() []string
-	// Remove removes the container, not the image. Removing one that is gone is no error.
+	// Remove removes the container, not the image. A container that is gone is no error.
 	Remove(ctx context.Context) error
 }
 
@@ -56,14 +56,14 @@ type Change struct {
 // A ChangeKind says how a path differs.
 type ChangeKind int
 
-// The kinds of Change. A directory is modified also where only something in it is.
+// The kinds of Change. A directory also counts as modified where only something in it is.
 const (
 	Modified ChangeKind = iota
 	Added
 	Deleted
 )
 
-// A Described is a container as it is, whoever made it.
+// A Described says what a container is, whoever made it.
 type Described struct {
 	ID      string
 	Image   Image // what it was made from; its Ref is the one given when it was made
@@ -88,7 +88,7 @@ type Pushed struct {
 	Tries  int
 }
 
-// A Layer is what an image gets besides its base: a tar stream, of which the size must be known before.
+// A Layer is what an image gets besides its base: a tar stream whose size is known before.
 type Layer struct {
 	Size  int64 // bytes
 	Write func(io.Writer) error

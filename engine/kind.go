@@ -4,12 +4,12 @@ package engine
 type Kind struct {
 	Name  string // as --engine has it
 	Usage string // one line of help: what runs the module
-	// Open makes an engine of the kind for this process. It contacts nobody. An error is the reader's to put right, and
-	// where it can brings a hint (cause.Hinted or *cause.Error).
+	// Open makes an engine of the kind for this process. It sends nothing. An error means that a variable is wrong, and may bring
+	// a hint (cause.Hinted or *cause.Error).
 	Open func(Host) (Engine, error)
 }
 
-// A Host is what an engine may know of the process that ferry is. Engines read no environment but this one.
+// A Host gives an engine ferry's environment. Engines read no environment but this one. It is safe for concurrent use.
 type Host struct {
 	Lookup  func(name string) (string, bool) // one variable, as os.LookupEnv
 	Environ []string                         // all variables, as os.Environ gives them

@@ -6,17 +6,16 @@ import (
 	"io/fs"
 )
 
-// An engine's abilities that not every engine has are the interfaces of this file, and each is found by the function below
-// it. No other file asserts an engine's type, which a test checks: an engine that wraps another would lose what is asserted
-// somewhere else.
+// This file has an interface for each ability that only some engines have, and below each the function that finds it. No other file
+// asserts an engine's type, and a test checks that: an engine that wraps another would lose what is asserted elsewhere.
 
 // A Locator is an Engine that may be on another machine.
 type Locator interface {
-	// Local says that the engine is this machine's, so that it can mount this machine's directories. It contacts nobody.
+	// Local reports whether the engine is on this machine, and can mount this machine's directories. It sends nothing.
 	Local() bool
 }
 
-// IsLocal says that the engine is this machine's. One that does not say is.
+// IsLocal reports whether the engine is on this machine. An engine that is no Locator is.
 func IsLocal(e Engine) bool {
 	l, ok := e.(Locator)
 	return !ok || l.Local()
@@ -24,12 +23,12 @@ func IsLocal(e Engine) bool {
 
 // A SelfFinder is an Engine whose containers ferry itself may run in.
 type SelfFinder interface {
-	// Self describes the container this process runs in; nil on a host. ErrNoContainer where this process runs in a
-	// container that the engine does not know, ErrUnavailable.
+	// Self describes the container that this process runs in. It is nil on a host. ErrNoContainer where the engine does not know
+	// that container, ErrUnavailable.
 	Self(ctx context.Context) (*Self, error)
 }
 
-// SelfOf describes ferry's own container as the engine sees it. It is nil on a host, and where the engine has no such idea.
+// SelfOf describes ferry's own container as the engine sees it. It is nil on a host, and where the engine is no SelfFinder.
 // ErrNoContainer where ferry runs in a container that the engine does not know, ErrUnavailable.
 func SelfOf(ctx context.Context, e Engine) (*Self, error) {
 	if s, ok := e.(SelfFinder); ok {
@@ -38,14 +37,14 @@ func SelfOf(ctx context.Context, e Engine) (*Self, error) {
 	return nil, nil
 }
 
-// A Copier is a Container whose file system can be written before it starts and read after it ended, for engines that
-// cannot mount this node's directories.
+// A Copier is a Container whose files can be written before it starts and read after it has ended. It is for engines that cannot
+// mount this node's directories.
 type Copier interface {
 	// CopyIn unpacks a tar stream at the absolute directory dir, which must exist.
 	CopyIn(ctx context.Context, dir string, tar io.Reader) error
 	// CopyOut streams the tree at path as a tar; the caller closes it.
 	CopyOut(ctx context.Context, path string) (io.ReadCloser, error)
-	// Lstat says what is at path, not following a link at its end. fs.ErrNotExist where nothing is.
+	// Lstat is the mode of what is at path. It does not follow a link there. fs.ErrNotExist where nothing is.
 	Lstat(ctx context.Context, path string) (fs.FileMode, error)
 }
 
@@ -68,7 +67,7 @@ func ImagesOf(e Engine) (Images, bool) {
 	return nil, false
 }
 
-// An Inspector is an Engine that can tell what a container is that somebody else made.
+// An Inspector is an Engine that can describe a container that somebody else made.
 type Inspector interface {
 	// Describe says what a container is, by name or ID. ErrNoContainer.
 	Describe(ctx context.Context, id string) (Described, error)

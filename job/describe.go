@@ -16,8 +16,8 @@ import (
 	"github.com/genepattern/ferry/internal/subpath"
 )
 
-// Describe makes the validated Job out of settings. lookup is ferry's environment, for --env NAME; nothing else of it is
-// read. The error's cause is cause.Usage and it names the flag, variable or key at fault. Nothing is touched.
+// Describe makes a Job of settings, and validates it. lookup reads ferry's environment, for --env NAME alone. The error has the
+// cause cause.Usage, and names the flag, variable or key at fault. Describe reads nothing else and writes nothing.
 func (v Vocabulary) Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
 	d := &describer{lookup: lookup, job: defaults()}
 	known := map[string]bool{}
@@ -39,8 +39,8 @@ func (v Vocabulary) Describe(s Settings, lookup func(string) (string, bool)) (Jo
 	return d.complete()
 }
 
-// Glimpse is what can be made out of settings that Describe refused: enough to say to whom it concerns that they were.
-// false where they do not say where the job's files are.
+// Glimpse makes a Job of settings that Describe refused, as far as they can be read. That is enough to tell those who wait for the
+// job that it was refused. It is false where the settings do not say where the job's files are.
 func (v Vocabulary) Glimpse(s Settings) (Job, bool) {
 	d := &describer{lookup: func(string) (string, bool) { return "", false }, job: defaults()}
 	for _, o := range v.Options() {
@@ -62,7 +62,7 @@ func defaults() Job {
 	}
 }
 
-// fill gives what was left out the value that follows from the rest.
+// fill gives each option that was left out the value that follows from the others.
 func (d *describer) fill() Job {
 	j := d.job
 	if j.Dirs.Metadata == "" {
@@ -96,7 +96,7 @@ func (d *describer) fill() Job {
 	return j
 }
 
-// complete checks what no single value shows.
+// complete checks what only several options together show, and fills in the rest.
 func (d *describer) complete() (Job, error) {
 	j := d.job
 	for _, need := range []struct{ value, flag, hint string }{
@@ -115,17 +115,16 @@ func (d *describer) complete() (Job, error) {
 	return j, nil
 }
 
-// unusable are the characters that neither a directory's nor a container's name may have everywhere.
+// unusable are the characters that a name of a directory or a container cannot have in every system.
 var unusable = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
 
-// Usable is a text with such characters replaced.
+// Usable is s with a "_" in place of each character that a name of a directory or a container may not have.
 func Usable(s string) string { return unusable.ReplaceAllString(s, "_") }
 
-// EnvName is the part after FERRY_ of the variable that stands for a flag.
+// EnvName is the name of a flag's variable, without FERRY_.
 func EnvName(flag string) string { return strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) }
 
-// checkDirs refuses a description in which one directory has two meanings, or a file lies where the module could not
-// see it.
+// checkDirs refuses a description in which one directory has two purposes, or in which the module could not see its script.
 func (j *Job) checkDirs() error {
 	if j.Dirs.Metadata == j.Dirs.Work {
 		return errors.New("--metadata-dir and --workdir are the same directory")

@@ -2,13 +2,13 @@ package job
 
 import "time"
 
-// A Job is everything ferry needs to know to run one module once: the validated description that flags, environment
-// and job file became. Paths are absolute, clean, and those the module sees.
+// A Job is everything ferry needs to know to run one module once. Describe makes it of flags, variables and job file. Paths are
+// those the module sees, absolute and clean. A Job is not changed once made, and can be read concurrently.
 type Job struct {
 	Identity  Identity
 	Module    Module
-	Remote    string            // remote root, a store's URL or a directory; a job's directory /a/b lives at <Remote>/a/b
-	Store     map[string]string // what was said of stores, by the names of their options
+	Remote    string            // remote root, a store's URL or a directory; the job's directory /a/b is at <Remote>/a/b
+	Store     map[string]string // the options of stores that were given, by name
 	Dirs      Dirs
 	Program   Program
 	Files     Files
@@ -42,17 +42,17 @@ type Dirs struct {
 	Metadata  string  // control directory: exec.sh in, exit code, logs and record out
 	Tasklib   string  // the module's code; "" where the job has none
 	Inputs    []Input // staged in and seen by the module, not staged out
-	Libraries []Input // as Inputs; kept apart because a frozen image contains them
+	Libraries []Input // as Inputs, but a frozen image contains them
 	Outputs   []string
 	Mounts    []Mount
 }
 
-// An Input is a path of the job and the URL it is fetched from: below the remote root unless the job says otherwise. It is a
-// file where the store has an object of that very name, else a directory.
+// An Input is a path of the job and the URL that it is staged in from. The URL is below the remote root unless the job says
+// otherwise. The Input is a file where the store has an object of that very name, else a directory.
 type Input struct{ Path, URL string }
 
-// A Mount is a directory that is mounted and not transferred. With Host it is a directory of the node as it is, otherwise
-// one of the attempt's root.
+// A Mount is a directory that is mounted and not transferred. Host is a directory of the node. Where Host is "", the Mount is a
+// directory in the attempt's root.
 type Mount struct {
 	Host     string
 	Path     string
@@ -89,7 +89,7 @@ type Limits struct {
 	PIDs   int64
 }
 
-// Registry is a login that was given for one registry: that of Freeze.Name, or where that names none, of the image.
+// Registry is a login for one registry: that of Freeze.Name, or where that names none, that of the image.
 type Registry struct{ User, PasswordFile string }
 
 // Freeze says whether the module is kept as an image, and whether such an image is run.
@@ -98,8 +98,8 @@ type Freeze struct {
 	Frozen string // FrozenNever or FrozenPrefer
 }
 
-// Files are the paths of the outcome files, and the name of a script in the metadata dir that says what to stage in, ""
-// for none.
+// Files are the paths of the outcome files. SyncScript is the name of a script in the metadata dir that says what to stage in, or
+// "".
 type Files struct{ Stdout, Stderr, ExitCode, SyncScript string }
 
 // Values of Container.User, Container.Placement, Container.Engine and Freeze.Frozen.
@@ -110,9 +110,10 @@ const (
 	PlaceMount = "mount"
 	PlaceCopy  = "copy"
 
-	// EngineProcess runs the script in ferry's own container, for module images that have ferry in them. It is the one engine
-	// that needs no image.
-	EngineDocker  = "docker"
+	// EngineDocker is the default.
+	EngineDocker = "docker"
+	// EngineProcess runs the script in ferry's own container, for module images that have ferry in them. No other engine goes
+	// without an image.
 	EngineProcess = "process"
 
 	FrozenNever  = "never"

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// An Option is one flag of `ferry run`: the same name is a key of the job file and, in capitals after FERRY_, an
-// environment variable.
+// An Option is one flag of `ferry run`. A key of the job file has the same name. The environment variable has it in capitals, after
+// FERRY_.
 type Option struct {
 	Name    string
 	Arg     string // what the value is called in help; "" for a switch
 	Repeat  bool
-	Default string // as the reader would write it; "" for none
+	Default string // in the words of the help text; "" for none
 	Usage   string
 	Hidden  bool // help and docs do not show it
 	set     setter
@@ -24,25 +24,26 @@ func option(name, arg string, repeat bool, standard, usage string, set setter) O
 	return Option{Name: name, Arg: arg, Repeat: repeat, Default: standard, Usage: usage, set: set}
 }
 
-// Bool says that the option takes true or false, and true where it stands alone.
+// Bool reports whether the option is a switch: it takes true or false, and alone means true.
 func (o Option) Bool() bool { return o.Arg == "" }
 
-// A Vocabulary is what a description may name that only other rooms know.
+// A Vocabulary has the names that a description may use and that only other packages know. Its functions are safe for concurrent
+// use.
 type Vocabulary struct {
 	Engines []string           // names for --engine, the default first
-	Root    func(string) error // says what is wrong with a remote root's URL; it contacts nobody
-	Source  func(string) error // the same of an input's URL
-	Stores  []StoreOption      // what may be said of stores
+	Root    func(string) error // says what is wrong with a remote root's URL; sends nothing
+	Source  func(string) error // says what is wrong with an input's URL; sends nothing
+	Stores  []StoreOption      // the options of all kinds of store
 }
 
-// A StoreOption is an option of some kind of store. What it means only that store knows.
+// A StoreOption is an option of some kind of store. Only that kind knows what the option means.
 type StoreOption struct {
 	Name, Arg, Usage string
 	Hidden           bool
 	Check            func(value string) error
 }
 
-// option puts the value into Job.Store.
+// option is an Option that puts its value into Job.Store.
 func (s StoreOption) option() Option {
 	return Option{Name: s.Name, Arg: s.Arg, Usage: s.Usage, Hidden: s.Hidden, set: one(func(d *describer, v string) error {
 		if s.Arg == "" {
@@ -65,8 +66,8 @@ func (s StoreOption) option() Option {
 	})}
 }
 
-// Options are all that describe a job, in the order of the help text. The table is what flags, variables, job file and
-// docs are made from.
+// Options are all the options of a job, in the order of the help text. Flags, variables, job file and docs are made from this
+// table.
 func (v Vocabulary) Options() []Option {
 	all := []Option{
 		option("remote", "URL", false, "", "remote root: s3://bucket/prefix, or a directory", v.remote()),

@@ -11,7 +11,8 @@ import (
 // the value came from.
 type setter = func(*describer, []string) error
 
-// describer is a Job being made. An input's URL is what the reader gave, a key prefix or nothing, until fill makes it whole.
+// describer is a Job in the making. Until fill makes it a URL, an input's URL is what the reader gave: a URL, a key prefix, or
+// nothing.
 type describer struct {
 	job    Job
 	lookup func(string) (string, bool)

@@ -14,8 +14,8 @@ func pathOf(f func(*Job) *string) setter {
 	})
 }
 
-// cleanDir is v as a clean absolute path below the root directory. ".." is refused rather than resolved: nobody who means
-// well writes it, and what it means depends on links.
+// cleanDir is v as a clean absolute path below the root directory. A ".." is refused and not resolved, because its meaning depends
+// on links.
 func cleanDir(v string) (string, error) {
 	switch {
 	case !strings.HasPrefix(v, "/"):
@@ -69,7 +69,7 @@ func checkURL(check func(string) error, url string) error {
 	return check(url)
 }
 
-// cutEscaped cuts v at its first "=" without a "\" before it, which stands for a "=" in the directory's name.
+// cutEscaped cuts v at its first "=" that has no "\" before it. A "\=" is a "=" in the directory's name.
 func cutEscaped(v string) (before, after string, found bool) {
 	var b strings.Builder
 	for i := 0; i < len(v); i++ {

@@ -8,10 +8,10 @@ import (
 	"github.com/genepattern/ferry/internal/subpath"
 )
 
-// URL is where the job's path p lives in the store.
+// URL is the URL of the job's path p below the remote root.
 func (j *Job) URL(p string) string { return below(j.Remote, p) }
 
-// below is the URL of p below a remote root. The slashes of an empty path behind a scheme are no prefix's.
+// below is the URL of p below a remote root. Slashes at the end of the root are dropped, but those of a scheme are kept.
 func below(remote, p string) string {
 	root := strings.TrimRight(remote, "/")
 	if strings.HasSuffix(root, ":") {
@@ -20,7 +20,7 @@ func below(remote, p string) string {
 	return root + p
 }
 
-// Staged are the inputs, the tasklib and the libraries among them, each once: all that is staged in besides the metadata dir.
+// Staged are all that is staged in besides the metadata dir: the tasklib, the libraries and the inputs, each path once.
 func (j *Job) Staged() []Input {
 	var all []Input
 	if j.Dirs.Tasklib != "" {
@@ -36,13 +36,13 @@ func (j *Job) Staged() []Input {
 	return once
 }
 
-// Results are the directories staged out, each with the URL it goes to: the metadata dir first, because what a user needs
-// most is why it failed.
+// Results are the directories that are staged out, each with the URL that it goes to. The metadata dir is first, because a user
+// whose job failed needs it most.
 func (j *Job) Results() []Input {
 	all := []Input{{j.Dirs.Metadata, j.URL(j.Dirs.Metadata)}, {j.Dirs.Work, j.URL(j.Dirs.Work)}}
 	for _, p := range j.Dirs.Outputs {
 		out := Input{Path: p, URL: j.URL(p)}
-		// An output that is also an input goes back where it came from.
+		// An output that is also an input goes back to where it came from.
 		for _, in := range j.Staged() {
 			if in.Path == p {
 				out = in
@@ -69,7 +69,7 @@ func (j *Job) Transferred() []string {
 	return slices.Compact(all)
 }
 
-// Rooted are the paths of the attempt's root that the module sees.
+// Rooted are the job's paths that are in the attempt's root, each once: those that are transferred, and mounts without a Host.
 func (j *Job) Rooted() []string {
 	all := j.Transferred()
 	for _, m := range j.Dirs.Mounts {
@@ -81,20 +81,20 @@ func (j *Job) Rooted() []string {
 	return slices.Compact(all)
 }
 
-// ScriptOnNode says that the script lies in a directory of the node, where ferry cannot look.
+// ScriptOnNode reports whether the script is in a mounted directory of the node, where ferry cannot look.
 func (j *Job) ScriptOnNode() bool {
 	return slices.ContainsFunc(j.Dirs.Mounts, func(m Mount) bool { return m.Host != "" && subpath.Within(m.Path, j.Program.Exec) })
 }
 
-// Writable says which paths the module may write even where inputs are read-only.
+// Writable reports whether the module may write the path p even where inputs are read-only.
 func (j *Job) Writable(p string) bool {
 	return p == j.Dirs.Work || p == j.Dirs.Metadata || p == j.Dirs.Tasklib || slices.Contains(j.Dirs.Outputs, p)
 }
 
-// NeedsShell says that something of the command is for a shell to run.
+// NeedsShell reports whether the command needs a shell.
 func (j *Job) NeedsShell() bool { return len(j.Program.Command) == 0 || j.Program.Launch != "" }
 
-// Argv is the command to run, with the shell that the image has.
+// Argv is the command to run. shell is the path of a shell in the image.
 func (j *Job) Argv(shell string) []string {
 	p := j.Program
 	run := p.Command

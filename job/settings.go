@@ -2,16 +2,16 @@ package job
 
 import "slices"
 
-// A Setting is what one source says of one option.
+// A Setting is the value of one option in one source.
 type Setting struct {
 	Values []string
-	From   string // how the reader knows the source: "--image", "FERRY_IMAGE", `"image" in job.yaml`
+	From   string // what messages call the source: "--image", "FERRY_IMAGE", `"image" in job.yaml`
 }
 
-// Settings are what one source says: options by name, without the dashes.
+// Settings are the options that one source has, by name without dashes.
 type Settings map[string]Setting
 
-// Merge lays sources over each other; the first that has an option wins, whole: lists are not joined.
+// Merge joins sources. Of several that have an option, the first wins. Lists are not joined.
 func Merge(sources ...Settings) Settings {
 	all := Settings{}
 	for _, s := range slices.Backward(sources) {

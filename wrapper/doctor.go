@@ -30,15 +30,15 @@ type Check struct {
 const (
 	// checkTime bounds one check: a doctor that hangs tells nothing.
 	checkTime = 30 * time.Second
-	// maxSkew is where S3 begins to refuse requests: 15 minutes
-	// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, RequestTimeTooSkewed); a third of it is worth a word.
+	// maxSkew is a third of the 15 minutes at which S3 begins to refuse requests (RequestTimeTooSkewed).
+	// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 	maxSkew = 5 * time.Minute
-	// lowDisk is what few jobs get by with.
+	// lowDisk is less than most jobs need, in bytes.
 	lowDisk = 1 << 30
 )
 
-// Doctor checks what a job with this remote root and local prefix would need of this node, and changes nothing but one
-// object that it writes and removes again. remote may be "". More checks are run after its own.
+// Doctor checks what a job with this remote root and local prefix would need of this node. With a remote "" it checks no
+// store. It changes nothing, except for one object that it writes and removes again. The checks in more run after its own.
 func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...func(context.Context) Check) []Check {
 	d := &doctor{deps: deps, job: job.Job{Remote: remote, LocalPrefix: localPrefix, Container: job.Container{Placement: job.PlaceMount}}}
 	checks := []func(context.Context) Check{d.engine, d.hostPath, d.disk}
@@ -55,7 +55,7 @@ func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...
 	return all
 }
 
-// doctor carries from one check to the next what it learned.
+// doctor is what one check learned and a later one needs.
 type doctor struct {
 	deps       Deps
 	job        job.Job // of which only the remote root and the local prefix are asked about
@@ -95,7 +95,7 @@ func (d *doctor) hostPath(ctx context.Context) Check {
 	return good("host path", "ferry runs in container %.12s; %s is %s on the host", self.ID, d.job.LocalPrefix, host)
 }
 
-// disk checks the nearest folder above the local prefix that is there: ferry would make the rest.
+// disk checks the local prefix, or its nearest parent that exists: ferry would make the rest.
 func (d *doctor) disk(context.Context) Check {
 	dir := d.job.LocalPrefix
 	for {

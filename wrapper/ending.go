@@ -14,15 +14,15 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// An ending is what always happens. It runs on a context that outlives the work's, takes every step, and gives up none of
-// them half-way: a panic in one is an outcome like another, and the next step follows.
+// An ending is the list of steps that follow a job's stages, whatever became of them. Its context outlives that of the work.
+// Every step is taken: a panic in one step becomes the outcome, and the next step follows.
 //
-// Its outcome begins with the worst. Until the results are in the store the record there says so, and there is no exit
-// code: whoever waits for one must not take a job for a success whose results are not there.
+// The outcome is "internal error" until a step knows better. Until the results are in the store, the store's record says the
+// worst and the store has no exit code. Nobody can then take a job for a success whose results are missing.
 type ending struct {
 	attempt *attempt
 	save    context.Context
-	failed  error // why the life was cut short, nil where it was not
+	failed  error // why the stages ended early, nil where they did not
 	out     Outcome
 	full    bool // the module left no space
 
@@ -37,7 +37,7 @@ type step struct {
 	do   func(*ending)
 }
 
-// steps are what there is to do at the end, in this order.
+// steps are the ending, in order. A job that has no site on this node has one step.
 func (e *ending) steps() []step {
 	if e.attempt.site == nil {
 		return []step{{"refuse", (*ending).refuse}}
@@ -76,7 +76,8 @@ func (e *ending) conclude() Outcome {
 	return e.out
 }
 
-// broke makes a bug in a step the outcome, unless the module's own failure is that already, or the store was told another.
+// broke makes a panic in a step the outcome. It is a warning only where the module's own failure is the outcome already, or
+// the store was told another.
 func (e *ending) broke(s step, err error) {
 	box := e.attempt.outbox
 	if e.failed == nil {
@@ -92,7 +93,7 @@ func (e *ending) broke(s step, err error) {
 	}
 }
 
-// refuse tells the store of a job for which no place was made, unless another ferry runs it right now.
+// refuse tells the store how a job ended that got no site, unless another ferry runs the same job right now.
 func (e *ending) refuse() {
 	a := e.attempt
 	e.out = outcomeOf(e.failed)
@@ -106,7 +107,7 @@ func (e *ending) refuse() {
 	a.dropRecords()
 }
 
-// collect brings what decides the outcome to the attempt's root.
+// collect brings the files that decide the outcome to the attempt's root.
 func (e *ending) collect() {
 	s, m := e.attempt.site, e.attempt.module
 	e.full = s.full(m == nil || m.isRoot())
@@ -141,8 +142,8 @@ func (e *ending) settleFailure() {
 	e.attempt.tell.rec.Conclude(unsaved.Code, unsaved.Cause, unsaved.Err)
 }
 
-// beginRemoval removes the container beside the stage out where nothing in it is needed any more, as the engine takes a
-// tenth of a second for it, which is most of what is left to do.
+// beginRemoval starts the removal of a container that is not needed any more, beside stage out. The engine takes a tenth of a
+// second for it, which is most of what is left to do.
 func (e *ending) beginRemoval() {
 	if !e.attempt.needsContainer() {
 		e.removing.Go(e.remove)
@@ -177,14 +178,14 @@ func (e *ending) stageOut() {
 	}
 }
 
-// settle makes the outcome final: the store has all there will be of results.
+// settle makes the outcome final: no more results will reach the store.
 func (e *ending) settle() {
 	if e.attempt.outbox.is(undecided) {
 		e.attempt.outbox.settle(e.out, e.attempt.module)
 	}
 }
 
-// tell tells the store how the job ended. That it could not be told is itself how a job ended that succeeded till then.
+// tell tells the store how the job ended. Where the store cannot be told, a job that succeeded till then has failed.
 func (e *ending) tell() {
 	e.settle() // a step that broke may not have
 	a := e.attempt
@@ -196,7 +197,7 @@ func (e *ending) tell() {
 	}
 }
 
-// freeze commits and pushes after the module has ended well. Its failure is recorded and warned of, and nothing more.
+// freeze commits and pushes after the module has ended well. Its failure is recorded and is a warning; the outcome stands.
 func (e *ending) freeze() {
 	a := e.attempt
 	name := a.job.Freeze.Name
@@ -239,7 +240,7 @@ func (e *ending) tellAgain() {
 	a.dropRecords()
 }
 
-// leave takes the site away. A record that was not told whole stays on the node.
+// leave removes the site. A record that the store does not have whole stays on the node.
 func (e *ending) leave() {
 	if !e.saidAll {
 		e.attempt.tell.keepRecord(&e.attempt.job, e.failed)

@@ -9,7 +9,7 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// insideFilters leave out of a directory those inside it that are staged out by themselves.
+// insideFilters leave out of dir the directories inside it that are staged out by themselves.
 func insideFilters(j *job.Job, dir string) []ferrysync.Filter {
 	var f []ferrysync.Filter
 	for _, inner := range j.Results() {
@@ -20,7 +20,7 @@ func insideFilters(j *job.Job, dir string) []ferrysync.Filter {
 	return f
 }
 
-// staleFilters leave out of the metadata dir the outcome files of an earlier attempt, which are not this one's.
+// staleFilters leave the outcome files of an earlier attempt out of the metadata dir.
 func staleFilters(j *job.Job) []ferrysync.Filter {
 	names := record.OwnNames()
 	for _, p := range []string{j.Files.Stdout, j.Files.Stderr, j.Files.ExitCode} {
@@ -35,7 +35,8 @@ func staleFilters(j *job.Job) []ferrysync.Filter {
 	return f
 }
 
-// withoutFile leaves one file, given by its path, out of a directory. A module may make a directory of it.
+// withoutFile adds filters to f that leave the file with the given path out of dir. They also match a directory of that
+// name, because a module may make one.
 func withoutFile(f []ferrysync.Filter, dir, file string) []ferrysync.Filter {
 	rel, ok := strings.CutPrefix(file, dir+"/")
 	if !ok {

@@ -14,8 +14,8 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A supply says which of the job's directories come with the image that runs, and which from the attempt's root. With no
-// frozen image all come from there.
+// A supply says where the module sees each of the job's directories: in the image that runs, or in the attempt's root. Without
+// a frozen image all are in the attempt's root.
 type supply struct {
 	job      *job.Job
 	choice   *commit.Choice // the frozen image that runs, nil for none
@@ -55,8 +55,8 @@ func (a *attempt) chooseImage(ctx context.Context, s *site) (supply, error) {
 	return from.unpack(ctx, s, a.deps.Freezer)
 }
 
-// unpack brings directories that the image holds and the module could not see there to the attempt's root, in the
-// place of staging them in.
+// unpack copies directories out of the image to the attempt's root, where the module could not see the image's own. They
+// need not be staged in then.
 func (f supply) unpack(ctx context.Context, s *site, freezer Freezer) (supply, error) {
 	var dirs []commit.Unpacked
 	var taken []string
@@ -80,8 +80,8 @@ func (f supply) unpack(ctx context.Context, s *site, freezer Freezer) (supply, e
 	return f, nil
 }
 
-// frozenDirs are the directories a frozen image of this job holds: the tasklib and the libraries, but none that has
-// results or inputs in it by its own right.
+// frozenDirs are the directories that a frozen image of this job holds: the tasklib and the libraries. A directory that holds
+// the working or metadata dir, or is an input as well, is not among them.
 func frozenDirs(j *job.Job) []string {
 	var all []string
 	if j.Dirs.Tasklib != "" {
@@ -96,19 +96,19 @@ func frozenDirs(j *job.Job) []string {
 	})
 }
 
-// held says that the frozen image that runs has the directory.
+// held reports whether the frozen image that runs has the directory.
 func (f supply) held(dir string) bool {
 	return f.choice != nil && slices.Contains(frozenDirs(f.job), dir) && !slices.Contains(f.job.Dirs.Outputs, dir) &&
 		slices.ContainsFunc(f.choice.Dirs, func(d string) bool { return subpath.Within(d, dir) })
 }
 
-// inImage says that the module sees a directory in its image, so that it is neither staged nor mounted.
+// inImage reports whether the module sees the directory in its image. Such a directory is neither staged in nor mounted.
 func (f supply) inImage(dir string) bool {
 	return f.held(dir) && !subpath.Within(dir, f.job.Program.Exec) && !f.covered(dir)
 }
 
-// covered says that the module cannot see the image's own directory, because something is mounted over it, or that a
-// sync script may bring files into it.
+// covered reports whether the image's own directory will not do: something is mounted over it, or a sync script may bring
+// files into it.
 func (f supply) covered(dir string) bool {
 	if f.job.Files.SyncScript != "" {
 		return true
@@ -140,8 +140,9 @@ func freezeRequest(j *job.Job) commit.Request {
 	return commit.Request{Name: j.Freeze.Name, Module: commit.Module(j.Module), Job: j.Identity.ID}
 }
 
-// notForImage says of names in the root what must never be in an image although it may lie in a directory that is:
-// results, metadata and inputs. Of directories that lie in each other the innermost decides.
+// notForImage reports which names in the attempt's root must not be in an image: results, metadata, inputs, and what is
+// private to the job's user. Such files may lie inside a directory that is frozen. Where directories lie in each other, the
+// innermost decides.
 func notForImage(j *job.Job) func(name string) bool {
 	never := []string{j.Dirs.Work, j.Dirs.Metadata}
 	for _, in := range j.Dirs.Inputs {

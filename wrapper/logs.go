@@ -16,7 +16,7 @@ import (
 // logs are the files that grow while the job runs.
 type logs struct{ transfer, out, err, stats *logFile }
 
-// openLogs makes them in the metadata dir.
+// openLogs makes the log files in the metadata dir.
 func openLogs(root *os.Root, metadata string) (*logs, error) {
 	l := &logs{}
 	for _, at := range []struct {
@@ -44,7 +44,7 @@ func (l *logs) close() {
 	}
 }
 
-// check says which logs are not whole.
+// check warns of each log that is not whole.
 func (l *logs) check(warn func(string, ...any)) {
 	for _, f := range l.all() {
 		if err := f.failed(); err != nil {
@@ -53,7 +53,7 @@ func (l *logs) check(warn func(string, ...any)) {
 	}
 }
 
-// restore puts back the logs that the module removed or replaced in its metadata dir: ferry still holds them open.
+// restore puts back the logs that the module removed or replaced. Ferry still holds the files open, and can read them.
 func (l *logs) restore(s *site) {
 	for _, f := range l.all() {
 		mine, err := f.f.Stat()
@@ -90,8 +90,8 @@ func (s *site) event(e ferrysync.Event) {
 	}
 }
 
-// A logFile is a growing file that never fails its writer: a full disk must not stop the module or the transfer that
-// logs. It remembers the first error. Safe for concurrent use.
+// A logFile is a growing file whose Write never fails. A full disk must not stop the module, or the transfer that logs. It
+// keeps the first error, and is safe for concurrent use.
 type logFile struct {
 	mu   sync.Mutex
 	f    *os.File
@@ -108,14 +108,14 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// failed is the first error.
+// failed is the first error of a write, nil where there was none.
 func (l *logFile) failed() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
 }
 
-// lossy is a writer whose reader may go away without stopping the module.
+// lossy is a writer whose errors are dropped: a reader that goes away must not stop the module. w may be nil.
 type lossy struct{ w io.Writer }
 
 func (l lossy) Write(p []byte) (int, error) {

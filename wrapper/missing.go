@@ -12,7 +12,8 @@ import (
 	ferrysync "github.com/genepattern/ferry/sync"
 )
 
-// missing is what stage out could not bring to the store, by name. A nil one takes no notes. Safe for concurrent use.
+// missing has the paths that stage out could not bring to the store. A nil missing keeps nothing. It is safe for concurrent
+// use.
 type missing struct {
 	mu    sync.Mutex
 	names map[string]bool
@@ -40,10 +41,10 @@ func (m *missing) list() []string {
 	return all
 }
 
-// lookTime bounds finding out what is missing once a transfer has failed: a walk of a million files takes some seconds.
+// lookTime bounds the search for what is missing after a transfer has failed. A walk of a million files takes some seconds.
 const lookTime = 10 * time.Second
 
-// look notes the files of a directory that are to go up and were not sent. plan is the transfer again, as a dry run.
+// look adds the files of dir that were to be sent and were not. plan makes the same transfer again, as a dry run.
 func (m *missing) look(ctx context.Context, dir string, sent *sentSet, plan func(context.Context, func(ferrysync.Event))) {
 	if m == nil {
 		return
@@ -56,12 +57,13 @@ func (m *missing) look(ctx context.Context, dir string, sent *sentSet, plan func
 			m.add(path.Join(dir, e.Path))
 		}
 	})
-	if ctx.Err() != nil { // a plan that is cut short leaves all in doubt
+	if ctx.Err() != nil { // after half a plan nothing in dir is certain
 		m.add(strings.TrimSuffix(dir, "/") + "/")
 	}
 }
 
-// A sentSet remembers which paths were sent, in 8 bytes each. Two that collide, once in 2^64, would hide a loss.
+// A sentSet has a hash of 8 bytes for each path that was sent. A missing file whose hash collides with that of a sent one
+// would not be found; the odds are one in 2^64. It is safe for concurrent use.
 type sentSet struct {
 	seed maphash.Seed
 	mu   sync.Mutex
@@ -77,7 +79,7 @@ func (s *sentSet) add(p string) {
 	s.all = append(s.all, h)
 }
 
-// sorted is called once nothing is added any more.
+// sorted gives a function that reports whether a path was sent. It is called once nothing is added any more.
 func (s *sentSet) sorted() func(string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,7 +20,8 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A module is the container that the job's module runs in, from its making to its removal.
+// A module is the container that the job's module runs in, from its making to its removal. Its methods are safe for concurrent
+// use.
 type module struct {
 	site      *site
 	engine    engine.Engine
@@ -31,7 +32,7 @@ type module struct {
 
 	mu        sync.Mutex
 	exit      *engine.Exit    // nil while the module has not ended
-	collected map[string]bool // directories of which the root has the module's last word
+	collected map[string]bool // directories that were collected after the module had ended
 }
 
 // ended is how the container ended, nil while that is unknown.
@@ -41,7 +42,7 @@ func (m *module) ended() *engine.Exit {
 	return m.exit
 }
 
-// isRoot says that the module runs as root.
+// isRoot reports whether the module runs as root.
 func (m *module) isRoot() bool { return isRoot(moduleUser(&m.site.job, m.recipe.image)) }
 
 // launch starts exec.sh in the container.
@@ -50,7 +51,7 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := checkScript(s.root, &s.job); err != nil {
 		return err
 	}
-	// What stage in brought, by a sync script for instance, is not this attempt's.
+	// An exit code file that was staged in, by a sync script for instance, is not this attempt's.
 	if err := s.root.RemoveAll(inRoot(s.job.Files.ExitCode)); err != nil {
 		return cause.Fail(cause.Internal, "", "removing an older exit code: %w", err)
 	}
@@ -67,7 +68,7 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	return cause.Name(ctx, cause.Launch, "", err)
 }
 
-// checkScript says that what is to run is not there, as far as ferry can look.
+// checkScript is an error where the script is missing. It cannot look into directories of the node, nor into the image.
 func checkScript(root *os.Root, j *job.Job) error {
 	exec := j.Program.Exec
 	st, err := root.Stat(inRoot(exec))
@@ -87,8 +88,8 @@ func (m *module) writeContainerUsed() error {
 	return m.site.write(m.site.metadata(record.ContainerName), append(used, '\n'))
 }
 
-// collectOutcome brings what decides the outcome, once the module has ended: the metadata dir, and the exit code file
-// where that lies elsewhere.
+// collectOutcome brings the files that decide the outcome to the attempt's root, once the module has ended: the metadata dir,
+// and the exit code file where that is elsewhere.
 func (m *module) collectOutcome(ctx context.Context) {
 	err := m.collectOnce(ctx, m.site.job.Dirs.Metadata)
 	if file := m.site.job.Files.ExitCode; err == nil && !subpath.Within(m.site.job.Dirs.Metadata, file) {
@@ -99,7 +100,7 @@ func (m *module) collectOutcome(ctx context.Context) {
 	}
 }
 
-// collect brings a directory to the root before it goes up.
+// collect brings a directory to the attempt's root before it is staged out.
 func (m *module) collect(ctx context.Context, dir string) error {
 	if m.ended() != nil {
 		return m.collectOnce(ctx, dir)
@@ -110,8 +111,8 @@ func (m *module) collect(ctx context.Context, dir string) error {
 	return m.placement.collect(ctx, dir)
 }
 
-// collectOnce is the last collection of a directory, after the module has ended: from then on the root has what counts,
-// and ferry writes files of its own there.
+// collectOnce collects a directory for the last time, after the module has ended. From then on ferry writes its own files
+// there, and a second collection would replace them.
 func (m *module) collectOnce(ctx context.Context, dir string) error {
 	if m.hasCollected(dir) {
 		return nil
@@ -131,15 +132,16 @@ func (m *module) hasCollected(dir string) bool {
 	return m.collected[dir]
 }
 
-// removalTime bounds what removing a container may take, with an engine that restarts meanwhile; removalLast does so once
-// there is no time left for anything else. removalPause is between two tries.
 const (
-	removalTime  = 20 * time.Second
-	removalLast  = 3 * time.Second
+	// removalTime bounds the removal of a container. An engine may restart meanwhile.
+	removalTime = 20 * time.Second
+	// removalLast bounds it once the time for saving has ended.
+	removalLast = 3 * time.Second
+	// removalPause is between two tries.
 	removalPause = 500 * time.Millisecond
 )
 
-// remove removes the container, with time of its own where save has none left.
+// remove removes the container. Where save has ended, it still has removalLast.
 func (m *module) remove(save context.Context) error {
 	limit := removalTime
 	if save.Err() != nil {
@@ -160,16 +162,16 @@ func (m *module) remove(save context.Context) error {
 	}
 }
 
-// Where removeAsRoot's container has ferry and the attempt's root.
+// Paths in the container that removeAsRoot makes.
 const (
-	removerPath = "/.ferry-remove"
-	removedPath = "/.ferry-root"
-	// RemoverName is the hidden command that empties a directory.
+	removerPath = "/.ferry-remove" // ferry itself
+	removedPath = "/.ferry-root"   // the attempt's root
+	// RemoverName is the hidden command of ferry that empties a directory.
 	RemoverName = "internal-remove"
 )
 
-// removeAsRoot empties the attempt's root where ferry, not being root, may not remove what a module that was root left: in
-// a container of the module's image, with ferry's own static binary, as the image may have no rm.
+// removeAsRoot empties the attempt's root where the module ran as root and ferry does not. It does so in a container of the
+// module's image, which runs as root. It runs ferry's own static binary there, because the image may have no rm.
 func (m *module) removeAsRoot() error {
 	exe, err := os.Executable()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// An outbox is what goes from this attempt to the store: what changed since the snapshots that stage in took, and, by
-// itself and last, what says how the job ended.
+// An outbox is what goes from this attempt to the store. That is what changed since the snapshots that stage in took, and last
+// the files that say how the job ended. It is safe for concurrent use.
 type outbox struct {
 	site     *site
 	remote   *remote
@@ -22,26 +22,26 @@ type outbox struct {
 
 	sending sync.Mutex // held while the metadata dir goes up
 	mu      sync.Mutex
-	snaps   map[string]*ferrysync.Snapshot // by directory; none where it was not staged in whole
+	snaps   map[string]*ferrysync.Snapshot // by directory; a directory that was not staged in whole has none
 	state   outboxState
 }
 
-// An outboxState says what of the outcome may go up.
+// An outboxState says which files of the outcome may be sent.
 type outboxState int
 
-// The states, in their only order. Whoever waits for an exit code must not take a job for a success whose results are not
-// there, so while the outcome is undecided none goes up. Once told, nothing of the outcome changes any more.
+// The states, in the only order they can follow. No exit code is sent while the outcome is undecided: whoever waits for one
+// must not take a job for a success whose results are missing.
 const (
-	undecided outboxState = iota // the record says the worst, and there is no exit code
-	settled                      // the outcome is final as far as this node knows, and the exit code may go up
-	told                         // the store has the outcome
+	undecided outboxState = iota // the record says the worst, and no exit code is sent
+	settled                      // the outcome is final on this node, and the exit code may be sent
+	told                         // the store has the outcome, and nothing of it changes any more
 )
 
 func newOutbox(s *site, r *remote, transfer *ferrysync.Engine) *outbox {
 	return &outbox{site: s, remote: r, transfer: transfer, snaps: map[string]*ferrysync.Snapshot{}}
 }
 
-// metadata is the metadata dir as a directory that goes up.
+// metadata is the metadata dir, with the URL that it is staged out to.
 func (o *outbox) metadata() job.Input {
 	p := o.site.job.Dirs.Metadata
 	return job.Input{Path: p, URL: o.site.job.URL(p)}
@@ -53,7 +53,7 @@ func (o *outbox) is(state outboxState) bool {
 	return o.state == state
 }
 
-// advance goes to a later state, or to the same one again. There is no way back.
+// advance goes to a later state. An earlier state has no effect.
 func (o *outbox) advance(to outboxState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,15 +87,15 @@ func (o *outbox) remember(ctx context.Context, d job.Input) error {
 	if s == nil {
 		return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s: %w", d.Path, err))
 	}
-	if err != nil { // what cannot be read now counts as new later, and is named then if it still cannot
+	if err != nil { // what cannot be read now counts as new in stage out, which names it if it still cannot be read
 		o.site.tell.warn("reading %s: %v", d.Path, err)
 	}
 	o.replace(d.Path, s)
 	return nil
 }
 
-// stageOut sends what is new or changed. All directories are tried, whatever becomes of one. m is nil where no container
-// was made.
+// stageOut sends what is new or changed. A directory that fails does not stop the others. m is nil where no container was
+// made. The error has a cause.
 func (o *outbox) stageOut(ctx context.Context, m *module) error {
 	o.site.logs.restore(o.site)
 	if o.since(o.site.job.Dirs.Metadata) == nil {
@@ -126,8 +126,8 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 	return nil
 }
 
-// up sends one directory. A later call sends what changed after this one. What could not be sent is added to lost, unless
-// that is nil.
+// up sends one directory. A later call sends what changed after this one. The files that could not be sent are added to
+// lost, which may be nil.
 func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) (s ferrysync.Stats, err error) {
 	if d.Path == o.site.job.Dirs.Metadata {
 		o.sending.Lock()
@@ -154,12 +154,12 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 		return s, err
 	}
 	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path)}
-	// The new snapshot comes before the transfer: what changes meanwhile goes up once more rather than not at all.
+	// The new snapshot is taken before the transfer. A file that changes meanwhile is sent again by the next call.
 	next, err := o.transfer.Take(ctx, root, opts)
 	if next == nil {
 		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
 	}
-	// What could not be read for the snapshot, Up will name.
+	// Up names what could not be read for the snapshot.
 	sent := newSentSet()
 	opts.Since, opts.Event = o.since(d.Path), func(e ferrysync.Event) {
 		switch e.Op {
@@ -184,8 +184,8 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	return s, nil
 }
 
-// filters leave out of a directory what goes up by itself: the exit code as long as the outcome is undecided, and it and the
-// record once they were sent.
+// filters leave out of a directory what is sent by itself. The exit code is left out unless the outcome is settled, and the
+// record once it was told.
 func (o *outbox) filters(dir string) []ferrysync.Filter {
 	f := insideFilters(&o.site.job, dir)
 	if !o.is(settled) {

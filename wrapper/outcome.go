@@ -8,7 +8,7 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// An Outcome is how a job ended. Code is what the process should exit with.
+// An Outcome is how a job ended. The zero Outcome is a success. Code is what the process should exit with.
 type Outcome struct {
 	Code  int
 	Cause cause.Cause
@@ -20,10 +20,11 @@ func outcomeOf(err error) Outcome {
 	return Outcome{Code: c.Code(), Cause: c, Err: err}
 }
 
-// unsaved is what the store is told while the results of a module that succeeded are on their way.
+// unsaved is the outcome in the store's record while the results of a successful module are being sent.
 var unsaved = outcomeOf(cause.Fail(cause.StageOut, "", "staging out has not ended"))
 
-// after adds a failure that came after the module's end. The module's own failure stays the outcome's.
+// after is the outcome once something failed after the module's end. A module that failed by itself keeps its outcome, and
+// err is a warning.
 func (o Outcome) after(tell *teller, doing string, err error) Outcome {
 	if o.Code != 0 {
 		tell.warn("%s: %s", doing, strings.TrimSpace(err.Error()))
@@ -32,13 +33,13 @@ func (o Outcome) after(tell *teller, doing string, err error) Outcome {
 	return outcomeOf(err)
 }
 
-// A verdict is what the outcome is judged by.
+// A verdict has the facts that decide the outcome.
 type verdict struct {
-	failed   error        // why the life was cut short, nil where it was not
+	failed   error        // why the stages ended early, nil where they did not
 	exit     *engine.Exit // nil where the module's end was never seen
 	code     int          // in the exit code file
-	own      bool         // there is a whole code in that file
-	begun    bool         // there is such a file
+	own      bool         // that file has a whole code
+	begun    bool         // that file exists
 	diskFull bool
 	memory   int64 // the module's limit, bytes
 
@@ -62,7 +63,7 @@ func (v verdict) outcome(warn func(string, ...any)) Outcome {
 		return Outcome{Code: code, Cause: cause.Disk, Err: cause.Fail(cause.Disk, cause.DiskHint,
 			"the module ended with %d, and left no space in %s", code, v.prefix)}
 	case !v.exit.OOMKilled && code == 0 && !v.own && v.begun:
-		// exec.sh of a server always ends with 0, whatever became of the module: without its file nobody knows.
+		// A server's exec.sh always ends with 0. Only its exit code file says what became of the module.
 		return outcomeOf(v.noCode())
 	case !v.exit.OOMKilled:
 		return Outcome{Code: code}
@@ -78,7 +79,7 @@ func (v verdict) outcome(warn func(string, ...any)) Outcome {
 		Err: cause.Fail(cause.OOM, "give it more --memory", "the module was killed for memory, its limit being %d bytes", v.memory)}
 }
 
-// moduleCode is the module's own code: that in its exit code file, or else its container's.
+// moduleCode is the module's exit code: that in its exit code file, or else its container's.
 func (v verdict) moduleCode() int {
 	if v.own {
 		return v.code
@@ -86,7 +87,7 @@ func (v verdict) moduleCode() int {
 	return v.exit.Code
 }
 
-// noCode is the failure of a script that began to write its exit code and did not end doing so.
+// noCode is the failure of a script that began its exit code file and did not finish it.
 func (v verdict) noCode() error {
 	if v.diskFull {
 		return cause.Fail(cause.Disk, cause.DiskHint, "the module left no space in %s, and no whole exit code in %s", v.prefix, v.file)

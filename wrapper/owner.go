@@ -16,8 +16,8 @@ import (
 // owner is a user and group by number.
 type owner struct{ uid, gid int }
 
-// callerOf is the owner of the local prefix, who is the person that asked for the job to run: a directory of the node
-// that is mounted belongs to whoever made it.
+// callerOf is the owner of the local prefix, as "uid:gid". The person who asks for a job makes that directory on the node, and
+// so owns it. It is "" where the prefix cannot be read.
 func callerOf(prefix string) string {
 	st, err := os.Stat(prefix)
 	if err != nil {
@@ -27,8 +27,7 @@ func callerOf(prefix string) string {
 	return fmt.Sprintf("%d:%d", sys.Uid, sys.Gid)
 }
 
-// ownerOf is the numbers of a USER such as "1000" or "1000:100"; false where it is a name, which only the image can
-// resolve.
+// ownerOf parses a USER such as "1000" or "1000:100". It is false for a name, which only the image can resolve.
 func ownerOf(user string) (owner, bool) {
 	u, g, hasGroup := strings.Cut(user, ":")
 	uid, err := strconv.Atoi(u)
@@ -44,7 +43,7 @@ func ownerOf(user string) (owner, bool) {
 	return owner{uid, gid}, true
 }
 
-// isRoot says that a USER is root: by number, by name, or by being left out.
+// isRoot reports whether a USER is root: by number, by name, or because it is empty.
 func isRoot(user string) bool {
 	name, _, _ := strings.Cut(user, ":")
 	return name == "" || name == "root" || strings.Trim(name, "0") == ""
@@ -61,8 +60,8 @@ func moduleUser(j *job.Job, img engine.Image) string {
 	return j.Container.User
 }
 
-// giveTo lets the module's user read what was staged in and write its directories. Nobody else on the node gains by
-// it: the attempt's root lets only ferry's own user in.
+// giveTo lets the module's user read what was staged in, and write its directories. Other users of the node gain nothing,
+// because only ferry's own user can enter the attempt's root.
 func (s *site) giveTo(img engine.Image) error {
 	user := moduleUser(&s.job, img)
 	me := os.Geteuid()
@@ -89,7 +88,7 @@ func (s *site) giveTo(img engine.Image) error {
 	return nil
 }
 
-// give hands a tree to who; where ferry may not change owners it opens the tree to everyone instead.
+// give makes who the owner of a tree. Where chown is false, it lets everyone read and write the tree instead.
 func give(root *os.Root, dir string, who owner, chown bool) error {
 	return fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		switch {

@@ -17,14 +17,14 @@ import (
 	"github.com/genepattern/ferry/job"
 )
 
-// rootPaths say where an attempt stands, to ferry and to the engine.
+// rootPaths are the paths of an attempt's root.
 type rootPaths struct {
 	dir  string       // the attempt's root as ferry sees it
 	host string       // the same as the engine's host sees it
 	self *engine.Self // ferry's own container, nil on a host
 }
 
-// locate finds where the attempt of a job stands. It makes nothing.
+// locate finds the paths of the attempt's root. It makes nothing.
 func locate(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.Logger) (rootPaths, error) {
 	prefix, self, err := hostPrefix(ctx, j, eng, log)
 	if err != nil {
@@ -34,13 +34,14 @@ func locate(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.Logg
 	return rootPaths{dir: filepath.Join(j.LocalPrefix, name), host: path.Join(prefix, name), self: self}, nil
 }
 
-// hostPrefix finds what the engine's host calls the local prefix: a bind mount's source is looked up there, not here.
+// hostPrefix finds the path of the local prefix on the engine's host. The host looks up a bind mount's source in its own file
+// system, not in that of ferry's container.
 func hostPrefix(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.Logger) (string, *engine.Self, error) {
 	local := engine.IsLocal(eng)
 	self, err := engine.SelfOf(ctx, eng)
 	if errors.Is(err, engine.ErrNoContainer) {
-		// Another node's engine knows nothing of this one's containers, and one that runs in ferry's own container nothing
-		// of what is around it. Where it is neither, the mounts have no source, which the engine says when it is asked for them.
+		// An engine on another node does not know this node's containers, and an engine in ferry's own container does not know
+		// that container. Any other engine refuses the mounts later, because their sources do not exist.
 		if self, err = nil, nil; local {
 			log.Warn().Msg("the engine does not know the container ferry runs in; its paths are taken for the engine's own")
 		}
@@ -61,8 +62,8 @@ func hostPrefix(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.
 	return prefix, self, err
 }
 
-// copyPrefix stands for the local prefix where no container mounts it. On a remote engine, which other nodes with the same
-// prefix may use too, it has this node's name in it: containers of theirs are not this node's to remove.
+// copyPrefix is used in labels where no container mounts the local prefix. On a remote engine it begins with this node's name.
+// Other nodes with the same local prefix may use that engine, and this node must not remove their containers.
 func copyPrefix(j *job.Job, local bool) (string, error) {
 	if local {
 		return j.LocalPrefix, nil
@@ -79,7 +80,8 @@ func copyPrefix(j *job.Job, local bool) (string, error) {
 	return path.Join("/", name, j.LocalPrefix), nil
 }
 
-// HostPath is what the engine's host calls p of ferry's own container.
+// HostPath is the path on the engine's host of p, a path in ferry's own container. Where p is in no writable mount, the error
+// has the cause cause.Usage.
 func HostPath(self engine.Self, p string) (string, error) {
 	var best *engine.SelfMount
 	for i, m := range self.Mounts {

@@ -17,13 +17,15 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A placement is how the module comes to see the attempt's directories, and ferry what the module did to them: --stage.
+// A placement brings the attempt's directories to the module, and what the module did to them back to the attempt's root. The
+// option --stage chooses it. Its methods but fill are safe for concurrent use.
 type placement interface {
-	// fill brings everything that was staged in to where the module sees it. It is called once, before the module starts.
+	// fill brings everything that was staged in to where the module sees it. It is called once, before the module starts. Its
+	// error has a cause.
 	fill(ctx context.Context) error
 	// collect brings a directory as the module left it to the attempt's root. It may be called while the module runs.
 	collect(ctx context.Context, dir string) error
-	// collectFile brings one file, if it is there.
+	// collectFile brings one file to the attempt's root. A file that is not there is no error.
 	collectFile(ctx context.Context, file string) error
 }
 
@@ -46,8 +48,8 @@ func (mountPlacement) fill(context.Context) error                { return nil }
 func (mountPlacement) collect(context.Context, string) error     { return nil }
 func (mountPlacement) collectFile(context.Context, string) error { return nil }
 
-// copyPlacement gives the container copies, for an engine that is elsewhere. What the module does to an input is lost with
-// the container, as if inputs were read-only.
+// copyPlacement copies the directories into the container, for an engine on another machine. What the module does to an input is
+// lost with the container.
 type copyPlacement struct {
 	site      *site
 	from      supply
@@ -67,7 +69,7 @@ func (p *copyPlacement) fill(ctx context.Context) error {
 	return nil
 }
 
-// notForModule says of names in the root which the module does not get: ferry's own files, which grow meanwhile.
+// notForModule reports which names in the attempt's root the module does not get: ferry's own files, which grow meanwhile.
 func (p *copyPlacement) notForModule(name string) bool {
 	dir, base := path.Split("/" + name)
 	return path.Clean(dir) == p.site.job.Dirs.Metadata && slices.Contains(record.OwnNames(), base)

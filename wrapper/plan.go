@@ -11,8 +11,8 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// Plan prints what Run would do, and does none of it: nothing is made on disk or in the engine. It asks the engine only
-// where ferry itself is in a container, for the mounts.
+// Plan prints what Run would do, and does none of it: nothing is made on disk or in the engine. It asks the engine about
+// ferry's own container only, for the mounts.
 func Plan(ctx context.Context, j job.Job, deps Deps) Outcome {
 	tell := newTeller(record.New(j, deps.Version), deps.Log)
 	err := tell.guard(func() error {
@@ -53,7 +53,7 @@ func printPlan(w io.Writer, j *job.Job, paths rootPaths) {
 		}
 		line("mount", "%s -> %s (%s)", m.Source, m.Target, mode)
 	}
-	line("command", "%s", quoted(j.Argv("bash"))) // or sh, which is known once the image is here
+	line("command", "%s", quoted(j.Argv("bash"))) // the image may have only sh, which is known once it is pulled
 	if j.NeedsShell() {
 		line("", "with sh where the image has no bash")
 	}
@@ -72,7 +72,7 @@ func printPlan(w io.Writer, j *job.Job, paths rootPaths) {
 	}
 }
 
-// quoted is a command as a person would type it.
+// quoted is a command as a person would type it into a shell.
 func quoted(command []string) string {
 	words := make([]string, len(command))
 	for i, w := range command {

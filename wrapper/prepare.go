@@ -17,8 +17,8 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// prepare makes the place for this attempt. What cannot succeed is refused before anything is made, and where the rest
-// fails, what was made goes again.
+// prepare makes the site of this attempt. A job that cannot succeed is refused before anything is made. Where a later part fails,
+// what was made is removed again. Its errors have a cause.
 func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, error) {
 	info, err := deps.Engine.Info(ctx)
 	if err != nil {
@@ -72,7 +72,7 @@ func wanted(j *job.Job) engine.Wanted {
 		ReadOnlyMounts: slices.ContainsFunc(j.Dirs.Mounts, func(m job.Mount) bool { return m.Host != "" && !m.Writable })}
 }
 
-// build makes the attempt's root, once nothing of a dead attempt is in its way.
+// build makes the attempt's root, after it has removed what a killed ferry left of this job.
 func (s *site) build(ctx context.Context, eng engine.Engine) error {
 	if err := s.removeDead(ctx, eng, s.lock.Read()); err != nil {
 		return cause.Stopped(ctx, err)
@@ -80,7 +80,7 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 	if err := s.lock.Write(node.Held{Job: s.job.Identity.ID, Root: filepath.Base(s.paths.dir)}); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
-	// Only ferry's own user passes the root; the module sees the directories in it by their mounts.
+	// Only ferry's own user can enter the root. The module sees the directories in it by their mounts.
 	if err := os.Mkdir(s.paths.dir, 0o700); err != nil {
 		return cause.Name(ctx, cause.Usage, "", fmt.Errorf("making the attempt's root: %w", err))
 	}
@@ -107,7 +107,8 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 	return cause.Name(ctx, cause.Internal, "", s.tell.rec.Save())
 }
 
-// removeDead removes what a killed ferry left of this very job: holding the lock, whatever is there is a dead one's.
+// removeDead removes what a killed ferry left of this very job. This ferry holds the job's lock, so no living one has anything
+// there.
 func (s *site) removeDead(ctx context.Context, eng engine.Engine, h node.Held) error {
 	id := s.job.Identity.ID
 	found, err := eng.List(ctx, map[string]string{node.LabelJob: id})

@@ -25,7 +25,7 @@ func newFileTypes(unknown []job.Input) *fileTypes {
 	return f
 }
 
-// known is called once for each input.
+// known counts one input as known. It is called once for each.
 func (f *fileTypes) known() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -34,7 +34,7 @@ func (f *fileTypes) known() {
 	}
 }
 
-// progress says which inputs are staged in.
+// progress says which inputs are staged in. It is safe for concurrent use.
 type progress struct {
 	inputs []job.Input
 	end    map[string]chan struct{}
@@ -50,7 +50,7 @@ func newProgress(inputs []job.Input) *progress {
 
 func (p *progress) done(in job.Input) { close(p.end[in.Path]) }
 
-// wait waits for the inputs that overlap the job's path, see Workspace.Staged. A failed stage in cancels ctx.
+// wait is Workspace.Staged. A stage in that failed cancels ctx, and so ends the wait.
 func (p *progress) wait(ctx context.Context, name string) (url string, err error) {
 	holder := 0
 	for _, in := range p.inputs {

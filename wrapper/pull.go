@@ -9,12 +9,13 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// shells are looked for in this order: modules are written for bash, and many images have only sh. The folders are those
-// of an image's usual PATH.
+// shells are the shells that run exec.sh, in the order of the search. Modules are written for bash, but many images have only
+// sh. The folders are those of an image's usual PATH.
 var shells = []string{"/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"}
 
-// pull makes the image present, and the module's container of it once the kinds of its mounts are known. Beside an error
-// it gives the module where there is a container, for the ending to remove.
+// pull makes the image present, and then the module's container. It makes the container once typesKnown is closed, because a
+// mount must be known to be a file or a directory. Beside an error it gives the module where there is a container, for the
+// ending to remove. Its errors have a cause.
 func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-chan struct{}) (*module, error) {
 	img, err := from.image(ctx, a.deps.Engine, a.deps.Login)
 	if err != nil {
@@ -50,17 +51,17 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-c
 	return m, nil
 }
 
-// createTime bounds the making of a container, which takes a tenth of a second, on a node that is busy.
+// createTime bounds the making of a container. That takes a tenth of a second, and more on a busy node.
 const createTime = 2 * time.Minute
 
-// create makes the container, with the first of the shells that its image has. It is made while files are still
-// being staged in: the engine takes about as long for it as small inputs take to come. Beside an error it gives the
-// container where there is one.
+// create makes the container, with the first of the shells that its image has. It does so while files are still being staged
+// in: the engine needs about as long for it as small inputs take to come. Beside an error it gives the container where there
+// is one.
 func create(work context.Context, eng engine.Engine, r recipe) (engine.Container, engine.Spec, error) {
 	if work.Err() != nil {
 		return nil, engine.Spec{}, cause.Stopped(work, work.Err())
 	}
-	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
+	// The engine makes the container even if nobody waits for the answer, and then nobody would know of it. So ferry waits.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), createTime)
 	defer cancel()
 	spec := r.spec(shells[0])

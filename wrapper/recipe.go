@@ -15,10 +15,11 @@ import (
 	"github.com/genepattern/ferry/wrapper/node"
 )
 
-// defaultPIDs bounds the module's processes where nothing else does: far above what tools need, below what stops a node.
+// defaultPIDs bounds the module's processes and threads where nothing else does. It is far above what tools need, and below what
+// stops a node.
 const defaultPIDs = 32768
 
-// A recipe is what the module's container is made by.
+// A recipe is all that decides how the module's container is made.
 type recipe struct {
 	job   *job.Job
 	paths rootPaths
@@ -48,7 +49,8 @@ func (r recipe) spec(shell string) engine.Spec {
 	}
 }
 
-// name tells people which job it is; the hash keeps jobs of different local prefixes, which may have one id, apart.
+// name is the container's name. It tells people which job it is. The hash is different for different local prefixes, below
+// which jobs may have the same id.
 func (r recipe) name() string {
 	sum := sha256.Sum256([]byte(r.paths.host))
 	return fmt.Sprintf("ferry-%s.%d-%s", job.Usable(r.job.Identity.ID), r.job.Identity.Attempt, hex.EncodeToString(sum[:4]))
@@ -63,14 +65,15 @@ func (r recipe) labels() map[string]string {
 	return l
 }
 
-// origin tells `ferry commit` about the container.
+// origin is the label by which `ferry commit` knows what the container was made for.
 func (r recipe) origin() string {
 	m := r.job.Module
 	return commit.Origin{Name: m.Name, LSID: m.LSID, Job: r.job.Identity.ID, Dirs: subpath.Outermost(frozenDirs(r.job))}.Label()
 }
 
-// mounts are what the module sees of the node, outer directories first so that inner ones are laid over them: of the
-// attempt's root, unless its files are copied, and of the node itself.
+// mounts are the directories of the node that the module sees: those in the attempt's root, unless they are copied, and those
+// of --mount. Outer directories come first, so that inner ones are laid over them. host is the attempt's root on the engine's
+// host, and seen are the job's paths in it.
 func mounts(j *job.Job, host string, seen []string) []engine.Mount {
 	var all []engine.Mount
 	if j.Container.Placement == job.PlaceMount {
@@ -87,8 +90,8 @@ func mounts(j *job.Job, host string, seen []string) []engine.Mount {
 	return all
 }
 
-// limits are the job's own, else those of ferry's own container: the module stands beside it, not in it, and would
-// escape them.
+// limits are the job's own, else those of ferry's own container. The module's container is beside ferry's, not inside it, and
+// would otherwise escape those limits.
 func limits(own job.Limits, self *engine.Self) engine.Limits {
 	var l engine.Limits
 	if self != nil {

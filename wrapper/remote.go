@@ -9,7 +9,7 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// A remote is where the job's files are in a store.
+// A remote is the remote root: where the job's files are in a store.
 type remote struct {
 	store  store.Store
 	prefix string // of the remote root's keys
@@ -17,7 +17,7 @@ type remote struct {
 	open   Opener // for inputs that are elsewhere
 }
 
-// openRemote opens the remote root. It contacts nobody.
+// openRemote opens the remote root. It sends nothing.
 func openRemote(ctx context.Context, open Opener, j *job.Job) (*remote, error) {
 	st, prefix, err := open(ctx, j.Remote)
 	if err != nil {
@@ -29,7 +29,7 @@ func openRemote(ctx context.Context, open Opener, j *job.Job) (*remote, error) {
 // key is the key of the job's path p below the remote root.
 func (r *remote) key(p string) string { return path.Join(r.prefix, inRoot(p)) }
 
-// at is the store of a URL, and the key in it.
+// at is the store of a URL, and the key in it. A URL below the remote root is in the remote root's store.
 func (r *remote) at(ctx context.Context, url string) (store.Store, string, error) {
 	if rest, ok := strings.CutPrefix(url, r.root); ok {
 		return r.store, path.Join(r.prefix, rest), nil
@@ -39,7 +39,8 @@ func (r *remote) at(ctx context.Context, url string) (store.Store, string, error
 	return st, path.Join(prefix, name), err
 }
 
-// cutURL cuts a URL before its last name, "" where it names a whole store: what is asked for may be one file of a directory.
+// cutURL cuts a URL before its last name. name is "" where the URL names a whole store. The last name may be a file, and only a
+// directory can be opened as a store.
 func cutURL(url string) (parent, name string) {
 	url = strings.TrimRight(url, "/")
 	_, after, _ := strings.Cut(url, "://")
@@ -54,5 +55,5 @@ func cutURL(url string) (parent, name string) {
 	return url[:end], after[i+1:]
 }
 
-// inRoot is the name in the attempt's root of the job's path p.
+// inRoot is the name of the job's path p in the attempt's root.
 func inRoot(p string) string { return strings.TrimPrefix(p, "/") }

@@ -13,15 +13,15 @@ import (
 	"github.com/genepattern/ferry/job"
 )
 
-// removeUnused takes a site away that was never whole.
+// removeUnused removes a site that was never whole.
 func (s *site) removeUnused() error { return s.remove(func() error { return fs.ErrPermission }) }
 
-// remove removes this attempt's tree and gives up the job's lock. With --keep the tree stays, without the private
-// inputs: those never outlive the job on the node. asRoot empties the tree where ferry may not.
+// remove removes this attempt's tree and gives up the job's lock. With --keep the tree stays, but the private inputs do not:
+// they never outlive the job on the node. asRoot empties the tree where ferry may not.
 func (s *site) remove(asRoot func() error) error {
 	left, err := s.removeTree(asRoot)
 	if left {
-		s.lock.Abandon() // so that the next ferry that may finds what is left
+		s.lock.Abandon() // the lock's file tells the next ferry what is left
 		return err
 	}
 	s.lock.Release()
@@ -31,7 +31,7 @@ func (s *site) remove(asRoot func() error) error {
 	return err
 }
 
-// removeTree says whether something is left that should not be.
+// removeTree removes the tree, or what --keep does not keep of it. left reports whether the next ferry has something to remove.
 func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 	if s.root == nil {
 		return false, nil
@@ -55,7 +55,7 @@ func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 	return false, nil
 }
 
-// keep leaves the tree to its caller.
+// keep leaves the tree for --keep, and gives it to the caller where the module ran as the caller.
 func (s *site) keep() error {
 	_ = s.root.RemoveAll(ownDir)
 	if err := removePrivate(s.root, &s.job); err != nil {
@@ -70,8 +70,8 @@ func (s *site) keep() error {
 	return nil
 }
 
-// removePrivate removes what lies below a directory that has the user's id as its name, whoever staged it in. The job's
-// results are no inputs and stay.
+// removePrivate removes each file and directory that has the user's id as an element of its path, whoever staged it in. The
+// job's results are no inputs and stay.
 func removePrivate(root *os.Root, j *job.Job) error {
 	if j.Identity.User == "" {
 		return nil

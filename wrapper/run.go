@@ -11,8 +11,8 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// An attempt is one run of a job. Its last four fields are what its stages made, for the ending: nil as far as the attempt
-// did not come. A stage gets what it needs from the stage before, and looks at none of them.
+// An attempt is one run of a job. Its last four fields are what its stages made. They are nil where the attempt did not come so
+// far. They are for the ending: a stage gets what it needs as arguments, and reads none of them.
 type attempt struct {
 	job  job.Job
 	deps Deps
@@ -43,8 +43,8 @@ type attempt struct {
 //  11. tell the store again: the record now says all of that
 //  12. leave: remove this attempt's directories
 //
-// work is cancelled to stop the job. save lives longer: it is cancelled when there is no time left to stage out either.
-// Steps 6 to 12 are a defer: every path ends there, panics included.
+// work is cancelled to stop the job. save lives longer: it is cancelled when no time is left to stage out either. Steps 6 to 12
+// are in a defer: every path ends there, panics included. Run is called once for a job; several jobs may run at the same time.
 func Run(work, save context.Context, j job.Job, deps Deps) (out Outcome) {
 	save, giveUp := context.WithCancelCause(save)
 	defer giveUp(nil)
@@ -62,7 +62,7 @@ func Run(work, save context.Context, j job.Job, deps Deps) (out Outcome) {
 
 var errGrace = errors.New("the grace time is over")
 
-// live is what can be interrupted. grace begins the grace time where ferry itself ends the job.
+// live is steps 1 to 5, which a cancelled work interrupts. grace begins the grace time where ferry itself ends the job.
 func (a *attempt) live(save context.Context, grace func()) error {
 	if err := a.tell.stage("prepare", a.prepare); err != nil {
 		return err
@@ -96,8 +96,8 @@ func (a *attempt) prepare() (err error) {
 	return nil
 }
 
-// gather stages in and pulls the image at the same time; the first failure stops the other. Beside an error it gives the
-// module where its container was made.
+// gather stages in and pulls the image at the same time. The first failure stops the other. Beside an error it gives the module
+// where its container was made.
 func (a *attempt) gather(box *outbox, from supply) (*module, error) {
 	s := box.site
 	ctx, stop := context.WithCancelCause(a.work)
@@ -121,18 +121,18 @@ func (a *attempt) gather(box *outbox, from supply) (*module, error) {
 	return m, first
 }
 
-// needsContainer says that something of the module is in its container only.
+// needsContainer reports whether the container is needed after the module's end: something is in it only, or it is kept.
 func (a *attempt) needsContainer() bool {
 	return a.job.Keep || a.job.Container.Placement == job.PlaceCopy || a.job.Freeze.Name != ""
 }
 
-// dropRecords removes what attempts at this job left on the node to say.
+// dropRecords removes the records that this attempt and earlier ones could not send and left on the node.
 func (a *attempt) dropRecords() {
 	node.DropRecords(a.job.LocalPrefix, a.job.Identity.ID, a.job.Identity.Attempt)
 }
 
-// Refuse tells those who wait for a job why it never began, where its settings say where to: run.json, exit_code.txt
-// and a line in stderr.txt of its metadata dir. j is what can be made out of them, see job.Vocabulary.Glimpse.
+// Refuse tells the store why a job never began, for those who wait for it. It writes run.json, exit_code.txt and a line in
+// stderr.txt of the job's metadata dir. j is what its settings tell in spite of their mistakes, see job.Vocabulary.Glimpse.
 func Refuse(ctx context.Context, j job.Job, err error, deps Deps) Outcome {
 	out := outcomeOf(err)
 	if r, e := openRemote(ctx, deps.Open, &j); e == nil {

@@ -10,19 +10,20 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A site is where an attempt stands on this node. prepare makes it whole, and remove takes it away.
+// A site is what an attempt has on this node: its directory tree, its lock and its logs. prepare makes it, and remove removes it.
 type site struct {
 	job        job.Job
 	tell       *teller
 	paths      rootPaths
-	enforces   engine.Enforces // what of the job's limits holds
+	enforces   engine.Enforces // the limits that the engine enforces
 	lock       *node.Lock
 	root       *os.Root // of the attempt: the job's path /a/b is a/b in it
 	logs       *logs
 	madePrefix bool // the local prefix was not there before
 }
 
-// ownDir is a folder of the attempt's root that no module sees, for files on their way into the metadata dir.
+// ownDir is a folder of the attempt's root that no module sees. A file of ferry's is written there, then renamed into the
+// metadata dir.
 const ownDir = ".ferry"
 
 // open opens a directory of the job in the attempt's root.
@@ -31,7 +32,7 @@ func (s *site) open(p string) (*os.Root, error) { return s.root.OpenRoot(inRoot(
 // metadata is the job's path of a file in the metadata dir.
 func (s *site) metadata(name string) string { return path.Join(s.job.Dirs.Metadata, name) }
 
-// write puts a file of ferry's own at the job's path p, atomically, whatever the module put there.
+// write writes a file of ferry's own at the job's path p. It replaces what the module put there, atomically.
 func (s *site) write(p string, data []byte) error {
 	name, tmp := inRoot(p), path.Join(ownDir, path.Base(p))
 	if err := s.root.MkdirAll(path.Dir(name), 0o755); err != nil {
@@ -52,7 +53,7 @@ func (s *site) write(p string, data []byte) error {
 	return err
 }
 
-// note writes a small file of the outcome. What cannot be written is a warning: the record says it too.
+// note writes a small file of the outcome. A failure is a warning only, because the record has the outcome too.
 func (s *site) note(p string, data []byte) {
 	if err := s.write(p, data); err != nil {
 		s.tell.warn("writing %s: %v", p, err)
@@ -79,8 +80,8 @@ func (s *site) addReason(out Outcome) {
 	}
 }
 
-// exitCode is the code in the exit code file. Whatever is there was written in this run: an earlier attempt's was left
-// in the store. The file may hold several objects, one appended after the other, and the last whole one counts.
+// exitCode is the code in the exit code file. The file is of this run, because an earlier attempt's was not staged in. It may
+// hold several JSON objects, one appended after the other; the last counts.
 func (s *site) exitCode() (code int, ok bool) {
 	name := inRoot(s.job.Files.ExitCode)
 	if st, err := s.root.Stat(name); err != nil || !st.Mode().IsRegular() {
@@ -94,13 +95,14 @@ func (s *site) exitCode() (code int, ok bool) {
 	return record.ReadExitCode(f)
 }
 
-// hasExitFile says that a file of this run, not a link, is where the exit code belongs.
+// hasExitFile reports whether the exit code file is there, and is a file and no link.
 func (s *site) hasExitFile() bool {
 	st, err := s.root.Lstat(inRoot(s.job.Files.ExitCode))
 	return err == nil && st.Mode().IsRegular()
 }
 
-// ballast is a file that holds some space, so that a module that fills the disk leaves enough to say so.
+// The ballast is a file that holds some space. It is removed when the module has ended, so that a module that filled the disk
+// leaves enough space for the logs and the record.
 const (
 	ballastName = "ballast"
 	ballastSize = 1 << 20 // bytes: the record and the logs of a job are a few thousand
@@ -112,8 +114,8 @@ func (s *site) makeBallast() error {
 
 func (s *site) dropBallast() { _ = s.root.Remove(path.Join(ownDir, ballastName)) }
 
-// full says that the module had no space left.
+// full reports whether the module had no space left.
 func (s *site) full(moduleIsRoot bool) bool {
-	// Some systems keep a few blocks for themselves: what is left there no module can use.
+	// Some file systems keep a few blocks for themselves, which no module can use.
 	return node.Full(s.paths.dir, ballastSize/4, moduleIsRoot && os.Geteuid() == 0)
 }

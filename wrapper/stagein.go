@@ -18,7 +18,7 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A stageIn brings a job's files to its site.
+// A stageIn brings a job's files from their stores to its site.
 type stageIn struct {
 	site   *site
 	remote *remote
@@ -40,7 +40,7 @@ func newStageIn(deps *Deps, box *outbox, from supply) *stageIn {
 	return in
 }
 
-// run fetches the metadata dir, then the rest all at once.
+// run stages in the metadata dir, then all the rest at the same time.
 func (in *stageIn) run(ctx context.Context) error {
 	var total ferrysync.Stats
 	defer func() {
@@ -52,7 +52,7 @@ func (in *stageIn) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What is written into the metadata dir from here on is to go up, the logs of a failed stage in above all.
+	// Whatever is written into the metadata dir from here on is to be staged out, above all the logs of a failed stage in.
 	if err := in.outbox.remember(ctx, metadata); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (in *stageIn) run(ctx context.Context) error {
 	return nil
 }
 
-// rest fetches the inputs and what the Stager brings. The first failure stops the others.
+// rest stages in the inputs and what the Stager brings. The first failure stops the others.
 func (in *stageIn) rest(ctx context.Context) (ferrysync.Stats, error) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -118,7 +118,7 @@ func (in *stageIn) workspace() Workspace {
 		Space: in.space, Event: s.event, Log: s.logs.transfer, Warn: s.tell.warn}
 }
 
-// input fetches one input: a file by its name where there is an object of that name, else a directory.
+// input stages in one input. It is a file where the store has an object of that name, else a directory.
 func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats, error) {
 	if in.mayBeFile(input) {
 		stats, is, err := in.file(ctx, input)
@@ -133,7 +133,7 @@ func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats,
 	return in.directory(ctx, input, insideFilters(&in.site.job, input.Path))
 }
 
-// mayBeFile says that nothing shows an input to be a directory: the tasklib and libraries are, and what results go into.
+// mayBeFile reports whether an input may be a file. The tasklib, the libraries and the directories of results are directories.
 func (in *stageIn) mayBeFile(input job.Input) bool {
 	j := &in.site.job
 	isDir := func(x job.Input) bool { return x.Path == input.Path }
@@ -141,7 +141,8 @@ func (in *stageIn) mayBeFile(input job.Input) bool {
 		!slices.ContainsFunc(j.Dirs.Libraries, isDir) && !slices.ContainsFunc(j.Results(), isDir)
 }
 
-// file fetches an input that is a file. false says that it is none. Its directory of before gives way only once it is here.
+// file stages in an input that is a file, and is false where it is none. The directory that prepare made in its place is
+// replaced once the file is here.
 func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, bool, error) {
 	st, key, err := in.remote.at(ctx, input.URL)
 	if err != nil {
@@ -161,7 +162,7 @@ func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, 
 			}
 		}})
 	if none(err) {
-		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, nil // denied or not there: the listing says which
+		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, nil // a listing tells whether it is denied or not there
 	}
 	if err == nil && stats.Bytes == 0 && in.isMarker(ctx, st, key) {
 		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, root.Remove(tmp)
@@ -178,7 +179,7 @@ func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, 
 	return stats, true, nil
 }
 
-// isMarker says that an empty object stands for a directory, as some tools leave them: there is something below it.
+// isMarker reports whether an empty object stands for a directory, as some tools make them: other keys are below it.
 func (in *stageIn) isMarker(ctx context.Context, st store.Store, key string) bool {
 	for _, err := range st.List(ctx, strings.TrimSuffix(key, "/")+"/") {
 		return err == nil
@@ -186,8 +187,8 @@ func (in *stageIn) isMarker(ctx context.Context, st store.Store, key string) boo
 	return false
 }
 
-// directory stages in one directory. Nothing there is an error: a module that finds an empty directory fails later, and less
-// clearly.
+// directory stages in one directory. It is an error if the store has nothing there: a module that finds an empty directory fails
+// later, and less clearly. Only the working dir may be empty.
 func (in *stageIn) directory(ctx context.Context, d job.Input, filters []ferrysync.Filter) (ferrysync.Stats, error) {
 	root, err := in.site.open(d.Path)
 	if err != nil {

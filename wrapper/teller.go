@@ -12,7 +12,7 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// A teller says what happens, to the record and to the log. All stages share one; it is safe for concurrent use.
+// A teller says what happens in the record and in the log. All stages share one. It is safe for concurrent use.
 type teller struct {
 	rec *record.Keeper
 	log zerolog.Logger
@@ -37,7 +37,7 @@ func (t *teller) stage(name string, f func() error) error {
 	return err
 }
 
-// save brings the file up to date. Where it cannot be written, the record still goes to the store from memory.
+// save brings run.json on the node up to date. Where it cannot be written, the record is later sent from memory.
 func (t *teller) save() { _ = t.rec.Save() }
 
 // guard turns a panic into an error, so that a bug in one stage costs no results.
@@ -50,13 +50,13 @@ func (t *teller) guard(f func() error) (err error) {
 	return f()
 }
 
-// bug is the error of a panic. It is called where that was recovered.
+// bug makes an error of a panic. It is called where the panic was recovered, for the stack.
 func (t *teller) bug(p any) error {
 	t.log.Error().Str("stack", string(debug.Stack())).Msgf("panic: %v", p)
 	return cause.Fail(cause.Internal, "please report this", "panic: %v", p)
 }
 
-// warn tells a warning the first time.
+// warn warns in the record and in the log, once for each text.
 func (t *teller) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if t.rec.Warn(text) {
@@ -64,10 +64,10 @@ func (t *teller) warn(format string, args ...any) {
 	}
 }
 
-// maxWarned is how many files are warned of by name; a module can make a hundred thousand that cannot be sent.
+// maxWarned is how many files are warned of by name. A module can make a hundred thousand files that cannot be sent.
 const maxWarned = 1000
 
-// warnOfFile warns of a file the first time: the metadata dir goes up every half minute.
+// warnOfFile warns of a file, once for each text: the metadata dir is staged out every half minute.
 func (t *teller) warnOfFile(text string) {
 	t.mu.Lock()
 	n, known := len(t.named), t.named[text]

@@ -18,19 +18,20 @@ import (
 )
 
 const (
-	// recordTime bounds sending the record to a store that works badly. A connection may be silent for five minutes before
-	// the store gives it up and sends the request again, for which there must be time left. recordAgain bounds it where it
-	// has failed once.
-	recordTime  = 6 * time.Minute
+	// recordTime bounds sending the record. It is more than the five minutes after which a silent connection counts as broken
+	// (package wire), so that time is left to send the record again.
+	recordTime = 6 * time.Minute
+	// recordAgain bounds sending the record where that has failed once.
 	recordAgain = 5 * time.Second
-	// lastTime is what the record gets once there is no time left for results: of the 30 s that AWS Batch gives, the
-	// stopper keeps twice as much.
+	// lastTime is what the record gets once no time is left for results. The caller keeps more than twice as much of the 30 s
+	// that AWS Batch gives.
 	lastTime = 2 * time.Second
 )
 
 var errLate = errors.New("the store did not answer in time")
 
-// lastly is a context for what is worth trying even after save has ended: it ends after limit, or lastTime after save.
+// lastly is a context for what is worth trying even after save has ended. It ends after limit, or lastTime after save ends,
+// whichever is earlier.
 func lastly(save context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(save), limit, errLate)
 	over := context.AfterFunc(save, func() {
@@ -40,8 +41,8 @@ func lastly(save context.Context, limit time.Duration) (context.Context, context
 	return ctx, func() { over(); cancel() }
 }
 
-// settle makes an outcome the job's: in the record, in the exit code file and in stderr.txt. It does nothing once the
-// store was told.
+// settle makes out the job's outcome: in the record, in the exit code file and in stderr.txt. It does nothing once the store was
+// told.
 func (o *outbox) settle(out Outcome, m *module) {
 	if o.is(told) {
 		return
@@ -62,14 +63,14 @@ func (o *outbox) settle(out Outcome, m *module) {
 	}
 }
 
-// send sends the files that say how the job ended, now that they are final: the record, then the exit code, then the
-// rest of the metadata dir. Once that was done, it brings the record up to date.
+// send sends the files that say how the job ended: the record, then the exit code, then the rest of the metadata dir. Where the
+// store was told before, it sends the record alone. The error has a cause.
 func (o *outbox) send(save context.Context, limit time.Duration, m *module) error {
 	ctx, cancel := lastly(save, limit)
 	defer cancel()
 	s := o.site
 	first := !o.is(told)
-	written := s.tell.rec.Save() // where the disk is full it comes from memory
+	written := s.tell.rec.Save() // where it cannot be written, it is sent from memory
 	err := o.file(ctx, s.metadata(record.FileName), written == nil, s.tell.rec.JSON())
 	if err == nil && first {
 		want := s.tell.rec.ExitCode()
@@ -91,7 +92,8 @@ func (o *outbox) send(save context.Context, limit time.Duration, m *module) erro
 	return nil
 }
 
-// sendLogs sends what changed in the metadata dir; where nothing is known of it, ferry's own files and no other.
+// sendLogs sends what changed in the metadata dir. Where that was not staged in whole, it sends ferry's own files and stderr.txt
+// only.
 func (o *outbox) sendLogs(ctx context.Context, m *module) error {
 	if o.since(o.site.job.Dirs.Metadata) != nil {
 		_, err := o.up(ctx, o.metadata(), m, nil)
@@ -112,7 +114,7 @@ func (o *outbox) sendLogs(ctx context.Context, m *module) error {
 	return nil
 }
 
-// file sends one of ferry's own files, as it is on disk or from memory.
+// file sends one of ferry's own files: the one on disk, or data.
 func (o *outbox) file(ctx context.Context, p string, onDisk bool, data []byte) error {
 	key := o.remote.key(p)
 	if onDisk {
@@ -130,7 +132,7 @@ func (r *remote) put(ctx context.Context, key string, data []byte) error {
 // refuseTime bounds telling the store of a job that never began.
 const refuseTime = 20 * time.Second
 
-// refuse puts the outcome files of a job without a place on this node straight into the store.
+// refuse writes the outcome files of a job that has no site on this node straight into the store.
 func (r *remote) refuse(save context.Context, j *job.Job, rec *record.Keeper, out Outcome) error {
 	ctx, cancel := lastly(save, refuseTime)
 	defer cancel()
@@ -151,8 +153,8 @@ func (r *remote) refuse(save context.Context, j *job.Job, rec *record.Keeper, ou
 	return nil
 }
 
-// keepRecord keeps the record of a job that could not tell the store how it ended on the node, and puts it into the log,
-// which often outlives the node.
+// keepRecord keeps a record on the node that could not be sent to the store. It also writes the record into the log, which often
+// outlives the node.
 func (t *teller) keepRecord(j *job.Job, why error) {
 	var line bytes.Buffer
 	_ = json.Compact(&line, t.rec.Brief())

@@ -6,7 +6,7 @@ import (
 	"github.com/genepattern/ferry/engine"
 )
 
-// usage is what the module was seen to use. Safe for concurrent use.
+// usage is what the module was seen to use. It is safe for concurrent use.
 type usage struct {
 	mu   sync.Mutex
 	peak int64 // bytes of memory

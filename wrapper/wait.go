@@ -12,18 +12,20 @@ import (
 )
 
 const (
-	// stopTime is between TERM and KILL: long enough for a shell to pass TERM on and a tool to remove its temporary
-	// files, short against the 25 s that AWS Batch leaves for everything.
+	// stopTime is between TERM and KILL. It is long enough for a shell to pass TERM on and for a tool to remove its temporary
+	// files. It is short against the default grace time of 25 s.
 	stopTime = 5 * time.Second
-	// reportPeriod is between two lines of statistics, and two uploads of the metadata dir; the contract's 30 s.
+	// reportPeriod is between two lines of statistics, and between two uploads of the metadata dir. A GenePattern server
+	// expects 30 s.
 	reportPeriod = 30 * time.Second
-	// usageFirst and usagePeriod are when usage is read: soon, so that short modules have a reading, then ever more
-	// seldom up to the period, as each costs the engine a few milliseconds.
-	usageFirst  = 100 * time.Millisecond
+	// usageFirst is before the first reading of usage: soon, so that short modules have one.
+	usageFirst = 100 * time.Millisecond
+	// usagePeriod is the longest pause between two readings. The pause doubles up to it, because a reading costs the engine a
+	// few milliseconds.
 	usagePeriod = 5 * time.Second
 )
 
-// A watch is what goes on while the module runs.
+// A watch is what ferry does while the module runs: it waits, reads usage and reports.
 type watch struct {
 	module *module
 	outbox *outbox
@@ -31,7 +33,8 @@ type watch struct {
 	grace  func() // begins the grace time, where ferry itself ends the module
 }
 
-// wait returns when the module has ended: nil if by itself, else why it was stopped.
+// wait returns when the module has ended. The error is nil where the module ended by itself, else it says why it was stopped and
+// has a cause.
 func (w watch) wait(work context.Context) error {
 	m, tell := w.module, w.module.site.tell
 	walltime := m.site.job.Walltime
@@ -57,7 +60,7 @@ func (w watch) wait(work context.Context) error {
 	}
 	why := cause.Stopped(limit, limit.Err())
 	if work.Err() == nil {
-		w.grace() // a signal's has begun already
+		w.grace() // where a signal stops the job, its grace time has begun already
 	}
 	tell.log.Warn().Err(why).Msg("stopping the module")
 	m.halt(w.save)
@@ -72,7 +75,7 @@ func (w watch) wait(work context.Context) error {
 	return why
 }
 
-// halt stops the container: in its own time, or at once where save has ended too.
+// halt stops the container, with TERM and then KILL. Where save has ended, it kills at once.
 func (m *module) halt(save context.Context) {
 	grace := min(stopTime, m.site.job.Grace/2)
 	ctx, cancel := context.WithTimeout(save, grace+stopTime) // an engine may hang
@@ -88,7 +91,7 @@ func (m *module) halt(save context.Context) {
 	}
 }
 
-// killed says that something ended the module by TERM or KILL that was neither ferry nor its memory limit.
+// killed reports whether a TERM or KILL ended the module that came neither from ferry nor from its memory limit.
 func (m *module) killed() bool {
 	exit := m.ended()
 	if exit == nil || exit.OOMKilled || exit.Code != 128+int(syscall.SIGTERM) && exit.Code != 128+int(syscall.SIGKILL) {
@@ -98,11 +101,11 @@ func (m *module) killed() bool {
 	return !own
 }
 
-// killerTime is how long after the module's end ferry may be told to stop by the same hand: an engine that shuts down
-// stops all its containers at once.
+// killerTime is how long after a kill of the module ferry waits to be told to stop too. An engine that shuts down stops all its
+// containers, ferry's among them.
 const killerTime = time.Second
 
-// killer is why the module was killed, where ferry is told to stop as well.
+// killer is why the module was killed, where ferry is told to stop as well, else nil.
 func (m *module) killer(work context.Context) error {
 	select {
 	case <-work.Done():
@@ -113,7 +116,7 @@ func (m *module) killer(work context.Context) error {
 	return nil
 }
 
-// waitContainer keeps how the container ended.
+// waitContainer waits for the container's end and keeps it. Its error has a cause.
 func (m *module) waitContainer() error {
 	exit, err := m.container.Wait(context.Background())
 	if err != nil {
@@ -138,7 +141,8 @@ func (m *module) watchUsage(ctx context.Context) {
 	}
 }
 
-// report writes a line of statistics and sends the metadata dir up, so that those who wait see how far the module is.
+// report writes a line of statistics and sends the metadata dir, every reportPeriod, so that those who wait see how far the module
+// is. It returns when ctx ends.
 func (w watch) report(ctx context.Context) {
 	s := w.module.site
 	tick := time.NewTicker(reportPeriod)

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// A Counter counts what a store does on behalf of one transfer.
+// A Counter counts what a store does for one transfer. It is safe for concurrent use.
 type Counter struct {
 	Requests  atomic.Int64 // requests sent, retries included
 	Retries   atomic.Int64 // requests sent again
@@ -19,7 +19,7 @@ func WithCounter(ctx context.Context, c *Counter) context.Context {
 	return context.WithValue(ctx, counterKey{}, c)
 }
 
-// CounterOf is the counter of ctx; one that nobody reads where there is none.
+// CounterOf is the counter of ctx. Where ctx has none, it is a new one that nobody reads.
 func CounterOf(ctx context.Context) *Counter {
 	if c, ok := ctx.Value(counterKey{}).(*Counter); ok {
 		return c

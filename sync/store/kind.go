@@ -2,27 +2,27 @@ package store
 
 import "context"
 
-// A Kind is all that a registry and a command know of one implementation of Store. It is a value that nobody changes.
+// A Kind is all that a registry and a command know of one implementation of Store. Nobody changes it once made.
 type Kind struct {
 	// Name is what people call it, such as "Amazon S3".
 	Name string
-	// Schemes of its URLs; no other kind has them.
+	// Schemes of its URLs. No other kind has them.
 	Schemes []string
 	// Form of its URLs in messages and help, such as "s3://BUCKET/PREFIX".
 	Form string
-	// Paths says that it takes an absolute path for a URL of its first scheme. One kind does.
+	// Paths says that an absolute path stands for a URL of its first scheme. Only one kind can say so.
 	Paths bool
 	// Parse splits what follows "scheme://". Its error completes a sentence that begins with the URL, such as "names no
 	// bucket". It touches nothing.
 	Parse func(rest string) (bucket, prefix string, err error)
 	// Can is what its stores can do besides Open.
 	Can Abilities
-	// Options that its users may set; their names are unique among all kinds.
+	// Options that its users may set. Their names are unique among all kinds.
 	Options []Option
-	// Hints are what its users can do about its errors, by package store's errors; its errors bring them as cause.Hinted.
+	// Hints say what its users can do about its errors. They are by package store's errors. The errors bring them as cause.Hinted.
 	Hints map[error]string
-	// Open makes a store, and sends nothing. What the machine must be asked for, such as a cloud's configuration, is read
-	// here and not earlier, once per process. A configuration that cannot be read is an error.
+	// Open makes a store, and sends nothing to it. It reads what the machine must be asked for, such as a cloud's configuration,
+	// once per process. A configuration that cannot be read is an error. Open is safe for concurrent use.
 	Open func(ctx context.Context, o Opening) (Store, error)
 }
 
@@ -35,13 +35,13 @@ type Opening struct {
 	Lookup func(name string) (value string, ok bool)
 }
 
-// Abilities of a store; every one can Open. What it cannot do is errors.ErrUnsupported.
+// Abilities of a store. Every store can Open. What a store cannot do fails with errors.ErrUnsupported.
 type Abilities struct{ List, Write, Delete bool }
 
-// Everything is what a store can do that lacks nothing.
+// Everything has all abilities.
 var Everything = Abilities{List: true, Write: true, Delete: true}
 
-// Lacks names in a word for messages the first ability in needs that a does not have; "" where it has all.
+// Lacks names the first ability in needs that a lacks, in a word for messages. It is "" where a has all.
 func (a Abilities) Lacks(needs Abilities) string {
 	switch {
 	case needs.List && !a.List:
@@ -64,11 +64,10 @@ type Option struct {
 	Check func(value string) error
 }
 
-// Settings are options that were given, by name. They are all there is between flags and stores: who passes them on does
-// not know what they mean.
+// Settings are the options that were given, by name. They pass from flags to stores, and only the stores know what they mean.
 type Settings map[string]string
 
-// A Field is one option of a store whose options are a T.
+// A Field is one Option of a store, and the way to set it in a T. A T holds all options of the store.
 type Field[T any] struct {
 	Name, Arg, Usage string
 	Hidden           bool
@@ -76,7 +75,7 @@ type Field[T any] struct {
 	Set func(o *T, value string) error
 }
 
-// Fields are a store's table of options: a Kind's Options, and what Open reads Settings with.
+// Fields are a store's table of options. A Kind's Options are made from it, and Open reads Settings with it.
 type Fields[T any] []Field[T]
 
 // Options is the table for a Kind.
@@ -88,7 +87,7 @@ func (fs Fields[T]) Options() []Option {
 	return all
 }
 
-// Read makes a T of the settings.
+// Read makes a T of the settings. Its error says what is wrong with a value.
 func (fs Fields[T]) Read(s Settings) (o T, err error) {
 	for _, f := range fs {
 		if v, ok := s[f.Name]; ok && err == nil {

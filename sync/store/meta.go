@@ -32,7 +32,7 @@ func FileMeta(mode fs.FileMode, t time.Time) Meta {
 	}
 }
 
-// Perm is the permissions in m, without set-id bits, which nobody but their owner may hand out.
+// Perm is the permissions in m, without set-id bits: only a file's owner may give those. It is false where m has no usable ones.
 func (m Meta) Perm() (fs.FileMode, bool) {
 	v, ok := m[MetaPermissions]
 	if !ok {
@@ -42,7 +42,7 @@ func (m Meta) Perm() (fs.FileMode, bool) {
 	return fs.FileMode(n) & fs.ModePerm, err == nil
 }
 
-// ModTime is the time in m.
+// ModTime is the modification time in m. It is false where m has no usable one.
 func (m Meta) ModTime() (time.Time, bool) {
 	v, ok := m[MetaModTime]
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/genepattern/ferry/sync/store/checksum"
 )
 
-// Errors that implementations wrap, so that callers can tell causes apart by errors.Is.
+// Errors that implementations wrap. Callers find them by errors.Is.
 var (
 	ErrNotExist    = errors.New("no such object")
 	ErrNoBucket    = errors.New("no such bucket")
@@ -23,24 +23,24 @@ var (
 	ErrOrder       = errors.New("listing is not in the order of keys")
 )
 
-// A Store holds objects under keys, which are UTF-8 strings of at most 1024 bytes. All methods are safe for
-// concurrent use. An implementation retries by itself, by a retry.Loop, what is worth it; callers never retry a request.
-// What is sent and received is counted in the Counter of the context, where there is one. What a store cannot do by its
-// nature, as its Kind tells, is errors.ErrUnsupported. Errors that the reader can do something about are cause.Hinted.
+// A Store holds objects under keys. A key is a UTF-8 string of at most 1024 bytes. All methods are safe for concurrent use.
+//
+// An implementation sends a failed request again by itself, through a retry.Loop; callers never do. It counts its requests in the
+// Counter of the context. What a store cannot do, as its Kind tells, fails with errors.ErrUnsupported. An error about which the
+// reader can do something is cause.Hinted.
 type Store interface {
-	// URL names the object, or the store itself for "", in messages.
+	// URL is the object's URL for messages; for "" it is the store's.
 	URL(key string) string
-	// List yields the objects whose keys begin with prefix, in ascending byte order of their keys. An error ends it.
-	// Memory is bounded whatever their number.
+	// List yields the objects whose keys begin with prefix, in ascending byte order of their keys. An error ends the listing.
+	// Memory is bounded, whatever the number of objects.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
-	// Open begins to read an object, by one request. ErrNotExist where there is none, also where the key is what other keys
-	// begin with, as a directory's name is; ErrChanged where it is not o.ETag.
+	// Open begins to read an object, by one request. ErrNotExist where there is no object of that key, even if other keys begin
+	// with it as with a directory's name. ErrChanged where the object's tag is not o.ETag.
 	Open(ctx context.Context, key string, o OpenOptions) (*Reader, error)
-	// Put makes key hold the body, which is verified on its way; no reader ever sees a part of it. It is idempotent.
-	// Where the body itself cannot be read, or ends before its Size, the error is a *BodyError.
+	// Put stores the body under key. The body is verified on its way, and no reader ever sees a part of it. Idempotent. Where the
+	// body cannot be read, or ends before its Size, the error is a *BodyError.
 	Put(ctx context.Context, key string, b Body, o PutOptions) (Object, error)
-	// Delete removes the keys, those that are not there being no error. It says which were not removed by a
-	// *DeleteError.
+	// Delete removes the keys. A key that is not there is no error. A *DeleteError says which were not removed.
 	Delete(ctx context.Context, keys []string) error
 }
 
@@ -49,40 +49,42 @@ type Object struct {
 	Key     string
 	Size    int64
 	ModTime time.Time
-	// ETag is opaque: equal tags of one key mean the same content. "" where the store has none.
+	// ETag is opaque. Equal tags of one key mean the same content. It is "" where the store has none.
 	ETag string
 }
 
 // OpenOptions of Open.
 type OpenOptions struct {
-	// ETag, unless "", is what the object must still have.
+	// ETag is the tag that the object must still have; "" for any.
 	ETag string
-	// Off and Len are the range wanted, in bytes; Len 0 is up to the end. The range must lie in the object.
+	// Off and Len are the wanted range, in bytes. Len 0 is up to the end. The range must lie in the object.
 	Off, Len int64
 }
 
-// A Reader is an object being read. It may be closed before its end. A stream that breaks is resumed by the store;
-// Read's error is final: ErrChanged where the object was replaced meanwhile, io.ErrUnexpectedEOF where it stays short.
-// Size is -1 where the answer did not tell it, as behind some proxies; then io.EOF is the object's end all the same.
+// A Reader is an object being read, by one goroutine. It may be closed before its end.
+//
+// The store resumes a stream that breaks, so an error of Read is final. It is ErrChanged where the object was replaced meanwhile, and
+// io.ErrUnexpectedEOF where the object stays short. Size is in bytes. It is -1 where the answer did not tell it, as behind some
+// proxies; io.EOF is the object's end even then.
 type Reader struct {
 	io.ReadCloser
 	Object
 	Meta Meta
-	// Sum is the checksum of the whole object where the store has one, also for a range. The caller verifies.
+	// Sum is the checksum of the whole object, where the store has one, even if a range is read. The caller verifies it.
 	Sum checksum.Sum
 }
 
 // Meta is user metadata: names in lower case, without a store's prefix.
 type Meta map[string]string
 
-// A Body is what is put: Bytes, or Size bytes of At.
+// A Body is what Put stores: Bytes, or Size bytes of At.
 type Body struct {
 	Bytes []byte
 	At    io.ReaderAt // nil for Bytes
 	Size  int64
 }
 
-// Len is the number of bytes.
+// Len is the body's length in bytes.
 func (b Body) Len() int64 {
 	if b.At == nil {
 		return int64(len(b.Bytes))
@@ -95,11 +97,11 @@ type PutOptions struct {
 	Meta Meta
 	// Parallel is how many requests a large body may use at once; 0 is one.
 	Parallel int
-	// Sent, unless nil, is told of bytes as they leave. It is called concurrently.
+	// Sent is told how many bytes were sent, as they are sent. It is called concurrently. It may be nil.
 	Sent func(n int64)
 }
 
-// A BodyError is why a body could not be read. It says nothing of the store.
+// A BodyError says why a body could not be read. It is no failure of the store.
 type BodyError struct{ Err error }
 
 func (e *BodyError) Error() string { return "reading what is sent: " + e.Err.Error() }

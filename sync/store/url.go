@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// A Location is a parsed URL of a store and a place in it.
+// A Location is the parsed URL of a store and a key prefix in it.
 type Location struct {
 	Scheme string // as its Kind has it
 	// Bucket is what holds the objects: a bucket, a container, a directory (absolute and clean), a host.
 	Bucket string
-	// Prefix is the key prefix without slashes at its end; "" for a directory, whose path says it all.
+	// Prefix is the key prefix without slashes at its end. It is "" for a directory, whose whole path is the Bucket.
 	Prefix string
 }
 
@@ -26,9 +26,8 @@ func (l Location) String() string {
 	return l.Scheme + "://" + l.Bucket + "/" + l.Prefix
 }
 
-// Parse reads a URL of one of the kinds, such as "s3://bucket/prefix", or where one of them takes paths an absolute path.
-// It says whose it is. Keys are literal: nothing is unescaped. A prefix names a directory, so slashes at its end mean
-// nothing.
+// Parse parses a URL of one of the kinds, such as "s3://bucket/prefix", and gives its kind. Where one of the kinds takes paths, raw
+// may be an absolute path. Keys are literal: nothing is unescaped. A prefix names a directory, so slashes at its end mean nothing.
 func Parse(raw string, kinds []Kind) (Location, Kind, error) {
 	scheme, rest, found := strings.Cut(raw, "://")
 	for _, k := range kinds {
@@ -53,7 +52,7 @@ func (k Kind) locate(raw, scheme, rest string) (Location, Kind, error) {
 	return Location{Scheme: scheme, Bucket: bucket, Prefix: strings.TrimRight(prefix, "/")}, k, nil
 }
 
-// ParseBucket is Kind.Parse where what follows the scheme is BUCKET/PREFIX.
+// ParseBucket is Kind.Parse for URLs in which BUCKET/PREFIX follows the scheme.
 func ParseBucket(rest string) (bucket, prefix string, err error) {
 	bucket, prefix, _ = strings.Cut(rest, "/")
 	if bucket == "" {

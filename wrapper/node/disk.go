@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// Free is how many bytes are free for this user in the file system of dir.
+// Free is how many bytes of the file system of dir are free for this user.
 func Free(dir string) (int64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
@@ -14,8 +14,8 @@ func Free(dir string) (int64, error) {
 	return int64(st.Bavail) * st.Bsize, nil
 }
 
-// Full says that the file system of dir has less than so many bytes free. Root may use what a file system keeps back from
-// others. Where the system does not say, it is not full.
+// Full reports whether the file system of dir has fewer than less bytes free. With root it counts what the file system reserves
+// for root as free. A file system that does not tell is not full.
 func Full(dir string, less int64, root bool) bool {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil || st.Blocks == 0 {

@@ -1,9 +1,9 @@
 package node
 
-// Labels of the containers that ferry makes, by which a later ferry finds those of a killed one.
+// Labels of the containers that ferry makes. By them a later ferry finds the containers of a killed one.
 const (
 	LabelJob     = "ferry.job"
 	LabelAttempt = "ferry.attempt"
-	LabelOwner   = "ferry.owner" // what the engine's host calls the attempt's root
+	LabelOwner   = "ferry.owner" // the attempt's root, as a path on the engine's host
 	LabelKeep    = "ferry.keep"  // set where the container is to stay after the job
 )

@@ -15,15 +15,15 @@ import (
 	"github.com/genepattern/ferry/cause"
 )
 
-// A Lock says that a ferry is alive and runs the job of this id on this node. The kernel gives it up when the process
-// ends, however it ends, and sees it across containers that mount the same directory. A lock file that nobody holds is
-// what a killed ferry left.
+// A Lock shows that a living ferry runs the job of this id on this node. It is an flock(2) on a file below the local prefix, so it
+// works between containers that mount the same directory. The kernel gives it up when the process ends, however it ends. A lock
+// file that nobody holds was left by a killed ferry. One goroutine uses a Lock at a time.
 type Lock struct {
 	f    *os.File
 	path string
 }
 
-// Held is what stands in a lock file: what a later ferry must clean if this one is killed.
+// Held is the content of a lock file: what a later ferry must remove if this one is killed.
 type Held struct {
 	Job      string `json:"job"`
 	Root     string `json:"root"`               // name of the attempt's root in the local prefix
@@ -33,22 +33,24 @@ type Held struct {
 const (
 	ownDir     = ".ferry" // the folder of locks and kept records in the local prefix
 	lockSuffix = ".lock"
-	// lockWait is how long a job waits for its own lock: another ferry that looks for orphans holds it for a moment.
+	// lockWait is how long a job waits for its own lock. Another ferry that looks for orphans holds that lock for a moment.
 	lockWait = 2 * time.Second
-	// sweepWait is how long it waits for one that removes what a dead attempt left, which may be many files.
+	// sweepWait is how long a job waits for a ferry that removes what a dead attempt of it left, which may be many files.
 	sweepWait = 2 * time.Minute
+	// lockPause is between two tries.
 	lockPause = 50 * time.Millisecond
-	// lockTries bounds the race with a ferry that removes the file while we open it.
+	// lockTries bounds the race with a ferry that removes the file while this one opens it.
 	lockTries = 100
 )
 
-// ErrRunning is a job that another ferry runs on this node right now: that one's record must stand.
+// ErrRunning is the error of a job that another ferry runs on this node right now. The other ferry's record must stand.
 var ErrRunning = errors.New("running on this node already")
 
 // errHeld says that a living ferry holds the lock.
 var errHeld = errors.New("held by another ferry")
 
-// LockJob takes the lock of a job below a local prefix; one that runs already is refused with ErrRunning.
+// LockJob takes the lock of a job below a local prefix. It waits for a ferry that looks for orphans, up to two minutes. A job that
+// runs already is refused: the error wraps ErrRunning and has the cause cause.Refused. Its other errors have a cause, too.
 func LockJob(ctx context.Context, prefix, id string) (*Lock, error) {
 	file := filepath.Join(prefix, ownDir, id+lockSuffix)
 	for begun := time.Now(); ; {
@@ -74,7 +76,7 @@ func LockJob(ctx context.Context, prefix, id string) (*Lock, error) {
 	}
 }
 
-// takeLock takes the lock in the file, or says errHeld at once.
+// takeLock takes the lock in the file. It does not wait: where another ferry holds the lock, the error is errHeld.
 func takeLock(file string) (*Lock, error) {
 	for range lockTries {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -104,10 +106,10 @@ func takeLock(file string) (*Lock, error) {
 	return nil, fmt.Errorf("locking %q: it keeps changing", file)
 }
 
-// heldMax bounds what is read of a lock file.
+// heldMax bounds how many bytes are read of a lock file.
 const heldMax = 1 << 16
 
-// Read is what the last holder wrote; the zero value where that is nothing usable.
+// Read is what the last holder wrote, or the zero Held where the file holds nothing usable.
 func (l *Lock) Read() Held {
 	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, heldMax))
 	if err != nil {
@@ -116,7 +118,8 @@ func (l *Lock) Read() Held {
 	return parseHeld(data, strings.TrimSuffix(filepath.Base(l.path), lockSuffix))
 }
 
-// parseHeld believes nothing but the root of an attempt at the job whose lock it is: others may be able to write here.
+// parseHeld reads the content of the lock file of job. It accepts only a root that belongs to that job, because others may be
+// able to write the file.
 func parseHeld(data []byte, job string) (h Held) {
 	if json.Unmarshal(data, &h) != nil {
 		return Held{}
@@ -127,7 +130,7 @@ func parseHeld(data []byte, job string) (h Held) {
 	return h
 }
 
-// Write says what there is to clean.
+// Write writes what a later ferry must remove if this one is killed.
 func (l *Lock) Write(h Held) error {
 	data, err := json.Marshal(h)
 	if err == nil {
@@ -142,14 +145,14 @@ func (l *Lock) Write(h Held) error {
 	return nil
 }
 
-// Abandon gives the lock up and leaves its file, which says what is to be cleaned.
+// Abandon gives the lock up and leaves its file, which says what is to be removed. The Lock may be nil.
 func (l *Lock) Abandon() {
 	if l != nil {
 		_ = l.f.Close()
 	}
 }
 
-// Release removes the lock, and the folder of locks where it was the last.
+// Release gives the lock up and removes its file, and the folder of locks where it was the last. The Lock may be nil.
 func (l *Lock) Release() {
 	if l == nil {
 		return

@@ -32,10 +32,12 @@ func (o Orphan) String() string {
 	return s
 }
 
-// Orphans finds what killed ferries left below the local prefix and in the engine, and with remove removes it: containers
-// are stopped and removed, an attempt's files deleted with the private inputs among them. An owner is dead when nobody
-// holds its lock, never because something is old or has a name. hostPrefix is what the engine's host calls the prefix:
-// containers of ferries with another local prefix are left to those who share it. It goes on past what cannot be removed.
+// Orphans finds what killed ferries left below the local prefix and in the engine. With remove it also removes it: it stops and
+// removes containers, and deletes an attempt's files, private inputs included.
+//
+// A ferry is dead when nobody holds its lock, never because something is old or has a certain name. hostPrefix is the path of the
+// local prefix on the engine's host. Containers of ferries with another local prefix are left alone. What cannot be removed does
+// not stop the rest: the errors are joined.
 func Orphans(ctx context.Context, eng engine.Engine, prefix, hostPrefix string, remove bool) ([]Orphan, error) {
 	found, err := eng.List(ctx, map[string]string{LabelOwner: ""})
 	if err != nil {
@@ -45,7 +47,7 @@ func Orphans(ctx context.Context, eng engine.Engine, prefix, hostPrefix string, 
 	if err != nil {
 		return nil, err
 	}
-	// A container whose lock file is gone is an orphan too: its ferry ended without being able to remove it.
+	// A container whose lock file is gone is an orphan too: its ferry could not remove it.
 	byLock := map[string][]engine.Found{}
 	for _, n := range names {
 		byLock[n] = nil
@@ -86,7 +88,7 @@ func lockNames(prefix string) ([]string, error) {
 	return names, nil
 }
 
-// sweep handles one lock and the containers that belong to it.
+// sweep finds, and with remove removes, what belongs to one lock: its containers and its attempt's root.
 func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, containers []engine.Found, remove bool) ([]Orphan, error) {
 	l, err := takeLock(filepath.Join(prefix, ownDir, lockName))
 	if errors.Is(err, errHeld) {
@@ -123,7 +125,7 @@ func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, cont
 	}
 	if len(all) > 0 {
 		h.Job, h.Sweeping = id, true
-		_ = l.Write(h) // or a ferry with this job waits less than it should
+		_ = l.Write(h) // if this fails, a ferry with this job waits for a shorter time than it should
 	}
 	if err := Remove(ctx, eng, all); err != nil {
 		_ = l.f.Close()
@@ -133,7 +135,7 @@ func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, cont
 	return all, nil
 }
 
-// Existing is dir where there is such a thing, else "".
+// Existing is dir where something has that path, else "".
 func Existing(dir string) string {
 	if _, err := os.Lstat(dir); err != nil {
 		return ""
@@ -141,7 +143,8 @@ func Existing(dir string) string {
 	return dir
 }
 
-// Remove removes orphans: containers first, which may still write.
+// Remove removes orphans: first the containers, because they may still write. What cannot be removed does not stop the rest: the
+// errors are joined.
 func Remove(ctx context.Context, eng engine.Engine, all []Orphan) error {
 	var problems []error
 	for _, o := range all {

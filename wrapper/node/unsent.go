@@ -18,8 +18,8 @@ const (
 	maxUnsent = 100
 )
 
-// KeepRecord keeps the record of an attempt that could not tell the store how it ended, beside the locks, and says where.
-// It makes no local prefix for a record alone. Of too many the oldest go.
+// KeepRecord keeps the record of an attempt that could not be sent to the store, beside the locks. name is the file. Where there
+// is no local prefix, it makes none, and fails. Of more than 100 records the oldest are removed.
 func KeepRecord(prefix, id string, attempt int, data []byte) (name string, err error) {
 	name = recordFile(prefix, id, attempt)
 	if _, err := os.Stat(prefix); err != nil {
@@ -42,7 +42,7 @@ func KeepRecord(prefix, id string, attempt int, data []byte) (name string, err e
 	return name, err
 }
 
-// DropRecords removes what a job's attempts up to this one left to say: the store knows better now.
+// DropRecords removes the kept records of a job's attempts up to this one: the store has a later record now.
 func DropRecords(prefix, id string, attempt int) {
 	all, err := Unsent(prefix)
 	if err != nil {
@@ -59,7 +59,7 @@ func recordFile(prefix, id string, attempt int) string {
 	return filepath.Join(prefix, ownDir, fmt.Sprintf("%s.%d%s", id, attempt, recordSuffix))
 }
 
-// Unsent finds the records below the local prefix that could not be sent to the store, the oldest first.
+// Unsent lists the files of the records below the local prefix that could not be sent to the store, the oldest first.
 func Unsent(prefix string) ([]string, error) {
 	dir := filepath.Join(prefix, ownDir)
 	entries, err := os.ReadDir(dir)

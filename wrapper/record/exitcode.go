@@ -11,7 +11,7 @@ import (
 // exitFileMax is how many bytes are read of an exit code file, which a module may write.
 const exitFileMax = 1 << 20
 
-// ReadExitCode is ParseExitCode of a file.
+// ReadExitCode is ParseExitCode of the first MiB of r. found is false where r cannot be read.
 func ReadExitCode(r io.Reader) (code int, found bool) {
 	data, err := io.ReadAll(io.LimitReader(r, exitFileMax))
 	if err != nil {
@@ -20,7 +20,8 @@ func ReadExitCode(r io.Reader) (code int, found bool) {
 	return ParseExitCode(data)
 }
 
-// ParseExitCode is the last exit code in data; a half-written object at its end makes all of it count for nothing.
+// ParseExitCode is the last exit code in data, which may hold several JSON objects. found is false where data has none, or
+// anything in it is not a whole object with an "exit_code" from 0 to 255.
 func ParseExitCode(data []byte) (code int, found bool) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	for {
@@ -37,7 +38,7 @@ func ParseExitCode(data []byte) (code int, found bool) {
 	}
 }
 
-// SignalOf names the signal in a shell's exit code, "" where there is none.
+// SignalOf names the signal in a shell's exit code, which is 128 and the signal's number. It is "" where there is none.
 func SignalOf(code int) string {
 	if code <= 128 || code > 128+64 {
 		return ""

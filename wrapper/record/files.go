@@ -17,7 +17,7 @@ const (
 	ContainerName = "docker_container_used.json"
 )
 
-// OwnNames are all of them, the record first. Those that come down with the metadata dir are an earlier attempt's.
+// OwnNames are all these names, the record's first. Files of these names in the store's metadata dir are an earlier attempt's.
 func OwnNames() []string {
 	return []string{FileName, TransferName, OutName, ErrName, StatsName, CodeName, ContainerName}
 }
@@ -25,5 +25,5 @@ func OwnNames() []string {
 // ExitFile is the content of the exit code file.
 func ExitFile(code int) []byte { return fmt.Appendf(nil, "{ \"exit_code\": %d }\n", code) }
 
-// ReasonLine says for the module's user why the job ended as it did. It is the last line of stderr.txt.
+// ReasonLine tells the module's user why the job ended as it did. Ferry appends it to stderr.txt.
 func ReasonLine(c cause.Cause, err error) []byte { return fmt.Appendf(nil, "ferry: %s: %v\n", c, err) }

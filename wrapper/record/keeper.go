@@ -17,14 +17,15 @@ type Keeper struct {
 	r      Record
 	warned map[string]bool
 
-	saving sync.Mutex // held while the file is replaced: stages run beside each other
+	saving sync.Mutex // held while the file is replaced: stages run at the same time
 	save   func([]byte) error
 }
 
-// maxWarnings bounds the warnings of a record: a module may plant any number of files that are refused.
+// maxWarnings bounds the warnings of a record. A module may make any number of files that are refused.
 const maxWarnings = 1000
 
-// New begins with the worst: what is never concluded was a bug.
+// New makes the Keeper of an attempt. Its record says "internal error" until Conclude says something else: a job that never
+// comes so far has met a bug.
 func New(j job.Job, version string) *Keeper {
 	return &Keeper{r: Record{
 		Subject: Subject{Version: version, Job: j.Identity.ID, Attempt: j.Identity.Attempt, User: j.Identity.User, Module: j.Module, Remote: j.Remote},
@@ -33,14 +34,14 @@ func New(j job.Job, version string) *Keeper {
 	}}
 }
 
-// SaveWith makes Save write the file by f, from now on. Until then the record is in memory alone.
+// SaveWith makes Save write the file by f. Before, the record is only in memory.
 func (k *Keeper) SaveWith(f func([]byte) error) {
 	k.saving.Lock()
 	defer k.saving.Unlock()
 	k.save = f
 }
 
-// Save replaces the file, where there is a place for it.
+// Save replaces the file. It does nothing before SaveWith.
 func (k *Keeper) Save() error {
 	k.saving.Lock()
 	defer k.saving.Unlock()
@@ -50,7 +51,7 @@ func (k *Keeper) Save() error {
 	return k.save(k.JSON())
 }
 
-// Edit changes the record.
+// Edit calls f to change the record. f must not call methods of k.
 func (k *Keeper) Edit(f func(*Record)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -78,8 +79,8 @@ func (k *Keeper) Finish(s *Stage, err error) (took time.Duration) {
 	return took
 }
 
-// Warn keeps a warning, and says whether it is one more: the metadata dir goes up again and again, and what is wrong
-// with it is to be told once.
+// Warn keeps a warning, once for each text. isNew is false where the record has that text already, or has too many warnings. The
+// metadata dir is sent again and again, and what is wrong with it is to be told once.
 func (k *Keeper) Warn(text string) (isNew bool) {
 	k.Edit(func(r *Record) {
 		if isNew = !k.warned[text] && len(r.Warnings) <= maxWarnings; !isNew {
@@ -97,7 +98,8 @@ func (k *Keeper) Warn(text string) (isNew bool) {
 	return isNew
 }
 
-// Conclude says how the job ended; code is what ferry exits with, and err why, nil where the module ended by itself.
+// Conclude sets how the job ended. code is what ferry exits with. err says why, and is nil where the module ended by itself. A
+// later call replaces an earlier one.
 func (k *Keeper) Conclude(code int, c cause.Cause, err error) {
 	k.Edit(func(r *Record) {
 		r.ExitCode, r.Cause, r.Error, r.Hint = code, c, "", cause.HintOf(err)
@@ -107,7 +109,7 @@ func (k *Keeper) Conclude(code int, c cause.Cause, err error) {
 	})
 }
 
-// End says that the job has ended.
+// End sets the time at which the job ended.
 func (k *Keeper) End() {
 	now := time.Now().UTC()
 	k.Edit(func(r *Record) { r.Ended, r.State = &now, StateDone })
@@ -119,10 +121,10 @@ func (k *Keeper) ExitCode() (code int) {
 	return code
 }
 
-// briefNames is how many names of files the record in the log has.
+// briefNames is how many files and how many warnings Brief has.
 const briefNames = 20
 
-// Brief is the record for a line of the log: what was lost, and not what was where.
+// Brief is the record for a line of the log: with the first files that were lost, and without mounts and command.
 func (k *Keeper) Brief() []byte {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	ferrysync "github.com/genepattern/ferry/sync"
 )
 
-// A Record is run.json: what became of a job, for people and programs. Fields are only ever added. Its parts are one flat
-// object in the file.
+// A Record is run.json: what became of a job, for people and programs. In the file its parts are one flat object. Fields are
+// added, never removed.
 type Record struct {
 	Subject
 	Verdict
@@ -85,7 +85,7 @@ type Mount struct {
 	ReadOnly bool   `json:"read_only,omitempty"`
 }
 
-// Stage is one stage; the one that runs has no end.
+// Stage is one stage of a job's life. A stage that still runs has no End.
 type Stage struct {
 	Name    string     `json:"name"`
 	Start   time.Time  `json:"start"`
@@ -100,8 +100,8 @@ type Exit struct {
 	Code       int       `json:"code"`              // the module's own, from its exit code file where exec.sh wrote one
 	Container  int       `json:"container_code"`    // what the engine reports
 	Signal     string    `json:"signal,omitempty"`  // the signal that ended it, by the container's code
-	OOM        bool      `json:"oom_killed"`        //
-	PeakMemory int64     `json:"peak_memory_bytes"` // highest seen
+	OOM        bool      `json:"oom_killed"`        // killed for memory
+	PeakMemory int64     `json:"peak_memory_bytes"` // the highest reading
 	CPUSeconds float64   `json:"cpu_seconds"`       // at the last reading
 	Started    time.Time `json:"started"`
 	Finished   time.Time `json:"finished"`

@@ -11,10 +11,10 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// An Algorithm is named as S3 names it in lower case, which is how the headers x-amz-checksum-… end.
+// An Algorithm has the name of S3 in lower case, with which the headers x-amz-checksum-… end.
 type Algorithm string
 
-// The algorithms. The CRCs can be combined: that of a whole is made from those of its parts.
+// The algorithms. The CRC of a whole can be made from the CRCs of its parts.
 const (
 	None      Algorithm = ""
 	CRC32     Algorithm = "crc32"
@@ -27,15 +27,15 @@ const (
 // Algorithms are all known ones, the cheapest to verify first.
 var Algorithms = []Algorithm{CRC32C, CRC32, CRC64NVME, SHA1, SHA256}
 
-// A Sum is the checksum of a whole object. The zero Sum is that nothing is known.
+// A Sum is the checksum of a whole object. The zero Sum means that none is known.
 type Sum struct {
 	Algorithm Algorithm
-	Value     string // base64 of the big-endian bytes, as the headers have it
+	Value     string // base64 of the big-endian bytes, as in the headers
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// New is a hash for the algorithm, nil for None and unknown ones.
+// New makes a hash for the algorithm. It is nil for None and for an unknown algorithm.
 func New(a Algorithm) hash.Hash {
 	switch a {
 	case CRC32:
@@ -70,10 +70,10 @@ func Of(a Algorithm, b []byte) Sum {
 	return Sum{a, base64.StdEncoding.EncodeToString(h.Sum(nil))}
 }
 
-// Combines says whether the algorithm is one that Update and Combine know.
+// Combines reports whether Update and Combine know the algorithm.
 func (a Algorithm) Combines() bool { return a == CRC32 || a == CRC32C || a == CRC64NVME }
 
-// Update is the CRC of what crc is of with b appended. 0 is the CRC of nothing.
+// Update is the CRC of the bytes that crc stands for, followed by b. The CRC of no bytes is 0.
 func Update(a Algorithm, crc uint64, b []byte) uint64 {
 	switch a {
 	case CRC32:

@@ -2,13 +2,14 @@ package checksum
 
 import "hash/crc32"
 
-// crc64NVME is the polynomial of CRC-64/NVME, reflected; minio/crc64nvme does not export it. It is from the NVM Express
-// Command Set Specification, section 5.2.1.3.4.
+// crc64NVME is the polynomial of CRC-64/NVME, reflected. minio/crc64nvme does not export it. Source: NVM Express Command Set
+// Specification, section 5.2.1.3.4.
 const crc64NVME = 0x9a6c9329ac4bc9b5
 
-// Combine is the CRC of a whole of two parts, from the CRC of each and the length in bytes of the second. Appending n
-// bytes multiplies the CRC of what is before by x^(8n) in GF(2)[x] modulo the CRC's polynomial; the inversions at the
-// beginning and end that all three CRCs have cancel out.
+// Combine is the CRC of a whole of two parts. first and second are the CRCs of the parts, and n is the length of the second in bytes.
+//
+// Appending n bytes multiplies the CRC of what is before by x^(8n), in GF(2)[x] modulo the CRC's polynomial. All three CRCs invert
+// their bits at the beginning and at the end, and these inversions cancel out.
 func Combine(a Algorithm, first, second uint64, n int64) uint64 {
 	f := field{poly: crc64NVME, top: 1 << 63}
 	switch a {

@@ -19,8 +19,7 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// Store is a directory. It is safe for concurrent use. Everything is reached through an os.Root: no symlink in it leads
-// outside.
+// Store is a directory. It is safe for concurrent use. All access is through an os.Root, so no symlink leads outside.
 type Store struct {
 	path string
 
@@ -30,8 +29,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New makes a Store of the directory at the absolute path. Where it is missing it is made by the first Put. It is an
-// error if something else is there.
+// New makes a Store of the directory at the absolute path. A missing directory is made by the first Put. It is an error if something
+// else has that path.
 func New(path string) (*Store, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("%s is no absolute path", strconv.Quote(path))
@@ -112,7 +111,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 				yield(store.Object{}, fmt.Errorf("listing %s: %w", strconv.Quote(s.URL(prefix)), e.Err))
 				return
 			}
-			// What a walk refuses is listed all the same: it fails by name when it is read.
+			// What a walk refuses is listed all the same. Reading it then fails by name.
 			if !yield(store.Object{Key: e.Path, Size: e.Size, ModTime: e.ModTime, ETag: tagOf(e.Size, e.ModTime, e.Change)}, nil) {
 				return
 			}
@@ -123,7 +122,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 	}
 }
 
-// tagOf changes whenever the content does: no content changes without the time of the inode.
+// tagOf changes whenever the content does, because the inode's time changes with the content.
 func tagOf(size int64, mod, change time.Time) string {
 	return fmt.Sprintf(`"%x-%x-%x"`, size, mod.UnixNano(), change.UnixNano())
 }
@@ -168,8 +167,8 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 	return r, nil
 }
 
-// isObject is fs.ErrNotExist where f is no object: neither a file nor, for a key with a slash at its end, a directory that
-// is empty. The name of any other directory is only what other keys begin with.
+// isObject is fs.ErrNotExist where f is no object. An object is a file, or for a key with a slash at its end an empty directory. The
+// name of any other directory is only a prefix of other keys.
 func isObject(f *os.File, info fs.FileInfo, slash bool) error {
 	switch {
 	case info.Mode().IsRegular() && !slash:
@@ -184,7 +183,7 @@ func isObject(f *os.File, info fs.FileInfo, slash bool) error {
 	return err
 }
 
-// A reader reads a file, and notices when it ends early.
+// A reader reads a file. It is an error if the file ends early.
 type reader struct {
 	io.Reader
 	ctx  context.Context
@@ -206,7 +205,7 @@ func (r *reader) Read(p []byte) (int, error) {
 
 func (r *reader) Close() error { return r.f.Close() }
 
-// Put writes a file, which appears when it is whole.
+// Put writes a file. The file appears once it is whole.
 func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	store.CounterOf(ctx).Requests.Add(1)
 	t, err := s.open(true)

@@ -11,13 +11,13 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// hints are what a user of a directory can do, by kind.
+// hints say what a user of a directory can do, by package store's errors.
 var hints = map[error]string{
 	store.ErrNoBucket: "is the path right, and the file system mounted where ferry runs?",
 	store.ErrDenied:   "may the user that ferry runs as read and write there?",
 }
 
-// A failure is an error of the file system in a store's words.
+// A failure is an error of the file system, as one of package store's errors.
 type failure struct {
 	text string
 	kind error // one of package store's errors; nil where none says it
@@ -39,7 +39,8 @@ func (f *failure) Unwrap() []error {
 // Hint implements cause.Hinted.
 func (f *failure) Hint() string { return hints[f.kind] }
 
-// missing is store.ErrNoBucket in this store's words, and store.ErrNotExist, because a Put makes the directory.
+// missing is the error of a directory that does not exist. It is store.ErrNoBucket, and also store.ErrNotExist, because a Put makes
+// the directory.
 type missing string
 
 var _ cause.Hinted = missing("")
@@ -52,7 +53,7 @@ func (m missing) Is(target error) bool {
 // Hint implements cause.Hinted.
 func (m missing) Hint() string { return hints[store.ErrNoBucket] }
 
-// wrap names what was being done, and finds the store's word for the cause.
+// wrap adds to err what was being done, and which of package store's errors it is.
 func (s *Store) wrap(doing, key string, err error) error {
 	f := &failure{kind: kindOf(err), err: tree.Pathless(err)}
 	f.text = doing + " " + strconv.Quote(s.URL(key)) + ": "
@@ -63,7 +64,7 @@ func (s *Store) wrap(doing, key string, err error) error {
 	return f
 }
 
-// hinted is err, whose text says enough, with the hint that goes with it.
+// hinted adds the hint that goes with err, and nothing to its text.
 func hinted(err error) error {
 	if kind := kindOf(err); kind == store.ErrDenied {
 		return &failure{text: err.Error(), kind: kind, err: err}

@@ -8,7 +8,7 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// Kind is a directory of this machine. Of file:///DIRECTORY the whole path is the place: two directories are two stores.
+// Kind is a directory of this machine. The whole path in file:///DIRECTORY is the bucket, so two directories are two stores.
 var Kind = store.Kind{
 	Name:    "a directory",
 	Schemes: []string{"file"},

@@ -13,32 +13,33 @@ import (
 
 // A Policy is what a store knows about its own failures. All methods are safe for concurrent use.
 type Policy interface {
-	// Retryable says whether another try may end otherwise.
+	// Retryable reports whether another try may succeed.
 	Retryable(err error) bool
-	// Delay is how long to wait after attempt number attempt, counted from 1.
+	// Delay is how long to wait after the try of that number. The first try is 1.
 	Delay(try int, err error) time.Duration
-	// Throttled says whether err asks for fewer requests.
+	// Throttled reports whether err asks for fewer requests.
 	Throttled(err error) bool
-	// Refresh renews what err shows to be stale on this side, such as a token or the clock. It is called for each failed
-	// attempt, before the next.
+	// Refresh renews what err shows to be stale on this side, such as a token or the clock. It is called after each failed try.
 	Refresh(err error)
 }
 
 // A Pacer holds requests back after the store asked for fewer. It is safe for concurrent use.
 type Pacer interface {
-	// Wait returns when a request may leave, or ctx has ended. release is called once when the request has ended: with nil,
-	// or with the error that asks for fewer.
+	// Wait returns when a request may be sent, or ctx has ended. release is called once, when the request has ended: with nil, or
+	// with the error that asks for fewer requests.
 	Wait(ctx context.Context) (release func(error) error, err error)
 }
 
-// DefaultAttempts of one request is more than the usual 3: a burst of 503 while a prefix is split lasts some seconds.
+// DefaultAttempts is how many tries a request has. It is more than the usual 3, because S3 answers 503 for some seconds while it
+// splits a prefix. The name is AWS's: AWS_MAX_ATTEMPTS is another number.
 const DefaultAttempts = 8
 
-// hopelessTries is how many there are where a port has no listener or a name does not resolve: that is rather a mistake
-// than a moment's trouble.
+// hopelessTries is how many tries a request has where a port has no listener, or a name does not resolve. That is more likely a
+// mistake than a moment's trouble.
 const hopelessTries = 3
 
-// A Loop makes attempts of a store's requests. One store has one, for all its requests; it is safe for concurrent use.
+// A Loop sends a store's requests, and sends again those that failed. A store has one Loop for all its requests. It is safe for
+// concurrent use.
 type Loop struct {
 	tries     int
 	policy    Policy
@@ -46,8 +47,8 @@ type Loop struct {
 	throttled atomic.Int64 // time of the last answer that asked for fewer requests and was passed on, in nanoseconds
 }
 
-// New makes a Loop of at most so many attempts a request; 0 is DefaultAttempts. pacer may be nil: then a request that was
-// told to wait waits by itself, and the transfer engine, which reads the Counter, sends fewer at once.
+// New makes a Loop with at most so many tries a request; 0 is DefaultAttempts. pacer may be nil. Then a request that was told to
+// wait waits by itself, and the transfer engine reads the Counter and sends fewer requests at once.
 func New(tries int, policy Policy, pacer Pacer) *Loop {
 	if tries <= 0 {
 		tries = DefaultAttempts
@@ -63,8 +64,8 @@ func (e *Unsent) Error() string { return "waiting to send: " + e.Err.Error() }
 // Unwrap is for errors.Is and errors.As.
 func (e *Unsent) Unwrap() error { return e.Err }
 
-// Do calls try until it returns nil, and counts the calls in the Counter of ctx. It returns the last attempt's error, or
-// an *Unsent.
+// Do calls try until that returns nil, and counts the calls in the Counter of ctx. It returns the error of the last try, or an
+// *Unsent.
 func (l *Loop) Do(ctx context.Context, try func() error) error {
 	count := store.CounterOf(ctx)
 	for n := 1; ; n++ {
@@ -100,8 +101,8 @@ func (l *Loop) Do(ctx context.Context, try func() error) error {
 	}
 }
 
-// Again waits before a stream that broke by err is taken up again, and counts that as a retry. failures are those in a row,
-// this one included. It returns err where there shall be no other try.
+// Again waits before a stream that broke by err is resumed, and counts that as a retry. failures is how many failures there were in a
+// row, this one included. It returns an error where the stream is not to be resumed.
 func (l *Loop) Again(ctx context.Context, failures int, err error) error {
 	if final := l.pause(ctx, failures, err); final != nil {
 		return final
@@ -124,13 +125,13 @@ func (l *Loop) wait(ctx context.Context) (release func(error) error, err error) 
 	return release, nil
 }
 
-// throttleRound is how long answers that ask for fewer requests count as one. With many requests on their way they come
-// in bursts. A pacer such as the AWS SDK's, which cuts its rate by a third for each, would all but stop for one burst. That
-// one measures its rate in rounds of the same length. In its first two it knows none, and would begin at one request in two
-// seconds. Till then, and between, a request that was told to wait waits by itself, and the engine sends fewer at once.
+// throttleRound is how long answers that ask for fewer requests count as one. With many requests at the same time such answers come
+// in bursts. The AWS SDK's pacer cuts its rate by a third for each, and would all but stop after one burst. That pacer measures its
+// rate in rounds of the same length. In the first two rounds it knows no rate, and would begin at one request in two seconds. Till
+// then, and between rounds, a request that was told to wait waits by itself, and the transfer engine sends fewer at once.
 const throttleRound = 500 * time.Millisecond
 
-// firstThrottle says whether an answer of that kind is the first of its round.
+// firstThrottle reports whether an answer that asks for fewer requests is the first of its round.
 func (l *Loop) firstThrottle() bool {
 	now := time.Now().UnixNano()
 	last := l.throttled.Load()
@@ -141,7 +142,7 @@ func (l *Loop) firstThrottle() bool {
 	return now-last > int64(throttleRound) && l.throttled.CompareAndSwap(last, now)
 }
 
-// pause waits before another attempt. It returns err where there shall be none.
+// pause waits before another try. It returns an error where there is to be none.
 func (l *Loop) pause(ctx context.Context, try int, err error) error {
 	if try >= l.most(err) || !l.policy.Retryable(err) || ctx.Err() != nil {
 		return err
@@ -156,7 +157,7 @@ func (l *Loop) pause(ctx context.Context, try int, err error) error {
 	}
 }
 
-// most is how many attempts there are where one ended by err.
+// most is how many tries a request has, one of which failed with err.
 func (l *Loop) most(err error) int {
 	var dns *net.DNSError
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound {

@@ -14,20 +14,20 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// An answered error has the HTTP status of an answer; 0 where none came.
+// An answered error has the HTTP status of the answer, or 0 where no answer came.
 type answered interface{ HTTPStatusCode() int }
 
-// A waiting error has the time the store asks to wait, as in the header Retry-After; 0 where it does not say.
+// A waiting error has the time that the store asks to wait, as in the header Retry-After, or 0.
 type waiting interface{ RetryAfter() time.Duration }
 
-// Standard is the policy of a store that speaks HTTP and has no other habits. It reads the methods HTTPStatusCode and
-// RetryAfter of errors in the chain, which wire.RequestError has. A store with credentials embeds it and has a Refresh of its own.
+// Standard is the Policy of a store that speaks HTTP and has no other habits. It reads the methods HTTPStatusCode and RetryAfter of
+// errors in the chain; wire.RequestError has both. A store with credentials embeds Standard and has a Refresh of its own.
 type Standard struct{}
 
 var _ Policy = Standard{}
 
-// Retryable is true for what RFC 9110, 15.6, and the documentation of all large stores call a moment's trouble: 408, 429 and
-// the errors of a server but 501 and 505; and for connections that could not be made, broke or fell silent.
+// Retryable is true for the statuses 408, 429, 500, 502, 503 and 504 (RFC 9110, 15.5 and 15.6; RFC 6585, 4). It is also true for
+// connections that could not be made, broke or fell silent.
 func (Standard) Retryable(err error) bool {
 	var body *store.BodyError
 	if errors.Is(err, context.Canceled) || errors.As(err, &body) {
@@ -43,7 +43,7 @@ func (Standard) Retryable(err error) bool {
 	return Broken(err) // an answer that began well
 }
 
-// Delay is what the store asks for, or else Backoff.
+// Delay is the time that the store asks for, at most MaxBackoff. Where it asks for none, it is Backoff.
 func (Standard) Delay(try int, err error) time.Duration {
 	var w waiting
 	if errors.As(err, &w) && w.RetryAfter() > 0 {
@@ -58,16 +58,16 @@ func (Standard) Throttled(err error) bool { return Slower(statusOf(err)) }
 // Refresh has nothing to renew.
 func (Standard) Refresh(error) {}
 
-// Slower says whether an HTTP status asks for fewer requests.
+// Slower reports whether an HTTP status asks for fewer requests.
 func Slower(status int) bool {
 	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
 }
 
-// MaxBackoff bounds the time between two attempts, as in the SDKs of AWS.
+// MaxBackoff bounds the time between two tries. The SDKs of AWS have the same bound.
 const MaxBackoff = 20 * time.Second
 
-// Backoff is a random part of 2 s after the first attempt, of 4 s after the second, and so on up to MaxBackoff: with jitter
-// over all of it, requests that failed together do not come again together.
+// Backoff is how long to wait after the try of that number. It is a random time of up to 2 s after the first, up to 4 s after the
+// second, and so on to MaxBackoff. Requests that failed together are so not sent again together.
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 func Backoff(try int) time.Duration {
 	most := MaxBackoff
@@ -77,7 +77,7 @@ func Backoff(try int) time.Duration {
 	return rand.N(most)
 }
 
-// Broken says whether err is a connection that broke, or fell silent.
+// Broken reports whether err is that of a connection that broke or fell silent.
 func Broken(err error) bool {
 	for _, broken := range []error{io.ErrUnexpectedEOF, io.EOF, syscall.ECONNRESET, syscall.EPIPE, os.ErrDeadlineExceeded} {
 		if errors.Is(err, broken) {
@@ -87,7 +87,7 @@ func Broken(err error) bool {
 	return false
 }
 
-// unconnected says whether err is of the network, and may pass. A name that does not exist stays so.
+// unconnected reports whether err is an error of the network that may pass. A name that does not exist will not.
 func unconnected(err error) bool {
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {

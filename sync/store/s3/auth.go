@@ -8,15 +8,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// An auth signs requests, with what may have to be renewed while a Store is in use. It is safe for concurrent use.
+// An auth signs requests. It has what may have to be renewed while a Store is in use. It is safe for concurrent use.
 type auth struct {
 	creds  aws.CredentialsProvider // nil for anonymous access
-	cache  *aws.CredentialsCache   // that creds take them from; nil where there is none
-	skew   atomic.Int64            // what this machine's clock lacks, in nanoseconds, once the server complained about it
+	cache  *aws.CredentialsCache   // the cache of creds; nil where there is none
+	skew   atomic.Int64            // what to add to this machine's clock, in nanoseconds, once the server complained about it
 	signer signer
 }
 
-// sign signs rq, whose payload has the hash. The error is that of whoever gives credentials.
+// sign signs rq. payload is the hash of its body. The error is that of the credentials' provider.
 func (a *auth) sign(rq *http.Request, payload string) error {
 	if a.creds == nil {
 		return nil
@@ -29,7 +29,7 @@ func (a *auth) sign(rq *http.Request, payload string) error {
 	return nil
 }
 
-// renew makes another attempt worth while where the fault is on this side.
+// renew renews what e shows to be stale: the credentials, or the clock.
 func (a *auth) renew(e *Error) {
 	switch e.Code {
 	case "RequestTimeTooSkewed":

@@ -15,7 +15,7 @@ import (
 	"github.com/genepattern/ferry/sync/store/wire"
 )
 
-// An Error is a request that failed for good, or an attempt of it.
+// An Error is the error of a request, or of one try of it.
 type Error struct {
 	wire.RequestError
 	Region string    // the bucket's, where the answer tells
@@ -34,7 +34,7 @@ func (e *Error) Error() string {
 	return e.RequestError.Error()
 }
 
-// fault makes an Error that no answer tells of. kind, message and err may be nothing.
+// fault makes an Error that does not come from an answer. kind and err may be nil, and message "".
 func (s *Store) fault(op, key string, kind error, message string, err error) *Error {
 	return &Error{RequestError: wire.RequestError{Op: op, URL: s.URL(key), Kind: kind, Message: message, Advice: hints[kind], Err: err}}
 }
@@ -57,7 +57,7 @@ type errorBody struct {
 	Code, Message, RequestID, Region string
 }
 
-// answerError makes an Error of an answer that is not what was asked for.
+// answerError makes an Error of an answer with another status than the wanted one.
 func (s *Store) answerError(op, key string, resp *http.Response) *Error {
 	e := s.fault(op, key, nil, "", nil)
 	e.Status = resp.StatusCode
@@ -77,7 +77,7 @@ func (s *Store) answerError(op, key string, resp *http.Response) *Error {
 	return e.withKind()
 }
 
-// withKind finds the kind that the answer tells of, and the hint that goes with it.
+// withKind sets the kind that the answer shows, and the hint that goes with it.
 func (e *Error) withKind() *Error {
 	e.Kind = kindOf(e)
 	e.Advice = hints[e.Kind]

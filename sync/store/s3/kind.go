@@ -15,7 +15,7 @@ import (
 // Kind is S3 with the machine's AWS configuration.
 var Kind = NewKind(awsconfig.Load)
 
-// NewKind is S3 with the configuration that load gives. It is called once a bucket, and gives the same each time.
+// NewKind is S3 with the configuration that load gives. load is called once for each bucket, and gives the same each time.
 func NewKind(load func(context.Context) (aws.Config, error)) store.Kind {
 	return store.Kind{
 		Name:    "Amazon S3",
@@ -43,8 +43,8 @@ func NewKind(load func(context.Context) (aws.Config, error)) store.Kind {
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 const leastPart = 5 << 20
 
-// fields are the options that a command takes. Those here are for servers with habits of their own, and few need them. What
-// the SDK's configuration has (endpoint, region, attempts) is not repeated.
+// fields are the options that a command takes. They are for servers with habits of their own, and few users need them. What the SDK's
+// configuration has (endpoint, region, number of tries) is not among them.
 var fields = store.Fields[Options]{
 	{Name: "s3-virtual-host", Hidden: true, Usage: "put the bucket in the host name also with a custom endpoint",
 		Set: func(o *Options, v string) error {

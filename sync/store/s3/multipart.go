@@ -25,8 +25,8 @@ import (
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 const maxParts = 10000
 
-// putParts uploads in parts, by the SDK's manager. The manager is at the end of its line upstream; its successor,
-// feature/s3/transfermanager, would be a change of this file.
+// putParts uploads in parts, by the SDK's manager. Upstream no longer develops the manager. A move to its successor,
+// feature/s3/transfermanager, changes this file alone.
 func (s *Store) putParts(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	api := &partsAPI{Client: s.client, s: s, sent: o.Sent}
 	up := manager.NewUploader(api, func(u *manager.Uploader) {
@@ -57,8 +57,8 @@ type partsAPI struct {
 
 var _ manager.UploadAPIClient = (*partsAPI)(nil)
 
-// CreateMultipartUpload asks S3 to keep a checksum of the whole object, which a download in ranges can be verified with;
-// without it only the checksums of the parts would be kept.
+// CreateMultipartUpload asks S3 to keep a checksum of the whole object. A download in pieces is verified with it. S3 would otherwise
+// keep the checksums of the parts only.
 func (a *partsAPI) CreateMultipartUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput, fns ...func(*awss3.Options)) (*awss3.CreateMultipartUploadOutput, error) {
 	if in.ChecksumAlgorithm == types.ChecksumAlgorithmCrc32 {
 		in.ChecksumType = types.ChecksumTypeFullObject
@@ -87,15 +87,15 @@ func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.Comple
 	return a.Client.CompleteMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
 }
 
-// AbortMultipartUpload is called by the manager after a failure. It works also where the failure is that the transfer
-// was cancelled: parts that stay cost their owner money for ever.
+// AbortMultipartUpload is called by the manager after a failure. It also works where the transfer was cancelled: parts that stay
+// cost their owner money for ever.
 func (a *partsAPI) AbortMultipartUpload(ctx context.Context, in *awss3.AbortMultipartUploadInput, fns ...func(*awss3.Options)) (*awss3.AbortMultipartUploadOutput, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return a.Client.AbortMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
 }
 
-// counted counts attempts, by a client that sees each.
+// counted counts the tries of an operation, by a client that sees each.
 func (a *partsAPI) counted(ctx context.Context) func(*awss3.Options) {
 	c := &countingClient{next: roundTripClient{a.s.wire}, count: store.CounterOf(ctx)}
 	return func(o *awss3.Options) { o.HTTPClient = c }
@@ -104,7 +104,7 @@ func (a *partsAPI) counted(ctx context.Context) func(*awss3.Options) {
 type countingClient struct {
 	next  roundTripClient
 	count *store.Counter
-	tried bool // one client serves one operation, whose attempts follow each other
+	tried bool // one client serves one operation, whose tries follow each other
 }
 
 func (c *countingClient) Do(r *http.Request) (*http.Response, error) {

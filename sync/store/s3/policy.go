@@ -13,16 +13,16 @@ import (
 	"github.com/genepattern/ferry/sync/store/retry"
 )
 
-// newRetryer is the SDK's, which multipart uploads use as it is, and all other requests through a policy and a pacer: what
-// one of them learns of the store's limits, the others heed.
+// newRetryer makes the SDK's adaptive retryer. Multipart uploads use it as it is. All other requests use it through a policy and a
+// pacer. So all requests share what any of them learns of the store's limits.
 func newRetryer(tries int) aws.RetryerV2 {
 	return sdkretry.NewAdaptiveMode(func(o *sdkretry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *sdkretry.StandardOptions) {
 			o.MaxAttempts = tries
 			o.MaxBackoff = retry.MaxBackoff
 			o.Retryables = append([]sdkretry.IsErrorRetryable{sdkretry.IsErrorRetryableFunc(retryable)}, o.Retryables...)
-			// The adaptive mode slows all requests down when the store asks for it; the standard mode's quota of
-			// retries would besides make files fail while others succeed.
+			// The adaptive mode slows all requests down when the store asks for it. The standard mode also has a quota of
+			// retries, by which some files would fail while others succeed.
 			o.RateLimiter = ratelimit.None
 		})
 	})

@@ -11,22 +11,22 @@ import (
 	"github.com/genepattern/ferry/sync/store/retry"
 )
 
-// A request is one operation, of one or more attempts.
+// A request is one operation, of one or more tries.
 type request struct {
 	op     string // for messages
 	method string
 	key    string
 	query  string // canonical
 	header http.Header
-	body   func() io.ReadCloser // nil for none; called for each attempt
+	body   func() io.ReadCloser // nil for none; called for each try
 	length int64
 	sha256 string // of the body, or unsignedPayload
 	want   int    // status of success
-	about  string // what messages name; the key where ""
+	about  string // what messages name; "" for the key
 }
 
-// send makes attempts until one succeeds, that is, has the wanted status and consume returns nil. consume reads the
-// answer and closes its body.
+// send tries the request until it succeeds: until the answer has the wanted status and consume returns nil. consume reads the answer
+// and closes its body.
 func (s *Store) send(ctx context.Context, r *request, consume func(*http.Response) error) error {
 	if s.problem != nil {
 		return s.problem
@@ -38,7 +38,7 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 	return nil
 }
 
-// unsent gives a name to what was not sent. All other errors have one.
+// unsent makes an Error of a request that was not sent. All other errors are one already.
 func (s *Store) unsent(ctx context.Context, r *request, err error) error {
 	var unsent *retry.Unsent
 	if errors.As(err, &unsent) {

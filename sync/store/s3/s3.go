@@ -21,13 +21,13 @@ import (
 
 // Options of a Store. The zero value is good.
 type Options struct {
-	// VirtualHost puts the bucket in the host name also with a custom endpoint, which otherwise gets it in the path:
-	// emulators and most servers know no other form.
+	// VirtualHost puts the bucket in the host name even with a custom endpoint. Otherwise a custom endpoint gets it in the path,
+	// because emulators and most servers know no other form.
 	VirtualHost bool
-	// PartSize of multipart uploads in bytes, and the largest object that is sent by one request. 0 is 16 MiB and 64 MiB:
-	// some servers write an object of parts twice. It grows where an object would have over 10,000 parts.
+	// PartSize is the size of a part of a multipart upload in bytes, and of the largest object that is sent by one request. 0 means
+	// 16 MiB and 64 MiB: some servers write an object of parts twice. A part is larger where an object would have over 10,000.
 	PartSize int64
-	// MaxAttempts of one request; 0 is the configuration's, or 8.
+	// MaxAttempts is how many tries a request has. 0 is the AWS configuration's number, or else retry.DefaultAttempts.
 	MaxAttempts int
 }
 
@@ -54,7 +54,7 @@ type partSizes struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New makes a Store of the bucket. It sends nothing; a configuration that cannot work shows at the first request.
+// New makes a Store of the bucket. It sends nothing. A configuration that cannot work fails at the first request.
 func New(cfg aws.Config, bucket string, o Options) *Store {
 	s := &Store{bucket: bucket, parts: partSizes{o.PartSize, o.PartSize}, auth: new(auth)}
 	if o.PartSize == 0 {
@@ -84,7 +84,7 @@ func New(cfg aws.Config, bucket string, o Options) *Store {
 	return s
 }
 
-// configure takes from the SDK's client what its own requests would use.
+// configure takes from the SDK's client what the client's own requests would use.
 func (s *Store) configure() {
 	o := s.client.Options()
 	if o.Credentials != nil && !aws.IsCredentialsProvider(o.Credentials, (*aws.AnonymousCredentials)(nil)) {

@@ -10,8 +10,8 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// An Opener opens stores. A process has one, so that all that goes to one bucket shares connections and credentials. It is
-// safe for concurrent use.
+// An Opener opens stores. A process has one Opener, so all requests to one bucket share connections and credentials. It is safe for
+// concurrent use.
 type Opener struct {
 	kinds    Registry
 	settings store.Settings
@@ -24,14 +24,14 @@ type Opener struct {
 // A bucket tells stores apart: the part of a URL before the key prefix.
 type bucket struct{ scheme, name string }
 
-// An opened store is nil until it could be opened.
+// An opened is a bucket's store, which is nil until it could be opened.
 type opened struct {
 	mu sync.Mutex
 	st store.Store
 }
 
-// Opener makes an Opener of the kinds, with settings of any of them, and the environment that they may read. It touches
-// nothing. Settings that CheckSettings does not like are its error.
+// Opener makes an Opener of the kinds. s has settings of any of them, and lookup is the environment that they may read. It opens
+// nothing. Its error is that of CheckSettings.
 func (r Registry) Opener(s store.Settings, lookup func(name string) (string, bool)) (*Opener, error) {
 	if err := r.CheckSettings(s); err != nil {
 		return nil, err
@@ -39,8 +39,8 @@ func (r Registry) Opener(s store.Settings, lookup func(name string) (string, boo
 	return &Opener{kinds: r, settings: s, lookup: lookup, opened: map[bucket]*opened{}}, nil
 }
 
-// Open gives the store that a URL names, and the key prefix in it without slashes at its end. The same bucket is the same
-// Store, which stays the Opener's to close. It contacts nobody; an error is a *cause.Error of cause.Usage.
+// Open gives the store that a URL names, and the key prefix in it without slashes at its end. The same bucket gives the same Store,
+// which the Opener closes. Open sends nothing to the store. Its error is a *cause.Error of cause.Usage.
 func (o *Opener) Open(ctx context.Context, url string) (store.Store, string, error) {
 	at, kind, err := o.kinds.Parse(url)
 	if err != nil {
@@ -66,7 +66,7 @@ func (o *Opener) of(b bucket) *opened {
 	return e
 }
 
-// get opens the store unless it is open. Nobody waits for another bucket's configuration.
+// get gives the store, and opens it if it is not open. It locks this bucket alone, so nobody waits for another bucket.
 func (e *opened) get(open func() (store.Store, error)) (store.Store, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -81,7 +81,7 @@ func (e *opened) get(open func() (store.Store, error)) (store.Store, error) {
 	return st, nil
 }
 
-// own are the settings of the kind's options.
+// own are the settings that are options of the kind.
 func own(k store.Kind, all store.Settings) store.Settings {
 	mine := store.Settings{}
 	for _, o := range k.Options {
@@ -92,7 +92,7 @@ func own(k store.Kind, all store.Settings) store.Settings {
 	return mine
 }
 
-// Close closes all stores. Nothing may be in use; what is opened afterwards is opened anew.
+// Close closes all stores, none of which may be in use. The Opener can be used again, and then opens stores anew.
 func (o *Opener) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

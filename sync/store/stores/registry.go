@@ -10,10 +10,10 @@ import (
 	"github.com/genepattern/ferry/sync/store/s3"
 )
 
-// A Registry is the kinds of store that there are. It is safe for concurrent use.
+// A Registry is a list of kinds of store. It is safe for concurrent use.
 type Registry []store.Kind
 
-// All is what ferry knows, one line a store. The first is the one that hints show.
+// All are the kinds that ferry knows, one line each. Hints show the first.
 var All = Registry{
 	s3.Kind,
 	dir.Kind,
@@ -22,7 +22,7 @@ var All = Registry{
 // Check is All.Check.
 func Check(url string) error { return All.Check(url) }
 
-// Check says why url names no place in a store, as a *cause.Error of cause.Usage. It touches nothing.
+// Check is an error where url names no store and key prefix. The error is a *cause.Error of cause.Usage. Check opens nothing.
 func (r Registry) Check(url string) error {
 	_, _, err := r.Parse(url)
 	return err
@@ -44,7 +44,7 @@ func (r Registry) example() string {
 	return "such as " + r[0].Schemes[0] + "://bucket/prefix"
 }
 
-// CheckFor is Check, and besides says where the store cannot by its nature do what is needed.
+// CheckFor is Check, and also an error where the kind of store lacks one of the abilities in needs.
 func (r Registry) CheckFor(url string, needs store.Abilities) error {
 	_, kind, err := r.Parse(url)
 	if err != nil {
@@ -56,7 +56,7 @@ func (r Registry) CheckFor(url string, needs store.Abilities) error {
 	return nil
 }
 
-// Forms is how URLs of the kinds look, for help: "s3://BUCKET/PREFIX or …".
+// Forms are the forms of the kinds' URLs, for help: "s3://BUCKET/PREFIX or …".
 func (r Registry) Forms() string {
 	var all []string
 	for _, k := range r {
@@ -74,7 +74,8 @@ func (r Registry) Options() []store.Option {
 	return all
 }
 
-// CheckSettings says what is wrong with settings, as a *cause.Error of cause.Usage that names the flag.
+// CheckSettings is an error where a setting is no option of any kind, or has a wrong value. The error is a *cause.Error of
+// cause.Usage that names the flag.
 func (r Registry) CheckSettings(s store.Settings) error {
 	known := map[string]store.Option{}
 	for _, o := range r.Options() {

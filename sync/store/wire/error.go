@@ -12,7 +12,7 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// A RequestError is a request that failed for good, or an attempt of it.
+// A RequestError is the error of a request, or of one try of it.
 type RequestError struct {
 	Op   string // what was being done: "reading", "listing"
 	URL  string
@@ -22,8 +22,8 @@ type RequestError struct {
 	Code      string
 	Message   string
 	RequestID string
-	Wait      time.Duration // that the answer asks for; 0 where it does not
-	Advice    string        // what the reader can do, in the words of the store; see Hint
+	Wait      time.Duration // the wait that the answer asks for; 0 for none
+	Advice    string        // what the reader can do with this kind of store; see Hint
 	Err       error
 }
 
@@ -46,7 +46,7 @@ func (e *RequestError) Error() string {
 	return text
 }
 
-// answer is what the answer says.
+// answer is what the store's answer says, for the message.
 func (e *RequestError) answer() string {
 	var about []string
 	for _, s := range []string{strings.TrimSpace(e.Code), strings.ReplaceAll(e.Message, "\n", " "), "HTTP " + strconv.Itoa(e.Status)} {
@@ -81,7 +81,7 @@ func (e *RequestError) HTTPStatusCode() int { return e.Status }
 // RetryAfter is for retry.Standard.
 func (e *RequestError) RetryAfter() time.Duration { return e.Wait }
 
-// KindOf is what an HTTP status alone says, as one of package store's errors; nil where it says nothing.
+// KindOf is the one of package store's errors that an HTTP status alone shows, or nil.
 func KindOf(status int) error {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -94,8 +94,8 @@ func KindOf(status int) error {
 	return nil
 }
 
-// RetryAfter is the header of that name where it is a number of seconds, the only form that stores use; 0 where it is not
-// there.
+// RetryAfter is the header of that name, in seconds: the only form that stores use. It is 0 where the header is missing or has another
+// form.
 func RetryAfter(h http.Header) time.Duration {
 	n, err := strconv.ParseUint(h.Get("Retry-After"), 10, 16)
 	if err != nil {
@@ -104,7 +104,7 @@ func RetryAfter(h http.Header) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// Ended is the error of what was being done when ctx ended; nil where it has not.
+// Ended is the error of an operation that ended because ctx did. It is nil where ctx has not ended.
 func Ended(ctx context.Context, op, url string) error {
 	if ctx.Err() == nil {
 		return nil

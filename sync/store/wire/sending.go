@@ -2,8 +2,8 @@ package wire
 
 import "io"
 
-// Sending is a request's body that tells sent, unless it is nil, of the bytes that leave. It hides the reader's WriteTo,
-// whose use would count nothing.
+// Sending makes a request's body of r. The body tells sent how many bytes are sent; sent may be nil. It hides r's WriteTo, which would
+// bypass the count.
 func Sending(r io.Reader, sent func(n int64)) io.ReadCloser { return &sending{r: r, sent: sent} }
 
 type sending struct {

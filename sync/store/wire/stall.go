@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// stall is how long a connection may be silent while something is awaited, before the request counts as failed and is
-// sent again. S3 answers even the completion of a large upload with a first byte within a minute; a server that puts the
-// parts together on a slow disk takes longer. Whoever bounds a request by a time gives it more than this.
+// stall is how long a connection may be silent while an answer is awaited. The request then counts as failed, and is sent again. S3
+// sends a first byte within a minute even when it completes a large upload. A server that joins the parts on a slow disk takes
+// longer. A caller that bounds a request by a time gives it more than this.
 const stall = 5 * time.Minute
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// dialer makes connections that fail when the other side falls silent, which TCP alone notices only after hours.
+// dialer makes connections that fail when the other side falls silent. TCP alone notices that only after hours.
 func dialer(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
@@ -24,7 +24,7 @@ func dialer(dial dialFunc) dialFunc {
 	}
 }
 
-// stallConn moves its deadlines forward as bytes flow, at most once a second: setting one costs a lock in the poller.
+// stallConn moves its deadlines forward as bytes flow. It does so at most once a second, because each costs a lock in the poller.
 type stallConn struct {
 	net.Conn
 	read, write time.Time // when the deadline was last set

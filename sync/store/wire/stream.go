@@ -13,19 +13,19 @@ import (
 	"github.com/genepattern/ferry/sync/store/retry"
 )
 
-// A Getter asks for objects, as one store does it. It is safe for concurrent use.
+// A Getter sends a store's GET requests. It is safe for concurrent use.
 type Getter interface {
-	// Get sends a GET of the key with the headers besides the store's own, which it may add to them. It is sent again where
-	// that is worth it. An answer has the wanted status.
+	// Get sends a GET of the key, and sends it again where that is worth it. It may add the store's own headers to header. The
+	// answer has the status want.
 	Get(ctx context.Context, key string, header http.Header, want int) (*http.Response, error)
-	// Unread makes an error of reading the key: kind is one of package store's errors, or nil. Where ctx has ended, the error
-	// says that instead.
+	// Unread makes the error of reading the key. kind is one of package store's errors, or nil. Where ctx has ended, the error
+	// says so instead.
 	Unread(ctx context.Context, key string, kind, err error) error
 }
 
-// Open begins to read an object. A stream that breaks is taken up again by a request for the range that is missing, of the
-// very object the first answer was from. The Reader has what HTTP's own headers tell: size, time and tag. Metadata and
-// checksum are the store's to add, from the answer's headers.
+// Open begins to read an object. A stream that breaks is resumed, by a request for the range that is missing from the same version of
+// the object. The Reader has size, time and tag from HTTP's own headers. The store adds metadata and checksum, from the headers of
+// the answer that Open returns.
 func Open(ctx context.Context, g Getter, l *retry.Loop, key string, o store.OpenOptions) (*store.Reader, *http.Response, error) {
 	s := &stream{ctx: ctx, get: g, loop: l, key: key, etag: o.ETag, off: o.Off}
 	if o.Len > 0 {
@@ -46,7 +46,7 @@ func Open(ctx context.Context, g Getter, l *retry.Loop, key string, o store.Open
 	return r, resp, nil
 }
 
-// A stream is an object's bytes from off to end, of one or more answers.
+// A stream is an object's bytes from off to end, read from one or more answers.
 type stream struct {
 	ctx      context.Context
 	get      Getter
@@ -88,8 +88,8 @@ func (s *stream) request() (*http.Response, error) {
 	return resp, nil
 }
 
-// fits makes sure that the answer shows where it ends, and is of the range that was asked for: a proxy on the way may see
-// to neither, and the file would be wrong.
+// fits is an error where the answer does not show where it ends, or is not of the range that was asked for. A proxy on the way may
+// break either, and the file would be wrong.
 func (s *stream) fits(resp *http.Response) error {
 	if s.end <= 0 && resp.ContentLength < 0 && !chunked(resp) { // its end would look like a connection that broke
 		return errors.New("the answer does not say its length")
@@ -133,7 +133,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 }
 
-// resume goes on after an answer broke off by why.
+// resume sends a request for the rest after an answer broke off with the error why.
 func (s *stream) resume(why error) error {
 	if why == io.EOF {
 		why = io.ErrUnexpectedEOF
@@ -160,7 +160,7 @@ func (s *stream) Close() error {
 	return s.answer.Close()
 }
 
-// ETag is the header of that name as it is, quotes included; "" where there is none.
+// ETag is the header of that name, quotes included; "" where there is none.
 func ETag(resp *http.Response) string {
 	if v := resp.Header["Etag"]; len(v) > 0 {
 		return v[0]

@@ -13,8 +13,8 @@ import (
 // tlsBuffer holds several TLS records, the longest of which are 16 KiB (RFC 8446, 5.1).
 const tlsBuffer = 64 << 10
 
-// tlsDialer makes TLS connections that are read in large pieces: crypto/tls alone asks the kernel for hardly more than a
-// record at once, and some servers make them of 4 KiB. TLS through a proxy's tunnel is the transport's own.
+// tlsDialer makes TLS connections that are read in large pieces. crypto/tls alone asks the kernel for hardly more than a record at
+// once, and some servers send records of 4 KiB. TLS through a proxy's tunnel does not use this dialer.
 func tlsDialer(dial dialFunc, config *tls.Config, handshake time.Duration) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)

@@ -16,8 +16,7 @@ const (
 // New makes a Transport with the proxy settings of the environment and the CA certificates of the machine.
 func New() *http.Transport { return Tune(http.DefaultTransport.(*http.Transport).Clone()) }
 
-// Tune makes t, which nobody uses yet, fit for many requests to one host, and returns it. Its proxy, CA and time settings
-// stay.
+// Tune makes t fit for many requests to one host, and returns it. t must not be in use yet. Its proxy, CA and time settings stay.
 func Tune(t *http.Transport) *http.Transport {
 	t.ForceAttemptHTTP2 = false // over HTTP/1.1 each request has a connection of its own
 	if t.TLSClientConfig = t.TLSClientConfig.Clone(); t.TLSClientConfig == nil {
@@ -35,8 +34,8 @@ func Tune(t *http.Transport) *http.Transport {
 	return t
 }
 
-// OverTLS saves memory where all requests of rt, if it is a Transport, go over TLS: net/http's own 4 KiB are enough, because
-// crypto/tls holds a record in any case, and gives no more than one at once.
+// OverTLS saves memory where all requests of rt go over TLS. It does nothing unless rt is an *http.Transport. net/http's own buffers of
+// 4 KiB are enough then, because crypto/tls holds a record in any case, and gives no more than one at once.
 func OverTLS(rt http.RoundTripper) {
 	if t, ok := rt.(*http.Transport); ok {
 		t.ReadBufferSize = 0
