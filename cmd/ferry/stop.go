@@ -74,8 +74,9 @@ func (s *stopper) watch(parent context.Context, grace time.Duration, limit time.
 	}
 }
 
+// close ends the watch. Signals stay caught: one that comes now finds a job whose end the store was told, and must not make
+// this process end otherwise.
 func (s *stopper) close() {
-	signal.Stop(s.signals)
 	close(s.done)
 	s.cancelWork(nil)
 	s.cancelSave(nil)

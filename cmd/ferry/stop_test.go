@@ -32,3 +32,15 @@ func TestTerm(t *testing.T) {
 		s.close()
 	}
 }
+
+// A signal after the job's end changes nothing: the process ends with the code that the store was told.
+func TestTermAfterTheEnd(t *testing.T) {
+	s := newStopper(t.Context(), time.Minute, time.Hour, zerolog.Nop())
+	s.close()
+	for range 4 { // more than the channel holds
+		if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
+			t.Fatal(err) // which this process would not live to do
+		}
+	}
+	time.Sleep(10 * time.Millisecond) // until they have been delivered
+}
