@@ -179,7 +179,7 @@ func (f *Freezer) commit(ctx context.Context, ref string, base engine.Image, r R
 	if builder != nil && !r.stream {
 		layer, err := copytree.Layer(ctx, d, r.Dirs)
 		if err == nil {
-			// The container was only looked into; it is removed while the image is made.
+			// The draft was only read. It is removed while the image is made.
 			go remove()
 			return builder.Build(ctx, ref, base, labels, layer)
 		}
