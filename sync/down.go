@@ -136,7 +136,7 @@ func (d *downloads) run(f download) {
 
 // download moves one object, and tells its outcome.
 func (t *transfer) download(f download) {
-	in := incoming{t, f}
+	in := incoming{t: t, download: f}
 	size, err := in.move()
 	switch {
 	case err == nil:

@@ -34,6 +34,7 @@ var (
 type incoming struct {
 	t *transfer
 	download
+	hasRoom bool // Space has room for it
 }
 
 // rereads is how often a download is made again from the beginning. On a line that garbles one answer in five, one file in
@@ -63,6 +64,12 @@ func (in *incoming) try(etag string) (size int64, err error) {
 	}
 	if isDir(in.path) {
 		return 0, in.makeDir(r)
+	}
+	if in.unlisted && !in.hasRoom && r.Size > 0 { // what a listing tells, the plan has looked at
+		if err := in.t.o.Space.take(r.Size); err != nil {
+			return 0, err
+		}
+		in.hasRoom = true
 	}
 	if r.Size >= 0 {
 		if err := in.checkSize(r); err != nil {

@@ -14,7 +14,7 @@ import (
 // DownFile downloads one object to the path name in root, by one GET (and those of helpers where it is large), no HEAD and
 // no listing; directories above it are made. It is what `aws s3 cp` does with one object. What Down promises of a file
 // holds: verified, at once and whole, with its attributes under Preserve, counted and told. Where there is no object of that
-// key, also where the key is a directory's, the error is store.ErrNotExist. The file is always downloaded: Filters, Space
+// key, also where the key is a directory's, the error is store.ErrNotExist. The file is always downloaded: Filters
 // and what is compared do not count.
 func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root *os.Root, name string, o Options) (Stats, error) {
 	t := e.begin(ctx, st, root, o)

@@ -136,14 +136,6 @@ func (d *doctor) list(ctx context.Context) Check {
 	return good("list", "%s, which is empty", d.job.Remote)
 }
 
-// under is the key of a name below a prefix.
-func under(prefix, name string) string {
-	if prefix == "" {
-		return name
-	}
-	return prefix + "/" + name
-}
-
 func (d *doctor) readWrite(ctx context.Context) Check {
 	if d.remote == nil {
 		return bad("read and write", fmt.Errorf("%s cannot be opened", d.job.Remote), "")

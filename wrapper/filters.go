@@ -46,6 +46,14 @@ func withoutFile(f []ferrysync.Filter, dir, file string) []ferrysync.Filter {
 	return append(f, ferrysync.Filter{Pattern: rel}, ferrysync.Filter{Pattern: rel + "/*"})
 }
 
+// withoutFiles is withoutFile of several.
+func withoutFiles(f []ferrysync.Filter, dir string, files []string) []ferrysync.Filter {
+	for _, file := range files {
+		f = withoutFile(f, dir, file)
+	}
+	return f
+}
+
 // escapePattern makes a pattern that matches the name alone.
 func escapePattern(name string) string {
 	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(name)

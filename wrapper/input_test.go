@@ -111,3 +111,49 @@ func TestPrivateFileIsRemoved(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// slow is a store that opens one object late.
+type slow struct {
+	store.Store
+	key string
+}
+
+func (s slow) Open(ctx context.Context, key string, o store.OpenOptions) (*store.Reader, error) {
+	if key == s.key {
+		select {
+		case <-time.After(300 * time.Millisecond): // long after all else was stored
+		case <-ctx.Done():
+		}
+	}
+	return s.Store.Open(ctx, key, o)
+}
+
+// A file inside an input directory, of another store, is that file, whichever of the two comes first.
+func TestInputFileInsideAnInputDirectory(t *testing.T) {
+	for _, late := range []string{"x", "in/a.gct"} {
+		t.Run(late, func(t *testing.T) {
+			s := newRig(t)
+			elsewhere := t.TempDir()
+			if err := os.WriteFile(filepath.Join(elsewhere, "x"), []byte("the file's\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s.put("in/a.gct", "the directory's\n")
+			s.put("in/b.gct", "b\n")
+			s.exec("cat /in/a.gct /in/b.gct > r.txt")
+			d := s.deps()
+			open := d.Open
+			d.Open = func(ctx context.Context, url string) (store.Store, string, error) {
+				st, prefix, err := open(ctx, strings.TrimPrefix(url, "file://"))
+				return slow{st, late}, prefix, err
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			j := s.job(testenv.ModuleImage(t), "input", "/in", "input", "/in/a.gct=file://"+elsewhere+"/x")
+			s.ended(wrapper.Run(ctx, ctx, j, d), 0, cause.None)
+			s.nothingLeft()
+			if got := s.get("jobs/1/r.txt"); got != "the file's\nb\n" {
+				t.Errorf("the module saw %q", got)
+			}
+		})
+	}
+}

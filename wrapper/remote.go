@@ -29,18 +29,24 @@ func openRemote(ctx context.Context, open Opener, j *job.Job) (*remote, error) {
 // key is the key of the job's path p below the remote root.
 func (r *remote) key(p string) string { return path.Join(r.prefix, inRoot(p)) }
 
-// at is the store of a URL, and the key in it. A URL below the remote root is in the remote root's store.
+// at is the store of a URL, and the key in it, which is taken literally. A URL below the remote root is in the remote root's
+// store. Of a store that is a directory the URL may be a file's: then the store is the directory that the file is in.
 func (r *remote) at(ctx context.Context, url string) (store.Store, string, error) {
 	if rest, ok := strings.CutPrefix(url, r.root); ok {
-		return r.store, path.Join(r.prefix, rest), nil
+		return r.store, under(r.prefix, strings.TrimRight(rest, "/")), nil
+	}
+	st, key, err := r.open(ctx, url)
+	if err == nil {
+		return st, key, nil
 	}
 	parent, name := cutURL(url)
-	st, prefix, err := r.open(ctx, parent)
-	return st, path.Join(prefix, name), err
+	if st, prefix, e := r.open(ctx, parent); e == nil && name != "" {
+		return st, under(prefix, name), nil
+	}
+	return nil, "", err
 }
 
-// cutURL cuts a URL before its last name. name is "" where the URL names a whole store. The last name may be a file, and only a
-// directory can be opened as a store.
+// cutURL cuts a URL before its last name. name is "" where the URL names a whole store.
 func cutURL(url string) (parent, name string) {
 	url = strings.TrimRight(url, "/")
 	_, after, _ := strings.Cut(url, "://")
@@ -57,3 +63,11 @@ func cutURL(url string) (parent, name string) {
 
 // inRoot is the name of the job's path p in the attempt's root.
 func inRoot(p string) string { return strings.TrimPrefix(p, "/") }
+
+// under is the key of a name below a prefix.
+func under(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "/" + name
+}

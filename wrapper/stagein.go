@@ -47,7 +47,7 @@ func (in *stageIn) run(ctx context.Context) error {
 		in.site.tell.rec.Edit(func(r *record.Record) { r.Transfers["stage-in"] = total })
 	}()
 	metadata := in.outbox.metadata()
-	stats, err := in.directory(ctx, metadata, staleFilters(&in.site.job))
+	stats, err := in.directory(ctx, metadata, withoutFiles(staleFilters(&in.site.job), metadata.Path, in.types.within(metadata.Path)))
 	total.Add(stats)
 	if err != nil {
 		return err
@@ -125,12 +125,18 @@ func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats,
 		if err != nil {
 			return stats, err
 		}
-		in.types.known()
+		in.types.known(input, is)
 		if is {
 			return stats, nil
 		}
 	}
-	return in.directory(ctx, input, insideFilters(&in.site.job, input.Path))
+	// Of inputs that lie in each other the inner one decides what is there, as among mounts. So a directory waits for the
+	// files inside it, and leaves them alone.
+	files, err := in.types.inside(ctx, input.Path)
+	if err != nil {
+		return ferrysync.Stats{}, cause.Stopped(ctx, err)
+	}
+	return in.directory(ctx, input, withoutFiles(insideFilters(&in.site.job, input.Path), input.Path, files))
 }
 
 // mayBeFile reports whether an input may be a file. The tasklib, the libraries and the directories of results are directories.
