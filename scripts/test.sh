@@ -20,7 +20,7 @@ if is_debian; then
 fi
 engine=$(scripts/engine.sh start)
 cleanup() {
-	if [ "$root" = true ]; then as_root find bin "$(go env GOCACHE)" "$(go env GOMODCACHE)" -user 0 -exec chown -h "$(id -u):$(id -g)" {} +; fi
+	if [ "$root" = true ]; then as_root find bin .git "$(go env GOCACHE)" "$(go env GOMODCACHE)" -user 0 -exec chown -h "$(id -u):$(id -g)" {} +; fi
 	case $engine in
 	started*) scripts/engine.sh stop ;; # one that was there already is not ours to stop
 	esac

@@ -25,8 +25,8 @@ type Place struct {
 	BeforeFerry, BeforeTransfer string // the same of the older binary that BEFORE names
 }
 
-// beforeImage is the transfer image of the older binary.
-const beforeImage = "ferry-bench/before:1"
+// beforeImage is the transfer image of the older binary: this process's own, which removes it.
+var beforeImage = fmt.Sprintf("ferry-bench/before:%d", os.Getpid())
 
 // AtPlace makes a place, has f measure there, and removes it. The environment says how many ROUNDS, 9 unless it does; IMAGE is
 // the transfer image's name; and BEFORE is an older ferry binary to measure as well.
