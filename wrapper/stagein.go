@@ -120,9 +120,13 @@ func (in *stageIn) workspace() Workspace {
 
 // input stages in one input. It is a file where the store has an object of that name, else a directory.
 func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats, error) {
+	var denied error
 	if in.mayBeFile(input) {
 		stats, is, err := in.file(ctx, input)
-		if err != nil {
+		switch {
+		case errors.Is(err, store.ErrDenied): // or there is none of that name, which S3 tells only those who may list
+			denied = err
+		case err != nil:
 			return stats, err
 		}
 		in.types.known(input, is)
@@ -136,7 +140,11 @@ func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats,
 	if err != nil {
 		return ferrysync.Stats{}, cause.Stopped(ctx, err)
 	}
-	return in.directory(ctx, input, withoutFiles(insideFilters(&in.site.job, input.Path), input.Path, files))
+	stats, err := in.directory(ctx, input, withoutFiles(insideFilters(&in.site.job, input.Path), input.Path, files))
+	if err != nil && denied != nil && stats.Listed == 0 && ctx.Err() == nil {
+		return stats, denied
+	}
+	return stats, err
 }
 
 // mayBeFile reports whether an input may be a file. The tasklib, the libraries and the directories of results are directories.
@@ -167,8 +175,8 @@ func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, 
 				in.site.event(e)
 			}
 		}})
-	if none(err) {
-		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, nil // a listing tells whether it is denied or not there
+	if errors.Is(err, store.ErrNotExist) {
+		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, nil
 	}
 	if err == nil && stats.Bytes == 0 && in.isMarker(ctx, st, key) {
 		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, root.Remove(tmp)
