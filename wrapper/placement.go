@@ -29,14 +29,14 @@ type placement interface {
 	collectFile(ctx context.Context, file string) error
 }
 
-// newPlacement is the placement of the job's --stage.
+// newPlacement is the placement of the job's --stage. Beside an error it is one that moves nothing.
 func newPlacement(s *site, from supply, c engine.Container) (placement, error) {
 	if s.job.Container.Placement != job.PlaceCopy {
 		return mountPlacement{}, nil
 	}
 	copier, ok := engine.CopierOf(c)
 	if !ok {
-		return nil, cause.Fail(cause.Usage, "use --stage mount", "this engine's containers cannot be copied into")
+		return mountPlacement{}, cause.Fail(cause.Usage, "use --stage mount", "this engine's containers cannot be copied into")
 	}
 	return &copyPlacement{site: s, from: from, container: copier}, nil
 }
