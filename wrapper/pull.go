@@ -51,8 +51,9 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-c
 	return m, nil
 }
 
-// createTime bounds the making of a container. That takes a tenth of a second, and more on a busy node.
-const createTime = 2 * time.Minute
+// createTime bounds the making of a container. That takes a tenth of a second, and more on a busy node. The engine's own
+// deadlines are shorter; this is for all its steps together.
+const createTime = 10 * time.Minute
 
 // create makes the container, with the first of the shells that its image has. It does so while files are still being staged
 // in: the engine needs about as long for it as small inputs take to come. Beside an error it gives the container where there
@@ -67,7 +68,7 @@ func create(work context.Context, eng engine.Engine, r recipe) (engine.Container
 	spec := r.spec(shells[0])
 	c, err := eng.Create(ctx, spec)
 	if err != nil {
-		return nil, spec, cause.Name(ctx, cause.Launch, "", err)
+		return nil, spec, cause.Name(work, cause.Launch, "", err)
 	}
 	if !r.job.NeedsShell() {
 		return c, spec, nil
@@ -75,7 +76,7 @@ func create(work context.Context, eng engine.Engine, r recipe) (engine.Container
 	for _, shell := range shells { // one by one: each look costs the engine as much as a mount
 		has, err := c.Has(ctx, []string{shell})
 		if err != nil {
-			return c, spec, cause.Name(ctx, cause.Engine, "", err)
+			return c, spec, cause.Name(work, cause.Engine, "", err)
 		}
 		switch {
 		case !has[shell]:
@@ -83,19 +84,19 @@ func create(work context.Context, eng engine.Engine, r recipe) (engine.Container
 		case shell == shells[0]:
 			return c, spec, nil
 		}
-		return recreate(ctx, eng, c, r.spec(shell))
+		return recreate(ctx, work, eng, c, r.spec(shell))
 	}
 	return c, spec, cause.Fail(cause.Launch, "exec.sh needs one; add it to the image", "image %q has neither bash nor sh", r.job.Container.Image)
 }
 
-// recreate makes a container anew, with a shell that its image has.
-func recreate(ctx context.Context, eng engine.Engine, c engine.Container, spec engine.Spec) (engine.Container, engine.Spec, error) {
+// recreate makes a container anew, with a shell that its image has. work is the job's own context.
+func recreate(ctx, work context.Context, eng engine.Engine, c engine.Container, spec engine.Spec) (engine.Container, engine.Spec, error) {
 	if err := c.Remove(ctx); err != nil {
-		return c, spec, cause.Name(ctx, cause.Engine, "", err)
+		return c, spec, cause.Name(work, cause.Engine, "", err)
 	}
 	again, err := eng.Create(ctx, spec)
 	if err != nil {
-		return nil, spec, cause.Name(ctx, cause.Launch, "", err)
+		return nil, spec, cause.Name(work, cause.Launch, "", err)
 	}
 	return again, spec, nil
 }

@@ -48,7 +48,7 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	// Attaching and waiting outlive the call: they end with the container or with Remove.
 	long := context.WithoutCancel(ctx)
-	stream, err := c.conn.cli.ContainerAttach(long, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	stream, err := c.conn.attach(long, c.id)
 	if err != nil {
 		return c.conn.explain("attaching to the container", err)
 	}

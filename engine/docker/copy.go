@@ -18,8 +18,27 @@ func (c *Container) CopyIn(ctx context.Context, dir string, tar io.Reader) error
 
 // CopyOut implements engine.Copier.
 func (c *Container) CopyOut(ctx context.Context, path string) (io.ReadCloser, error) {
+	doing := fmt.Sprintf("copying %q out of the container", path)
 	r, _, err := c.conn.cli.CopyFromContainer(ctx, c.id, path)
-	return r, c.conn.explain(fmt.Sprintf("copying %q out of the container", path), err)
+	if err != nil {
+		return nil, c.conn.explain(doing, err)
+	}
+	return &explained{r, c.conn, doing}, nil
+}
+
+// explained is a stream whose errors are those of package engine.
+type explained struct {
+	io.ReadCloser
+	conn  *conn
+	doing string
+}
+
+func (e *explained) Read(p []byte) (int, error) {
+	n, err := e.ReadCloser.Read(p)
+	if err == io.EOF {
+		return n, err
+	}
+	return n, e.conn.explain(e.doing, err)
 }
 
 // Lstat implements engine.Copier.

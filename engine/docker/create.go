@@ -39,6 +39,9 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		Labels: s.Labels, AttachStdout: true, AttachStderr: true,
 	}
 	made, err := e.cli.ContainerCreate(ctx, conf, host, nil, nil, s.Name)
+	if err == nil && made.ID == "" {
+		err = errNonsense
+	}
 	if err != nil {
 		err = e.explain(fmt.Sprintf("creating a container of %q", s.Image.Ref), err)
 		if !gone(err) {

@@ -13,7 +13,7 @@ import (
 
 // Describe says what a container is, by name or ID. engine.ErrNoContainer.
 func (e *Engine) Describe(ctx context.Context, id string) (engine.Described, error) {
-	in, err := e.cli.ContainerInspect(ctx, id)
+	in, err := e.container(ctx, id)
 	if errdefs.IsNotFound(err) {
 		return engine.Described{}, fmt.Errorf("container %q: %w", id, engine.ErrNoContainer)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/docker/docker/client"
@@ -46,21 +45,13 @@ const defaultHint = "mount the engine's socket, -v /var/run/docker.sock:/var/run
 // New makes an Engine; it does not connect.
 func New(c Config) (*Engine, error) {
 	shared := &conn{name: cmp.Or(c.Name, kindName), host: cmp.Or(c.Host, client.DefaultDockerHost), hint: cmp.Or(c.Hint, defaultHint)}
-	opts := []client.Opt{client.WithAPIVersionNegotiation()}
-	if c.CertPath != "" {
-		in := func(name string) string { return filepath.Join(c.CertPath, name) }
-		opts = append(opts, client.WithTLSClientConfig(in("ca.pem"), in("cert.pem"), in("key.pem")))
-	}
 	var err error
 	if strings.HasPrefix(shared.host, "ssh://") {
 		if shared.tunnel, err = newTunnel(shared.host, c.SSH); err != nil {
 			return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 		}
-		opts = append(opts, client.WithHost("tcp://engine:0"), client.WithDialContext(shared.tunnel.dial))
-	} else {
-		opts = append(opts, client.WithHost(shared.host))
 	}
-	if shared.cli, err = client.NewClientWithOpts(opts...); err != nil {
+	if err := shared.open(c.CertPath, standard); err != nil {
 		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
 	return &Engine{conn: shared, images: &images{conn: shared}, mountinfo: "/proc/self/mountinfo"}, nil
@@ -68,7 +59,7 @@ func New(c Config) (*Engine, error) {
 
 // Close gives up idle connections.
 func (e *Engine) Close() error {
-	err := e.cli.Close()
+	err := e.streams.Close()
 	if e.tunnel != nil {
 		e.tunnel.close()
 	}
@@ -81,6 +72,9 @@ func (e *Engine) Local() bool { return strings.HasPrefix(e.host, "unix://") }
 // Info implements engine.Engine. It is one request that costs the engine no more than asking its version does.
 func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	in, err := e.cli.Info(ctx)
+	if err == nil && in.ServerVersion == "" {
+		err = errNonsense
+	}
 	if err != nil {
 		return engine.Info{}, e.explain("asking what it can", err)
 	}

@@ -82,6 +82,9 @@ func (i *images) inspect(ctx context.Context, ref string) (engine.Image, error) 
 	if errdefs.IsNotFound(err) {
 		return engine.Image{}, fmt.Errorf("image %q: %w", ref, engine.ErrNoImage)
 	}
+	if err == nil && in.ID == "" {
+		err = errNonsense
+	}
 	if err != nil {
 		return engine.Image{}, i.conn.explain(fmt.Sprintf("inspecting image %q", ref), err)
 	}

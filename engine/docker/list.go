@@ -14,7 +14,7 @@ import (
 
 // Attach implements engine.Engine.
 func (e *Engine) Attach(ctx context.Context, id string) (engine.Container, error) {
-	in, err := e.cli.ContainerInspect(ctx, id)
+	in, err := e.container(ctx, id)
 	if errdefs.IsNotFound(err) {
 		return nil, fmt.Errorf("container %q: %w", id, engine.ErrNoContainer)
 	}

@@ -34,6 +34,9 @@ func (i *images) look(ctx context.Context, img engine.Image) (*looker, error) {
 	defer cancel()
 	c, err := i.conn.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
 		Labels: map[string]string{"ferry.probe": "1"}}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
+	if err == nil && c.ID == "" {
+		err = errNonsense
+	}
 	if err != nil {
 		return nil, i.conn.explain(fmt.Sprintf("looking into image %q", img.Ref), err)
 	}

@@ -43,7 +43,7 @@ func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
 	if id == "" {
 		return nil, nil
 	}
-	in, err := e.cli.ContainerInspect(ctx, id)
+	in, err := e.container(ctx, id)
 	if errdefs.IsNotFound(err) {
 		return nil, fmt.Errorf("ferry's own container %.12s: %w", id, engine.ErrNoContainer)
 	}

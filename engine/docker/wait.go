@@ -83,7 +83,7 @@ func (c *Container) follow(ctx context.Context, stdout, stderr io.Writer) chan s
 	if stdout == nil {
 		return nil
 	}
-	stream, err := c.conn.cli.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	stream, err := c.conn.attach(ctx, c.id)
 	if err != nil {
 		return nil // the output goes on being lost; the module does not
 	}
@@ -110,7 +110,7 @@ type end struct {
 func (c *Container) end(ctx context.Context) (end, error) {
 	deadline := time.Now().Add(returnTime)
 	for {
-		in, err := c.conn.cli.ContainerInspect(ctx, c.id)
+		in, err := c.conn.container(ctx, c.id)
 		if err != nil && gone(err) && time.Now().Before(deadline) {
 			time.Sleep(returnPause)
 			continue

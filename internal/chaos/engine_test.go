@@ -1,10 +1,13 @@
 package chaos
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
@@ -304,5 +307,45 @@ func engineRows() (rows []row) {
 			s.host = host
 			s.check(f)
 		}},
+		row{group: silent, name: "from the beginning", code: 69, cause: "engine", slow: true, run: func(s *scene) { s.withSilent(func(string) bool { return true }) }},
+		row{group: silent, name: "when the container is made", code: 69, cause: "engine", slow: true, run: func(s *scene) {
+			s.withSilent(func(path string) bool { return strings.HasSuffix(path, "/containers/create") })
+		}},
 	)
+}
+
+// silent is the group of an engine that hangs.
+const silent = "The engine accepts what it is asked and never answers"
+
+// withSilent runs a job with an engine that never answers certain requests. It answers all others as the scene's own does.
+func (s *scene) withSilent(silent func(path string) bool) {
+	s.t.Helper()
+	s.expect()
+	host := s.host
+	to := strings.TrimPrefix(host, "unix://")
+	l, err := net.Listen("unix", filepath.Join(tempDir(s.t), "s"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	forward := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", to)
+		}},
+		FlushInterval: -1,
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if silent(r.URL.Path) {
+			<-r.Context().Done()
+			return
+		}
+		forward.ServeHTTP(w, r)
+	})}
+	go func() { _ = server.Serve(l) }()
+	s.t.Cleanup(func() { _ = server.Close() })
+	s.onHost, s.host = true, "unix://"+l.Addr().String()
+	f := s.start()
+	f.end()
+	s.host = host
+	s.check(f)
 }
