@@ -67,6 +67,20 @@ func ImagesOf(e Engine) (Images, bool) {
 	return nil, false
 }
 
+// A Sweeper is an Engine that makes containers for itself, which a killed ferry leaves behind.
+type Sweeper interface {
+	// Sweep removes such containers where they are certainly not in use, and says how many. It is safe beside other ferries.
+	Sweep(ctx context.Context) (int, error)
+}
+
+// Sweep removes what an engine left for itself; nothing where it is no Sweeper.
+func Sweep(ctx context.Context, e Engine) (int, error) {
+	if s, ok := e.(Sweeper); ok {
+		return s.Sweep(ctx)
+	}
+	return 0, nil
+}
+
 // An Inspector is an Engine that can describe a container that somebody else made.
 type Inspector interface {
 	// Describe says what a container is, by name or ID. ErrNoContainer.

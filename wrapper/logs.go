@@ -114,13 +114,3 @@ func (l *logFile) failed() error {
 	defer l.mu.Unlock()
 	return l.err
 }
-
-// lossy is a writer whose errors are dropped: a reader that goes away must not stop the module. w may be nil.
-type lossy struct{ w io.Writer }
-
-func (l lossy) Write(p []byte) (int, error) {
-	if l.w != nil {
-		_, _ = l.w.Write(p)
-	}
-	return len(p), nil
-}

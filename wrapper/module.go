@@ -29,6 +29,7 @@ type module struct {
 	container engine.Container
 	placement placement
 	usage     usage
+	marked    []*marker // its output for people, from its launch on
 
 	mu        sync.Mutex
 	exit      *engine.Exit    // nil while the module has not ended
@@ -64,7 +65,8 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := m.placement.fill(ctx); err != nil {
 		return err
 	}
-	err := m.container.Start(ctx, io.MultiWriter(s.logs.out, lossy{stdout}), io.MultiWriter(s.logs.err, lossy{stderr}))
+	m.marked = []*marker{{w: stdout}, {w: stderr}}
+	err := m.container.Start(ctx, io.MultiWriter(s.logs.out, m.marked[0]), io.MultiWriter(s.logs.err, m.marked[1]))
 	return cause.Name(ctx, cause.Launch, "", err)
 }
 

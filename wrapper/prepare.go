@@ -141,6 +141,9 @@ func (s *site) removeDead(ctx context.Context, eng engine.Engine, h node.Held) e
 
 // sweepOthers removes what killed ferries left of other jobs. It runs beside the job and never fails it.
 func (s *site) sweepOthers(ctx context.Context, eng engine.Engine) {
+	if n, err := engine.Sweep(ctx, eng); n > 0 || err != nil {
+		s.tell.log.Debug().Int("removed", n).Err(err).Msg("looking for what engines made for killed ferries")
+	}
 	all, err := node.Orphans(ctx, eng, s.job.LocalPrefix, path.Dir(s.paths.host), true)
 	for _, o := range all {
 		s.tell.log.Warn().Stringer("orphan", o).Msg("removed what a killed ferry left")

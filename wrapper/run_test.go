@@ -31,7 +31,7 @@ func TestSuccess(t *testing.T) {
 	if got := s.get("jobs/1/deep/er/a b.txt"); got != "x\n" {
 		t.Errorf("nested result is %q", got)
 	}
-	if s.stdout.String() != "to stdout\n" || s.stderr.String() != "to stderr\n" {
+	if s.stdout.String() != "module | to stdout\n" || s.stderr.String() != "module | to stderr\n" {
 		t.Errorf("streams: %q, %q", s.stdout.String(), s.stderr.String())
 	}
 	if s.meta("dockerout.log") != "to stdout\n" || s.meta("dockererr.log") != "to stderr\n" || s.meta("docker_exit_code.txt") != "0\n" {

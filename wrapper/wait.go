@@ -119,6 +119,9 @@ func (m *module) killer(work context.Context) error {
 // waitContainer waits for the container's end and keeps it. Its error has a cause.
 func (m *module) waitContainer() error {
 	exit, err := m.container.Wait(context.Background())
+	for _, o := range m.marked {
+		o.flush()
+	}
 	if err != nil {
 		return cause.Name(context.Background(), cause.Engine, "", fmt.Errorf("waiting for the module: %w", err))
 	}

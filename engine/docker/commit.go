@@ -25,14 +25,14 @@ type Draft struct {
 
 // Draft makes a container of img that never runs. Its configuration is the image's own to the letter, because the engine
 // lays a container's over the one given to commit: what is not in the container cannot get into the image.
-func (i *images) Draft(ctx context.Context, name string, img engine.Image, labels map[string]string) (engine.Draft, error) {
+func (i *images) Draft(ctx context.Context, name string, img engine.Image, own map[string]string) (engine.Draft, error) {
 	in, err := i.conn.cli.ImageInspect(ctx, img.ID)
 	if err != nil {
 		return nil, i.conn.explain(fmt.Sprintf("inspecting image %q", img.Ref), err)
 	}
 	config := ownConfig(in)
 	made := *config
-	made.Image, made.Labels = img.ID, labels
+	made.Image, made.Labels = img.ID, ownLabels(own, config.Labels)
 	made.WorkingDir = "/" // the engine would make an image's own where it is missing, in the layer
 	if len(made.Entrypoint) == 0 && len(made.Cmd) == 0 {
 		made.Entrypoint = strslice.StrSlice{"/none"} // the engine makes no container without a command

@@ -36,7 +36,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 	}
 	conf := &container.Config{
 		Image: s.Image.ID, Entrypoint: s.Command, Env: slices.Concat(s.Env, gpuEnv(s.Limits)), WorkingDir: s.Workdir, User: s.User,
-		Labels: s.Labels, AttachStdout: true, AttachStderr: true,
+		Labels: ownLabels(s.Labels, s.Image.Labels), AttachStdout: true, AttachStderr: true,
 	}
 	made, err := e.cli.ContainerCreate(ctx, conf, host, nil, nil, s.Name)
 	if err == nil && made.ID == "" {

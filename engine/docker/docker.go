@@ -17,6 +17,7 @@ var (
 	_ engine.SelfFinder = (*Engine)(nil)
 	_ engine.ImageMaker = (*Engine)(nil)
 	_ engine.Inspector  = (*Engine)(nil)
+	_ engine.Sweeper    = (*Engine)(nil)
 )
 
 // Engine is an engine that speaks the Docker Engine API. Safe for concurrent use.

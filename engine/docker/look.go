@@ -32,8 +32,9 @@ func (i *images) look(ctx context.Context, img engine.Image) (*looker, error) {
 	// The engine finishes what it was asked for, so an answer that is not waited for is a container nobody knows of.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
+	name := probeName()
 	c, err := i.conn.cli.ContainerCreate(ctx, &container.Config{Image: img.ID, Entrypoint: []string{"/none"},
-		Labels: map[string]string{"ferry.probe": "1"}}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
+		Labels: ownLabels(map[string]string{probeLabel: name}, img.Labels)}, &container.HostConfig{NetworkMode: "none"}, nil, nil, name)
 	if err == nil && c.ID == "" {
 		err = errNonsense
 	}
@@ -44,7 +45,7 @@ func (i *images) look(ctx context.Context, img engine.Image) (*looker, error) {
 }
 
 func (l *looker) close(ctx context.Context) {
-	// What cannot be removed now carries a label, and no files.
+	// What cannot be removed now is left for Sweep.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 	defer cancel()
 	_ = l.cli.ContainerRemove(ctx, l.id, container.RemoveOptions{Force: true, RemoveVolumes: true})

@@ -93,7 +93,7 @@ func (c *container) live(stdout, stderr io.Writer, started chan<- error) {
 	cmd, pipes, err := c.command(stdout, stderr)
 	if err == nil {
 		if err = dropPrivileges(c.spec.CapAdd); err == nil {
-			err = cmd.Start()
+			err = c.engine.reaper.start(cmd)
 		}
 		pipes.started()
 	}
@@ -101,12 +101,14 @@ func (c *container) live(stdout, stderr io.Writer, started chan<- error) {
 		started <- fmt.Errorf("%w: %w", engine.ErrLaunch, err)
 		return
 	}
+	defer c.engine.reaper.watch()()
 	begun, kills := time.Now(), oomKills()
 	c.mu.Lock()
 	c.pid = cmd.Process.Pid
 	c.mu.Unlock()
 	started <- nil
 	state, err := cmd.Process.Wait()
+	c.engine.reaper.ended(cmd.Process.Pid)
 	// As in a container, nothing outlives the first process.
 	killSession(cmd.Process.Pid)
 	pipes.drain()

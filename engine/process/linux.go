@@ -3,6 +3,7 @@ package process
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,6 +74,8 @@ func killSession(pid int) {
 // stat is what /proc/PID/stat says of a process.
 type stat struct {
 	pid     int
+	parent  int
+	session string
 	state   string
 	ticks   int64 // CPU time of it and of its children that it waited for
 	threads int64
@@ -81,6 +84,12 @@ type stat struct {
 
 // session lists the processes of the session that sid leads.
 func session(sid int) []stat {
+	leader := strconv.Itoa(sid)
+	return slices.DeleteFunc(processes(), func(p stat) bool { return p.session != leader })
+}
+
+// processes lists all processes that this one sees.
+func processes() []stat {
 	names, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil
@@ -98,12 +107,12 @@ func session(sid int) []stat {
 			continue
 		}
 		f := strings.Fields(text[i+1:]) // from the third field on
-		if len(f) < 22 || f[3] != strconv.Itoa(sid) {
+		if len(f) < 22 {
 			continue
 		}
 		num := func(i int) int64 { v, _ := strconv.ParseInt(f[i], 10, 64); return v }
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(n)))
-		all = append(all, stat{pid: pid, state: f[0], ticks: num(11) + num(12) + num(13) + num(14), threads: num(17), pages: num(21)})
+		all = append(all, stat{pid: pid, parent: int(num(1)), session: f[3], state: f[0], ticks: num(11) + num(12) + num(13) + num(14), threads: num(17), pages: num(21)})
 	}
 	return all
 }

@@ -16,7 +16,8 @@ import (
 
 // Engine runs processes. It knows only those it started itself: they end with it.
 type Engine struct {
-	env []string
+	env    []string
+	reaper reaper
 
 	mu   sync.Mutex
 	next int

@@ -124,7 +124,7 @@ func parseHeld(data []byte, job string) (h Held) {
 	if json.Unmarshal(data, &h) != nil {
 		return Held{}
 	}
-	if h.Root != filepath.Base(h.Root) || !strings.HasPrefix(h.Root, job+".") {
+	if !isRootOf(h.Root, job) {
 		h.Root = ""
 	}
 	return h

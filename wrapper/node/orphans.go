@@ -105,7 +105,7 @@ func sweep(ctx context.Context, eng engine.Engine, prefix, lockName string, cont
 			continue // its owner ended properly since the listing
 		}
 		o := Orphan{Job: id, Container: c.ID, Running: c.Running}
-		if name := path.Base(c.Labels[LabelOwner]); name != h.Root && strings.HasPrefix(name, id+".") {
+		if name := path.Base(c.Labels[LabelOwner]); name != h.Root && isRootOf(name, id) {
 			o.Dir = Existing(filepath.Join(prefix, name))
 		}
 		all = append(all, o)

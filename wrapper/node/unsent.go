@@ -48,8 +48,9 @@ func DropRecords(prefix, id string, attempt int) {
 	if err != nil {
 		return
 	}
-	for n := 1; n <= attempt; n++ {
-		if name := recordFile(prefix, id, n); slices.Contains(all, name) {
+	for _, name := range all {
+		root, _ := strings.CutSuffix(filepath.Base(name), recordSuffix)
+		if n, ok := attemptOf(root, id); ok && n <= attempt {
 			_ = os.Remove(name)
 		}
 	}
