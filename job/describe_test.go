@@ -201,3 +201,27 @@ func TestStoreOptions(t *testing.T) {
 		t.Errorf("%v, %v", j.Store, err)
 	}
 }
+
+// A sync script fetches from the remote root, from where the job itself is staged in, and from what a site allows by name.
+func TestMayFetch(t *testing.T) {
+	j := Job{Remote: "s3://b/root/", Dirs: Dirs{Sources: []string{"s3://shared/ref/"}, Libraries: []Input{{Path: "/lib", URL: "s3://libs/R"}}}}
+	for url, want := range map[string]bool{
+		"s3://b/root": true, "s3://b/root/": true, "s3://b/root/a/b": true, "s3://b/root//x": true, "s3://shared/ref/hg38": true, "s3://libs/R/pkg": true,
+		"s3://b": false, "s3://b/": false, "s3://b/roo": false, "s3://b/root2/a": false, "s3://shared": false, "s3://shared/reference": false,
+		"s3://libs/R2": false, "s3://B/root/a": false, "": false, "/": false,
+	} {
+		if got := j.MayFetch(url); got != want {
+			t.Errorf("MayFetch(%q) = %v", url, got)
+		}
+	}
+	if j.Remote = "s3://b"; !j.MayFetch("s3://b/x") || j.MayFetch("s3://b2/x") {
+		t.Error("a bucket as remote root is not all that a script may fetch")
+	}
+}
+
+func TestControlFiles(t *testing.T) {
+	j := Job{Dirs: Dirs{Work: "/w", Metadata: "/m"}, Program: Program{Exec: "/w/run.sh"}, Files: Files{SyncScript: "get.sh"}}
+	if got := strings.Join(j.ControlFiles(), " "); got != "/m/exec.sh /m/get.sh /m/job.json /w/run.sh" {
+		t.Errorf("control files are %s", got)
+	}
+}

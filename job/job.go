@@ -45,6 +45,7 @@ type Dirs struct {
 	Libraries []Input // as Inputs, but a frozen image contains them
 	Outputs   []string
 	Mounts    []Mount
+	Sources   []string // URLs outside the remote root below which a sync script may fetch
 }
 
 // An Input is a path of the job and the URL that it is staged in from. The URL is below the remote root unless the job says

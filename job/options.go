@@ -107,6 +107,7 @@ func (v Vocabulary) Options() []Option {
 		option("module-name", "NAME", false, "", "the module's name, for the record", text(func(j *Job) *string { return &j.Module.Name })),
 		option("module-lsid", "LSID", false, "", "the module's LSID, for the record", text(func(j *Job) *string { return &j.Module.LSID })),
 		option("sync-script", "NAME", false, "", "script in the metadata dir that says what to stage in (a GenePattern server's)", setName(func(j *Job) *string { return &j.Files.SyncScript })),
+		option("allow-source", "URL", true, "", "place outside the remote root that a sync script may fetch from, such as s3://bucket/prefix", v.sources()),
 		option("stdout-file", "FILE", false, "stdout.txt", "where exec.sh writes the module's output", file(func(j *Job) *string { return &j.Files.Stdout })),
 		option("stderr-file", "FILE", false, "stderr.txt", "where exec.sh writes the module's errors", file(func(j *Job) *string { return &j.Files.Stderr })),
 		option("exit-code-file", "FILE", false, "exit_code.txt", "where the exit code is written", file(func(j *Job) *string { return &j.Files.ExitCode })),

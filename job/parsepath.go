@@ -61,6 +61,17 @@ func (v Vocabulary) remote() setter {
 	})
 }
 
+// sources reads the places that a sync script may fetch from.
+func (v Vocabulary) sources() setter {
+	return each(func(d *describer, value string) error {
+		if !strings.Contains(value, "://") {
+			return fmt.Errorf("%q is no URL", value)
+		}
+		d.job.Dirs.Sources = append(d.job.Dirs.Sources, value)
+		return checkURL(v.Source, value)
+	})
+}
+
 // checkURL checks a store's URL.
 func checkURL(check func(string) error, url string) error {
 	if strings.ContainsAny(url, "\x00\n") {

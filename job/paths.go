@@ -1,6 +1,7 @@
 package job
 
 import (
+	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -79,6 +80,30 @@ func (j *Job) Rooted() []string {
 	}
 	sort.Strings(all)
 	return slices.Compact(all)
+}
+
+// ControlFiles are the paths of the files that say what the job is. They come from who submitted the job, and the store's are
+// never replaced by what the module left in their place: a later attempt would obey them.
+func (j *Job) ControlFiles() []string {
+	all := []string{path.Join(j.Dirs.Metadata, "job.json"), path.Join(j.Dirs.Metadata, "exec.sh"), j.Program.Exec}
+	if j.Files.SyncScript != "" {
+		all = append(all, path.Join(j.Dirs.Metadata, j.Files.SyncScript))
+	}
+	sort.Strings(all)
+	return slices.Compact(all)
+}
+
+// MayFetch reports whether a sync script may fetch what is at a URL or below it. The remote root, what the job itself is staged
+// in from, and Dirs.Sources are open to it. Keys are literal, so no part of the URL is resolved.
+func (j *Job) MayFetch(url string) bool {
+	open := append([]string{j.Remote}, j.Dirs.Sources...)
+	for _, in := range j.Staged() {
+		open = append(open, in.URL)
+	}
+	return slices.ContainsFunc(open, func(place string) bool {
+		place = strings.TrimRight(place, "/")
+		return strings.TrimRight(url, "/") == place || strings.HasPrefix(url, place+"/")
+	})
 }
 
 // ScriptOnNode reports whether the script is in a mounted directory of the node, where ferry cannot look.

@@ -184,10 +184,10 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	return s, nil
 }
 
-// filters leave out of a directory what is sent by itself. The exit code is left out unless the outcome is settled, and the
-// record once it was told.
+// filters leave out of a directory what is sent by itself, and what is never sent. The exit code is left out unless the outcome is
+// settled, and the record once it was told.
 func (o *outbox) filters(dir string) []ferrysync.Filter {
-	f := insideFilters(&o.site.job, dir)
+	f := withoutFiles(insideFilters(&o.site.job, dir), dir, o.site.job.ControlFiles())
 	if !o.is(settled) {
 		f = withoutFile(f, dir, o.site.job.Files.ExitCode)
 	}

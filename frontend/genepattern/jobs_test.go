@@ -150,6 +150,10 @@ func TestBadJobs(t *testing.T) {
 		"other bucket": {func(s *server) {
 			s.tail = ""
 			s.write(meta+"/aws-sync-from-s3.sh", "aws s3 sync s3://elsewhere/x /local/opt/x\n")
+		}, cause.Refused, "outside the remote root"},
+		"other bucket, allowed": {func(s *server) {
+			s.flag("allow-source", "s3://elsewhere")
+			s.write(meta+"/aws-sync-from-s3.sh", "aws s3 sync s3://elsewhere/x /local/opt/x\n")
 		}, cause.StageIn, "elsewhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,6 +188,34 @@ func TestURLFails(t *testing.T) {
 	s.ended(out, 0, cause.None)
 	if m["stdout.txt"] != "" || strings.Count(m["http_downloads.log"], "failed\n") != 2 || !strings.Contains(s.log.String(), "gone.cls") {
 		t.Errorf("metadata is %q", m)
+	}
+}
+
+// A module that rewrites its script asks for a second attempt, which would fetch another user's file with ferry's credentials. The
+// store keeps the script that the server wrote.
+func TestScriptOfTheModule(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, testenv.ModuleImage(t, testenv.Sh))
+	s.write("/opt/gp/users/bob/uploads/private.txt", "bob's\n")
+	s.syncScript()
+	evil := "aws s3 cp " + s.vars["AWS_S3_PREFIX"] + "/opt/gp/users/bob/uploads/private.txt " + s.vars["GP_LOCAL_PREFIX"] + workdir + "/private.txt"
+	s.exec("echo '" + evil + "' > " + meta + "/aws-sync-from-s3.sh; echo 'cat private.txt' > " + meta + "/exec.sh; exit 75;")
+	want := map[string]string{}
+	for _, name := range []string{"aws-sync-from-s3.sh", "exec.sh"} {
+		b, err := os.ReadFile(s.files + meta + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[name] = string(b)
+	}
+	_, m := s.run()
+	for name, text := range want {
+		if m[name] != text {
+			t.Errorf("the store's %s is %q", name, m[name])
+		}
+	}
+	if _, ok := s.pull(workdir)["private.txt"]; ok {
+		t.Error("another user's file came")
 	}
 }
 

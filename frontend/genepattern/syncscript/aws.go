@@ -161,6 +161,9 @@ func (d *download) locate(c *compiler, source, dest string) error {
 	if !d.single {
 		d.key = strings.Trim(d.key, "/")
 	}
+	if !c.mayFetch(d.url(d.key)) {
+		return &pathError{source, "is outside the remote root; --allow-source opens other places to sync scripts"}
+	}
 	return nil
 }
 

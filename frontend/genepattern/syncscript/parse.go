@@ -64,6 +64,7 @@ type redirect struct {
 type compiler struct {
 	words
 	paths
+	mayFetch func(url string) bool
 }
 
 // compile is the whole script as nodes. Its errors' cause is CauseStageIn for what is no shell script, CauseRefused for
@@ -72,6 +73,8 @@ func compile(name string, src []byte, j job.Job) ([]node, error) {
 	c := &compiler{
 		words: words{vars: variables(j), left: maxExpanded},
 		paths: newPaths(j),
+
+		mayFetch: j.MayFetch,
 	}
 	var nodes []node
 	// The limit is of one statement: it starts again with each, plus what the parser had read ahead.
