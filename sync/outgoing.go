@@ -39,6 +39,7 @@ func (out *outgoing) move() (int64, error) {
 		return 0, fmt.Errorf("reading %s: %w", strconv.Quote(out.path), err)
 	}
 	defer f.Close()
+	opts.ContentType = out.t.o.Manner.contentType(out.path)
 	if out.t.o.Preserve {
 		opts.Meta = store.FileMeta(f.Info.Mode, f.Info.ModTime)
 	}

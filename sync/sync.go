@@ -39,6 +39,7 @@ type Options struct {
 	SizeOnly        bool
 	NoFollow        bool // do not follow symlinks
 	Preserve        bool // keep permissions, times and empty directories in the object metadata
+	Manner          Manner
 	// Since makes Up send what is new or changed since the snapshot, and not list the destination.
 	Since *Snapshot
 	// Space, unless nil, is the room that Down may fill.

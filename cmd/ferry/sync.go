@@ -40,6 +40,7 @@ func syncCommand(kinds stores.Registry) *cli.Command {
 			if a.help {
 				return cli.ShowSubcommandHelp(c)
 			}
+			a.debug = a.debug || c.String("log-level") == "debug"
 			return runSync(c.Context, a, kinds, c.App.Writer, c.App.ErrWriter)
 		},
 	}

@@ -21,6 +21,7 @@ type syncArgs struct {
 	onlyErrors bool
 	quiet      bool
 	noProgress bool
+	debug      bool
 	help       bool
 }
 
@@ -70,7 +71,7 @@ func ownOptions() []syncOption {
 		{name: "exclude", usage: "leave out what matches `PATTERN` (repeatable)", value: filter(false)},
 		{name: "include", usage: "but not what matches `PATTERN` (repeatable)", value: filter(true)},
 		{name: "delete", usage: "delete at the destination what the source does not have", set: func(a *syncArgs) { a.options.Delete = true }},
-		{name: "dryrun", usage: "say what would be done, and why", set: func(a *syncArgs) { a.options.DryRun = true }},
+		{name: "dryrun", usage: "say what would be done", set: func(a *syncArgs) { a.options.DryRun = true }},
 		{name: "exact-timestamps", usage: "download also what is newer at the source but of the same size", set: func(a *syncArgs) { a.options.ExactTimestamps = true }},
 		{name: "size-only", usage: "compare nothing but sizes", set: func(a *syncArgs) { a.options.SizeOnly = true }},
 		{name: "follow-symlinks", usage: "send what symlinks within SRC lead to (default)", set: func(a *syncArgs) { a.options.NoFollow = false }},
@@ -78,6 +79,8 @@ func ownOptions() []syncOption {
 		{name: "preserve", usage: "keep permissions, times and empty directories in the objects' metadata", set: func(a *syncArgs) { a.options.Preserve = true }},
 		{name: "only-show-errors", usage: "print errors and warnings only", set: func(a *syncArgs) { a.onlyErrors = true }},
 		{name: "quiet", usage: "print nothing", set: func(a *syncArgs) { a.quiet = true }},
+		{name: "no-guess-mime-type", usage: "send no content type; it is guessed from the file's name otherwise", set: func(a *syncArgs) { a.options.Manner.NoGuess = true }},
+		{name: "debug", usage: "say on stderr of every file what is done, and why", set: func(a *syncArgs) { a.debug = true }},
 		{name: "no-progress", usage: "no progress bar", set: func(a *syncArgs) { a.noProgress = true }},
 		{name: "transfers", usage: "at most `N` transfers at once (default: as many as pay)", value: func(a *syncArgs, v string) (err error) {
 			if a.transfers, err = strconv.Atoi(v); err != nil || a.transfers < 1 || a.transfers > 1024 {

@@ -133,8 +133,8 @@ func (r *syncReport) event(e ferrysync.Event) {
 		return
 	}
 	file := filepath.Join(r.local, e.Path)
-	if r.local == "." {
-		file = e.Path
+	if !strings.Contains(file, "/") {
+		file = "./" + file // as the AWS CLI has it
 	}
 	from, to := file, r.st.URL(e.Key)
 	doing := "upload"
@@ -161,15 +161,19 @@ func (r *syncReport) event(e ferrysync.Event) {
 		line = "delete: " + printable(file)
 	case e.Op == ferrysync.OpDelete:
 		line = "delete: " + printable(to)
-	case e.Op == ferrysync.OpSkip && !r.args.options.DryRun:
+	case e.Op == ferrysync.OpSkip && !r.args.debug:
 		return
 	case e.Op == ferrysync.OpSkip:
-		line = "skip: " + printable(file)
+		r.say("debug: skip: %s (%s)", printable(file), e.Why)
+		return
 	default:
 		line = doing + ": " + printable(from) + " to " + printable(to)
 	}
+	if r.args.debug {
+		r.say("debug: %s (%s)", line, e.Why)
+	}
 	if r.args.options.DryRun {
-		line = "(dryrun) " + line + " (" + e.Why + ")"
+		line = "(dryrun) " + line
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

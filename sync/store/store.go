@@ -95,6 +95,8 @@ func (b Body) Len() int64 {
 // PutOptions of Put.
 type PutOptions struct {
 	Meta Meta
+	// ContentType is the type of the content, such as "text/html"; "" where nobody knows. A store that keeps none passes over it.
+	ContentType string
 	// Parallel is how many requests a large body may use at once; 0 is one.
 	Parallel int
 	// Sent is told how many bytes were sent, as they are sent. It is called concurrently. It may be nil.

@@ -38,6 +38,9 @@ func (s *Store) putParts(ctx context.Context, key string, b store.Body, o store.
 		u.RequestChecksumCalculation = s.client.Options().RequestChecksumCalculation
 	})
 	in := &awss3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b.Reader(), Metadata: o.Meta}
+	if o.ContentType != "" {
+		in.ContentType = &o.ContentType
+	}
 	if s.upload != checksum.None {
 		in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32
 	}

@@ -35,7 +35,10 @@ func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOp
 	if b.Len() > s.parts.single {
 		return s.putParts(ctx, key, b, o)
 	}
-	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+2)}
+	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+3)}
+	if o.ContentType != "" {
+		r.header["Content-Type"] = []string{o.ContentType}
+	}
 	for k, v := range o.Meta {
 		r.header[http.CanonicalHeaderKey("X-Amz-Meta-"+k)] = []string{v}
 	}
