@@ -13,7 +13,7 @@ var (
 	// ErrNoImage: the engine does not have the image, and neither has its registry.
 	ErrNoImage = cause.New(cause.Image, "is the image's name right, and its registry reachable from the engine?", "image not found")
 	// ErrDenied: the registry refused the login.
-	ErrDenied = cause.New(cause.Image, "the registry wants a login with that right: what `docker login` left, or --registry-user and --registry-password-file", "not allowed to pull")
+	ErrDenied = cause.New(cause.Image, "the registry wants a login with that right: what `docker login` left, or --registry with --registry-user and --registry-password-file", "not allowed to pull")
 	// ErrLaunch: the engine could not run the container's command.
 	ErrLaunch = cause.New(cause.Launch, "", "container cannot start")
 	// ErrNoContainer: the container does not exist any more, or never did.

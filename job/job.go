@@ -90,8 +90,8 @@ type Limits struct {
 	PIDs   int64
 }
 
-// Registry is a login for one registry: that of Freeze.Name, or where that names none, that of the image.
-type Registry struct{ User, PasswordFile string }
+// Registry is a login for the registry Host, and for no other.
+type Registry struct{ Host, User, PasswordFile string }
 
 // Freeze says whether the module is kept as an image, and whether such an image is run.
 type Freeze struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,7 +34,8 @@ func commitCommand(w world) *cli.Command {
 			&cli.BoolFlag{Name: "no-push", Usage: "commit, and ask no registry"},
 			&cli.StringFlag{Name: "module-name", Usage: "the module's `NAME`", EnvVars: []string{"FERRY_MODULE_NAME", "GP_MODULE_NAME"}},
 			&cli.StringFlag{Name: "module-lsid", Usage: "the module's `LSID`", EnvVars: []string{"FERRY_MODULE_LSID", "GP_MODULE_LSID"}},
-			&cli.StringFlag{Name: "registry-user", Usage: "`USER` for the registry of NAME", EnvVars: []string{"FERRY_REGISTRY_USER"}},
+			&cli.StringFlag{Name: "registry", Usage: "`HOST` of the registry that the next two are for; default: that of NAME", EnvVars: []string{"FERRY_REGISTRY"}},
+			&cli.StringFlag{Name: "registry-user", Usage: "`USER` there", EnvVars: []string{"FERRY_REGISTRY_USER"}},
 			&cli.StringFlag{Name: "registry-password-file", Usage: "`FILE` with the password", EnvVars: []string{"FERRY_REGISTRY_PASSWORD_FILE"}},
 			&cli.BoolFlag{Name: "json", Usage: "print what was made as JSON"},
 		},
@@ -48,7 +50,7 @@ func commitCommand(w world) *cli.Command {
 			}
 			return commitContainer(c.Context, w, commitArgs{
 				container: container, dirs: c.StringSlice("dir"), json: c.Bool("json"),
-				login: registryLogin{user: c.String("registry-user"), passwordFile: c.String("registry-password-file"), name: c.String("to")},
+				login: registryLogin{host: cmp.Or(c.String("registry"), hostOf(c.String("to"))), user: c.String("registry-user"), passwordFile: c.String("registry-password-file")},
 				request: commit.Request{
 					Name: c.String("to"), Local: c.Bool("no-push"),
 					Module: commit.Module{Name: c.String("module-name"), LSID: c.String("module-lsid")},

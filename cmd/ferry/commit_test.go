@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,6 +139,55 @@ func TestCommitWithPasswordFile(t *testing.T) {
 	}
 	if _, ok := img.Layers[len(img.Layers)-1].Files["etc/passwd"]; ok {
 		t.Error("something outside of --dir is in the image")
+	}
+}
+
+// TestPasswordOfOneRegistry has a job whose image is in a registry that is not the one that the password is for: it is not sent the
+// password, though it asks for one.
+func TestPasswordOfOneRegistry(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("hush hush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	testEngine(t)
+	store := t.TempDir()
+	meta := filepath.Join(store, "jobs/1/.gp_metadata")
+	if err := errors.Join(os.MkdirAll(meta, 0o755), os.WriteFile(filepath.Join(meta, "exec.sh"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		host func(asks string) string
+		code int
+		sent bool
+	}{
+		{"none named", func(string) string { return "" }, cause.Usage.Code(), false},
+		{"another", func(string) string { return "registry.example.org" }, cause.Image.Code(), false},
+		{"the same host, another port", func(asks string) string { h, _, _ := strings.Cut(asks, ":"); return h }, cause.Image.Code(), false},
+		{"no host", func(asks string) string { return asks + "/lab" }, cause.Usage.Code(), false},
+		{"the one that asks", func(asks string) string { return asks }, cause.Image.Code(), true}, // it has no such image
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := registrytest.Start(t, registrytest.Options{User: "ann", Password: "hush hush"})
+			var asked, sent atomic.Int32
+			r.Fail(func(_ http.ResponseWriter, req *http.Request) bool {
+				asked.Add(1)
+				if _, password, _ := req.BasicAuth(); password == "hush hush" {
+					sent.Add(1)
+				}
+				return false
+			})
+			_, stderr, code := ferry(t, nil, "run", "--remote", store, "--job-id", fmt.Sprint("password-", os.Getpid()), "--image", r.Host+"/lab/tool:1", "--freeze", r.Host+"/lab/frozen:1", "--workdir", "/jobs/1",
+				"--local-prefix", filepath.Join(t.TempDir(), "local"), "--registry", c.host(r.Host), "--registry-user", "ann", "--registry-password-file", file)
+			if code != c.code || strings.Contains(stderr, "hush") {
+				t.Errorf("%d, want %d: %s", code, c.code, stderr)
+			}
+			if (sent.Load() > 0) != c.sent || c.code == cause.Image.Code() && asked.Load() == 0 {
+				t.Errorf("of %d requests %d had the password", asked.Load(), sent.Load())
+			}
+		})
 	}
 }
 

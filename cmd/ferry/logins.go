@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/distribution/reference"
 	"github.com/rs/zerolog"
 
 	"github.com/genepattern/ferry/cause"
@@ -20,9 +19,8 @@ import (
 	"github.com/genepattern/ferry/engine"
 )
 
-// registryLogin is the login given by flags, and the names that say which one registry it is for: that of name, or where
-// name is none of a registry's, that of image.
-type registryLogin struct{ user, passwordFile, name, image string }
+// registryLogin is the login given by flags, and the one registry that it is for. No other is sent it, whatever an image is called.
+type registryLogin struct{ host, user, passwordFile string }
 
 // newLogins collects the logins of this machine: the given one, ECR's, and those of the engine's configuration file. It
 // contacts nobody.
@@ -42,14 +40,16 @@ func newLogins(w world, given registryLogin, log zerolog.Logger) (engine.Login, 
 	if given.user == "" || given.passwordFile == "" {
 		return nil, nil, cause.Fail(cause.Usage, "", "--registry-user and --registry-password-file go together")
 	}
+	if given.host == "" || strings.ContainsAny(given.host, "/@ ") {
+		return nil, nil, cause.Fail(cause.Usage, "such as --registry registry.example.org, or --registry docker.io",
+			"--registry %q: --registry-user needs the one registry that its password is for", given.host)
+	}
 	password, err := os.ReadFile(given.passwordFile)
 	if err != nil {
 		return nil, nil, cause.Fail(cause.Usage, "", "--registry-password-file: %w", err)
 	}
+	l.GivenHost = given.host
 	l.Given = registry.Credential{User: given.user, Password: registry.Secret(strings.TrimRight(string(password), "\r\n"))}
-	if l.GivenHost = hostOf(given.name); l.GivenHost == "" {
-		l.GivenHost = imageHost(given.image)
-	}
 	return l.Login, client, nil
 }
 
@@ -81,13 +81,4 @@ func hostOf(name string) string {
 		return host
 	}
 	return ""
-}
-
-// imageHost is the registry an image comes from.
-func imageHost(ref string) string {
-	named, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
-		return ""
-	}
-	return reference.Domain(named)
 }

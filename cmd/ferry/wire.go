@@ -42,7 +42,7 @@ func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
 	if j.Files.SyncScript != "" {
 		deps.Stager = syncscript.Stager{Proxy: http.ProxyFromEnvironment}
 	}
-	login, home, err := newLogins(w, registryLogin{user: j.Registry.User, passwordFile: j.Registry.PasswordFile, name: j.Freeze.Name, image: j.Container.Image}, log)
+	login, home, err := newLogins(w, registryLogin{host: j.Registry.Host, user: j.Registry.User, passwordFile: j.Registry.PasswordFile}, log)
 	if err != nil {
 		return deps, err
 	}
