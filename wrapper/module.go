@@ -44,7 +44,10 @@ func (m *module) ended() *engine.Exit {
 }
 
 // isRoot reports whether the module runs as root.
-func (m *module) isRoot() bool { return isRoot(moduleUser(&m.site.job, m.recipe.image)) }
+func (m *module) isRoot() bool {
+	who, ok := runsAs(&m.site.job, m.recipe.image)
+	return ok && who.uid == 0
+}
 
 // launch starts exec.sh in the container.
 func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {

@@ -43,39 +43,57 @@ func ownerOf(user string) (owner, bool) {
 	return owner{uid, gid}, true
 }
 
-// isRoot reports whether a USER is root: by number, by name, or because it is empty.
-func isRoot(user string) bool {
-	name, _, _ := strings.Cut(user, ":")
-	return name == "" || name == "root" || strings.Trim(name, "0") == ""
+// runsAs is who the module runs as in an image, by number. It is false where the image does not say who its user is.
+func runsAs(j *job.Job, img engine.Image) (owner, bool) {
+	switch {
+	case j.Container.User == job.UserCaller:
+		return ownerOf(callerOf(j.LocalPrefix))
+	case j.Container.User != job.UserImage:
+		return ownerOf(j.Container.User)
+	case img.User == "" && img.Owner == "":
+		return owner{}, true
+	}
+	return ownerOf(img.Owner)
 }
 
-// moduleUser is who the module runs as in an image, "" for root.
-func moduleUser(j *job.Job, img engine.Image) string {
-	switch j.Container.User {
-	case job.UserImage:
-		return img.User
-	case job.UserCaller:
-		return callerOf(j.LocalPrefix)
+// userFor is the user to ask the engine for, "" for the image's own. With --forbid-root it is a number, because it was judged as one:
+// the engine has its own reading of names. The groups of an image's user stay what they are where the image names none.
+func userFor(j *job.Job, img engine.Image) string {
+	if j.Container.User == job.UserImage && (!j.Container.ForbidRoot || img.User == "") {
+		return ""
 	}
-	return j.Container.User
+	who, ok := runsAs(j, img)
+	switch {
+	case !ok:
+		return ""
+	case j.Container.User == job.UserImage && !strings.Contains(img.User, ":"):
+		return strconv.Itoa(who.uid)
+	}
+	return fmt.Sprintf("%d:%d", who.uid, who.gid)
+}
+
+// mayRun is --forbid-root.
+func mayRun(j *job.Job, img engine.Image) error {
+	if !j.Container.ForbidRoot {
+		return nil
+	}
+	const hint = "use an image with a USER, or give --user"
+	switch who, ok := runsAs(j, img); {
+	case !ok:
+		return cause.Fail(cause.Refused, hint, "image %q runs as %q, whom its /etc/passwd does not name, so that nobody knows whether that is root; --forbid-root refuses it", j.Container.Image, img.User)
+	case who.uid == 0:
+		return cause.Fail(cause.Refused, hint, "image %q runs as root (user %q), which --forbid-root refuses", j.Container.Image, img.User)
+	}
+	return nil
 }
 
 // giveTo lets the module's user read what was staged in, and write its directories. Other users of the node gain nothing,
 // because only ferry's own user can enter the attempt's root.
 func (s *site) giveTo(img engine.Image) error {
-	user := moduleUser(&s.job, img)
 	me := os.Geteuid()
-	if isRoot(user) && me == 0 {
-		return nil
-	}
-	who := owner{}
-	if !isRoot(user) {
-		var ok bool
-		if who, ok = ownerOf(img.Owner); s.job.Container.User != job.UserImage || !ok {
-			if who, ok = ownerOf(user); !ok {
-				return cause.Fail(cause.Launch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", s.job.Container.Image, user)
-			}
-		}
+	who, ok := runsAs(&s.job, img)
+	if !ok {
+		return cause.Fail(cause.Launch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", s.job.Container.Image, img.User)
 	}
 	if who.uid == me {
 		return nil

@@ -22,8 +22,8 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-c
 		return nil, cause.Name(ctx, cause.Image, "", err)
 	}
 	a.tell.rec.Edit(func(r *record.Record) { r.Image.ID, r.Image.Digest = img.ID, img.Digest })
-	if s.job.Container.ForbidRoot && isRoot(moduleUser(&s.job, img)) {
-		return nil, cause.Fail(cause.Refused, "use an image with a USER, or give --user", "image %q runs as root, which --forbid-root refuses", s.job.Container.Image)
+	if err := mayRun(&s.job, img); err != nil {
+		return nil, err
 	}
 	select {
 	case <-typesKnown:

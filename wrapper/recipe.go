@@ -30,17 +30,13 @@ type recipe struct {
 // spec is the container to make, with the shell that its image has.
 func (r recipe) spec(shell string) engine.Spec {
 	c := r.job.Container
-	user := ""
-	if c.User != job.UserImage {
-		user = moduleUser(r.job, r.image)
-	}
 	return engine.Spec{
 		Name:    r.name(),
 		Image:   r.image,
 		Command: r.job.Argv(shell),
 		Env:     r.job.Program.Env,
 		Workdir: r.job.Dirs.Work,
-		User:    user,
+		User:    userFor(r.job, r.image),
 		Mounts:  mounts(r.job, r.paths.host, r.from.seen()),
 		Labels:  r.labels(),
 		Network: c.Network,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -57,18 +58,22 @@ func (i *images) owner(ctx context.Context, img engine.Image) (string, error) {
 	if user == "" {
 		user = "0"
 	}
-	if numeric(user) && (numeric(group) || !hasGroup) {
+	uid, isNumber := number(user)
+	gid, isGroup := number(group)
+	if isNumber && (isGroup || !hasGroup) {
 		if !hasGroup {
-			group = "0"
+			gid = "0"
 		}
-		return user + ":" + group, nil
+		return uid + ":" + gid, nil
 	}
 	l, err := i.look(ctx, img)
 	if err != nil {
 		return "", err
 	}
 	defer l.close(ctx)
-	uid, gid, err := l.find(ctx, "/etc/passwd", user)
+	if !isNumber {
+		uid, gid, err = l.find(ctx, "/etc/passwd", user)
+	}
 	if err != nil || uid == "" {
 		return "", err
 	}
@@ -81,16 +86,24 @@ func (i *images) owner(ctx context.Context, img engine.Image) (string, error) {
 	return uid + ":" + gid, nil
 }
 
-func numeric(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 32)
-	return err == nil
+// number is the user or group that the engine takes a text for, without the ways to write 0 that look like something else: "+0", "-0"
+// and "00". It is false for what the engine takes for a name.
+func number(text string) (canonical string, ok bool) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		return "", false
+	}
+	return strconv.Itoa(n), true
 }
 
-// find is the third and fourth field of the line of an image's user database that has the name or number; "" where there
+// databaseSize bounds what is read of an image's user database, in bytes.
+const databaseSize = 16 << 20
+
+// find is the third and fourth field of the line of an image's user database that has the name; "" where there
 // is none.
 func (l *looker) find(ctx context.Context, file, name string) (third, fourth string, err error) {
-	if numeric(name) && file == "/etc/group" {
-		return name, "", nil
+	if n, ok := number(name); ok && file == "/etc/group" {
+		return n, "", nil
 	}
 	r, _, err := l.cli.CopyFromContainer(ctx, l.id, file)
 	if errdefs.IsNotFound(err) {
@@ -104,10 +117,14 @@ func (l *looker) find(ctx context.Context, file, name string) (third, fourth str
 	if _, err := t.Next(); err != nil && !errors.Is(err, io.EOF) {
 		return "", "", l.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
 	}
-	for lines := bufio.NewScanner(t); lines.Scan(); {
+	for lines := bufio.NewScanner(io.LimitReader(t, databaseSize)); lines.Scan(); {
 		f := strings.Split(lines.Text(), ":")
-		if len(f) >= 4 && (f[0] == name || f[2] == name) && numeric(f[2]) {
-			return f[2], f[3], nil
+		if len(f) < 4 || f[0] != name {
+			continue
+		}
+		if third, ok := number(f[2]); ok {
+			fourth, _ = number(f[3])
+			return third, fourth, nil
 		}
 	}
 	return "", "", nil
