@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/genepattern/ferry/internal/egress"
 )
 
 func pathOf(f func(*Job) *string) setter {
@@ -75,7 +77,7 @@ func (v Vocabulary) sources() setter {
 // checkURL checks a store's URL.
 func checkURL(check func(string) error, url string) error {
 	if strings.ContainsAny(url, "\x00\n") {
-		return fmt.Errorf("%q holds a control character", url)
+		return fmt.Errorf("%q holds a control character", egress.Shown(url))
 	}
 	return check(url)
 }

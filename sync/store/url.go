@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/genepattern/ferry/internal/egress"
 )
 
 // A Location is the parsed URL of a store and a key prefix in it.
@@ -39,7 +41,7 @@ func Parse(raw string, kinds []Kind) (Location, Kind, error) {
 		}
 	}
 	if found {
-		return Location{}, Kind{}, fmt.Errorf("%s has the unknown scheme %s; known are %s", quote(raw), quote(scheme), schemes(kinds))
+		return Location{}, Kind{}, fmt.Errorf("%s has the unknown scheme %s; known are %s", quote(egress.Shown(raw)), quote(scheme), schemes(kinds))
 	}
 	return Location{}, Kind{}, fmt.Errorf("%s is neither %s", quote(raw), forms(kinds))
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/genepattern/ferry/internal/egress"
 )
 
 // ftp is one connection to an FTP server (RFC 959, RFC 2428). Public data sets are still found at such URLs. Only passive
@@ -39,7 +41,7 @@ func (w *wget) fetchFTP(ctx context.Context, t *task, idle *time.Timer) (again b
 	}
 	conn, err := t.dial(ctx, "tcp", net.JoinHostPort(w.url.Hostname(), port))
 	if err != nil {
-		return !errors.Is(err, errForbidden), because(ctx, err)
+		return !errors.Is(err, egress.ErrForbidden), because(ctx, err)
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()

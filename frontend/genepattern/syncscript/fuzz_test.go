@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/sync/store"
 )
 
@@ -87,6 +88,6 @@ func FuzzRun(f *testing.F) {
 
 type noNetwork struct{}
 
-func noDial(context.Context, string, string) (net.Conn, error) { return nil, errForbidden }
+func noDial(context.Context, string, string) (net.Conn, error) { return nil, egress.ErrForbidden }
 
-func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, errForbidden }
+func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, egress.ErrForbidden }

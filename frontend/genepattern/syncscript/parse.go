@@ -9,6 +9,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/job"
 )
 
@@ -115,13 +116,13 @@ func syntaxError(name string, err error) error {
 	return cause.Fail(cause.StageIn, "", "sync script %q: %w", name, err)
 }
 
-// scriptError gives the error of a line the script's name.
+// scriptError gives the error of a line the script's name. A script quotes URLs, and these may hold passwords.
 func scriptError(name string, err error) error {
 	var le *lineError
 	if errors.As(err, &le) {
-		return cause.Fail(cause.Refused, "", "sync script %q, line %d: %w", name, le.line, le.err)
+		return cause.Fail(cause.Refused, "", "sync script %q, line %d: %s", name, le.line, egress.Scrub(le.err.Error()))
 	}
-	return cause.Fail(cause.Refused, "", "sync script %q: %w", name, err)
+	return cause.Fail(cause.Refused, "", "sync script %q: %s", name, egress.Scrub(err.Error()))
 }
 
 // A lineError is an error with the line of the script that it is about.

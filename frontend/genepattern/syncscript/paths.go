@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 )
@@ -35,7 +36,13 @@ func newPaths(j job.Job) paths {
 // A pathError is a path that policy refuses.
 type pathError struct{ path, why string }
 
-func (e *pathError) Error() string { return fmt.Sprintf("path %q %s", e.path, e.why) }
+func (e *pathError) Error() string {
+	p := e.path
+	if strings.Contains(p, "://") {
+		p = egress.Shown(p)
+	}
+	return fmt.Sprintf("path %q %s", p, e.why)
+}
 
 // rel is v as a path relative to the attempt's root. The server writes paths with the local prefix, or, where it has
 // none, the job's own; a job's directory that happens to begin with the prefix keeps it.

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/egress"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper"
@@ -27,6 +28,8 @@ const maxSteps = 64
 type Stager struct {
 	// Proxy says which proxy a wget goes through, as in http.Transport; nil for none.
 	Proxy func(*http.Request) (*url.URL, error)
+
+	guard egress.Guard
 }
 
 var _ wrapper.Stager = Stager{}
@@ -51,7 +54,7 @@ func (st Stager) StageIn(ctx context.Context, s wrapper.Workspace) (ferrysync.St
 		ctx, cancel = context.WithTimeoutCause(ctx, s.Job.Walltime, errWalltime)
 		defer cancel()
 	}
-	r := &runner{work: s, opened: map[string]store.Store{}, client: newClient(st.Proxy), dial: dialer.DialContext}
+	r := &runner{work: s, opened: map[string]store.Store{}, client: newClient(st.guard, st.Proxy), dial: st.guard.Dial}
 	defer r.client.CloseIdleConnections()
 	r.run(ctx, nodes)
 	switch {

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/genepattern/ferry/internal/egress"
 )
 
 // Bounds of a wget. The timeout is GNU wget's own for reads; it stands for each wait, not for the whole.
@@ -64,7 +66,7 @@ func newWget(c *compiler, args []field) (command, error) {
 		if last == 'O' {
 			dest = value
 		} else if n, err := strconv.ParseFloat(value, 64); err != nil || !(n > 0 && n <= wgetTimeout.Seconds()) {
-			return nil, fmt.Errorf("option -T: %q is no number of seconds up to %v", value, wgetTimeout.Seconds())
+			return nil, fmt.Errorf("option -T takes a number of seconds up to %v", wgetTimeout.Seconds())
 		} else {
 			w.timeout = time.Duration(n * float64(time.Second))
 		}
@@ -96,7 +98,8 @@ func (w *wget) flag(r rune, written string) error {
 	case 'q':
 		w.quiet = true
 	default:
-		return unsupported(written)
+		name, _, _ := strings.Cut(written, "=") // the value may be a password
+		return unsupported(name)
 	}
 	return nil
 }
@@ -118,34 +121,16 @@ func (w *wget) locate(c *compiler, dest string, rest []string) error {
 	}
 	u, err := url.Parse(strings.ReplaceAll(raw, " ", "%20"))
 	if err != nil {
-		return fmt.Errorf("%q is no URL", shortURL(raw))
+		return fmt.Errorf("%q is no URL", egress.Shown(raw))
 	}
 	if !slices.Contains([]string{"http", "https", "ftp"}, u.Scheme) {
-		return fmt.Errorf("%q: a %s URL cannot be fetched, only http, https and ftp", shortURL(raw), u.Scheme)
+		return fmt.Errorf("%q: a %s URL cannot be fetched, only http, https and ftp", egress.Shown(raw), u.Scheme)
 	}
 	if u.Hostname() == "" {
-		return fmt.Errorf("%q names no host", shortURL(raw))
+		return fmt.Errorf("%q names no host", egress.Shown(raw))
 	}
 	w.url = u
 	return nil
-}
-
-// shortURL is a URL without what may be secret in it: its query, and a password.
-func shortURL(raw string) string {
-	if u, err := url.Parse(raw); err == nil {
-		return display(u)
-	}
-	raw, _, _ = strings.Cut(raw, "?")
-	return raw
-}
-
-func display(u *url.URL) string {
-	v := *u
-	v.User, v.Fragment = nil, ""
-	if v.RawQuery != "" {
-		v.RawQuery = "…"
-	}
-	return strings.Replace(v.String(), "%E2%80%A6", "…", 1)
 }
 
 func (w *wget) touches() []string { return []string{w.dest} }
@@ -166,7 +151,7 @@ func (w *wget) do(ctx context.Context, t *task) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", display(w.url), err)
+		return fmt.Errorf("%s: %w", egress.ShownURL(w.url), err)
 	}
 	return nil
 }
@@ -189,7 +174,7 @@ func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
 	req.Header.Set("Accept-Encoding", "identity") // the file as the server has it
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return !errors.Is(err, errForbidden) && !errors.Is(err, errRedirect), because(ctx, err)
+		return !errors.Is(err, egress.ErrForbidden) && !errors.Is(err, egress.ErrRedirect), because(ctx, err)
 	}
 	defer resp.Body.Close()
 	if w.headers && !w.quiet {
@@ -206,7 +191,7 @@ func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
 func (w *wget) keep(t *task, body io.Reader) error {
 	n, err := w.save(t.work.Root, body)
 	if err == nil && !w.quiet {
-		t.stderr(fmt.Sprintf("%s: %d bytes saved to %s\n", display(w.url), n, t.shown(w.dest)))
+		t.stderr(fmt.Sprintf("%s: %d bytes saved to %s\n", egress.ShownURL(w.url), n, t.shown(w.dest)))
 	}
 	return err
 }

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/egress"
 )
 
 func TestWget(t *testing.T) {
@@ -86,21 +86,8 @@ wget -O /local/jobs/101/none http://127.0.0.1:1/ || true
 		t.Errorf("warnings are %q, tries %v", b.warnings, tries)
 	}
 	for _, w := range b.warnings {
-		if strings.Contains(w, "169.254") && !strings.Contains(w, errForbidden.Error()) {
+		if strings.Contains(w, "169.254") && !strings.Contains(w, egress.ErrForbidden.Error()) {
 			t.Errorf("warning is %q", w)
-		}
-	}
-}
-
-func TestAllowed(t *testing.T) {
-	for addr, want := range map[string]bool{
-		"127.0.0.1": true, "10.0.0.5": true, "93.184.216.34": true, "2606:2800::1": true,
-		"169.254.169.254": false, "169.254.170.2": false, "169.254.170.23": false, "::ffff:169.254.169.254": false, "fd00:ec2::254": false,
-		"fd00:ec2::23": false, "fe80::1%eth0": false, "64:ff9b::a9fe:a9fe": false, "::a9fe:a9fe": false, "0.0.0.0": false, "::": false, "224.0.0.1": false,
-		"::1": true,
-	} {
-		if got := allowed(netip.MustParseAddr(addr)); got != want {
-			t.Errorf("allowed(%s) = %v", addr, got)
 		}
 	}
 }
@@ -132,6 +119,10 @@ func TestProxy(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked = append(asked, r.RequestURI)
+		if r.Host == "moved.example.org" {
+			http.Redirect(w, r, "http://2852039166/latest/meta-data/", http.StatusFound)
+			return
+		}
 		fmt.Fprint(w, "by proxy")
 	}))
 	defer proxy.Close()
@@ -139,13 +130,53 @@ func TestProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBench(t, "wget -q -O /local/jobs/101/x http://data.example.org/a\nwget -q -O /local/jobs/101/y http://169.254.169.254/b || true\n")
+	script := "wget -q -O /local/jobs/101/x http://data.example.org/a\nwget -q -O /local/jobs/101/z http://moved.example.org/ || true\n"
+	for _, host := range []string{"169.254.169.254", "169.254.169.254.", "0xa9fea9fe", "0251.0376.0251.0376", "[64:ff9b:1::a9fe:a9fe]"} {
+		script += "wget -q -O /local/jobs/101/y 'http://" + host + "/b' || true\n"
+	}
+	b := newBench(t, script)
 	if _, err := (Stager{Proxy: http.ProxyURL(at)}).StageIn(t.Context(), b.work); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if got := b.files(t); got["jobs/101/x"] != "by proxy" || len(got) != 1 || len(asked) != 1 {
+	if got := b.files(t); got["jobs/101/x"] != "by proxy" || len(got) != 1 || len(asked) != 2 || len(b.warnings) != 6 {
 		t.Errorf("files are %q, the proxy was asked for %q", got, asked)
+	}
+}
+
+// A script's mistakes are told without the passwords in its URLs.
+func TestPasswordsAreNotPrinted(t *testing.T) {
+	for _, line := range []string{
+		"wget -O /local/jobs/101/f http://ann:hidden@127.0.0.1:1/f || true",
+		"wget -O /local/jobs/101/f ftp://ann:hidden@127.0.0.1:1/f || true",
+		"wget -O /local/jobs/101/f ann:hidden@127.0.0.1:1/f || true",
+		"wget -O /local/jobs/101/f http://ann:hid%zzhidden@h/f",
+		"wget -O /local/jobs/101/f http://ann:x/hidden@h/f",
+		"wget -O /local/jobs/101/f 'http://ann:hidden@h:p/'",
+		"wget -O /local/jobs/101/f 'sftp://ann:hidden@h/'",
+		"wget -O /local/jobs/101/f 'http://ann:hidden@/'",
+		"wget -O http://ann:hidden@h/ http://h/",
+		"wget -O /local/../http://ann:hidden@h/ http://h/",
+		"wget -T http://ann:hidden@h/ -O /local/jobs/101/f",
+		"wget --password=hidden -O /local/jobs/101/f http://h/",
+		"wget --user=ann:hidden -O /local/jobs/101/f http://h/",
+		"wget --header='Authorization: hidden' -O /local/jobs/101/f http://h/",
+		"wget -O /local/jobs/101/f http://ann:hidden@h/{a,b}",
+		"http://ann:hidden@h/",
+		"aws s3 sync http://ann:hidden@h/ /local/x",
+		"aws s3 sync s3://b/x http://ann:hidden@h/",
+		"aws s3 cp s3://ann:hidden@b/x /local/x",
+		"chmod http://ann:hidden@h/ /local/x",
+		"echo a > http://ann:hidden@h/",
+		"rm http://ann:hidden@h/*",
+	} {
+		b := newBench(t, line+"\n")
+		err := b.run(t)
+		if all := fmt.Sprint(err, b.warnings, b.log.String()); strings.Contains(all, "hidden") {
+			t.Errorf("%s: %s", line, all)
+		} else if err == nil && len(b.warnings) == 0 {
+			t.Errorf("%s: nothing is wrong", line)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package syncscript
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -27,7 +28,7 @@ type words struct {
 // fields is what w becomes: none for an unquoted empty variable, several for one with white space.
 func (x *words) fields(w *syntax.Word) ([]field, error) {
 	if lit := w.Lit(); strings.Contains(lit, "{") && syntax.SplitBraces(&syntax.Word{Parts: []syntax.WordPart{&syntax.Lit{Value: lit}}}) {
-		return nil, fmt.Errorf("brace expansion %q", lit)
+		return nil, errors.New("brace expansion")
 	}
 	var s splitter
 	for _, part := range w.Parts {
