@@ -69,6 +69,8 @@ make_root() {
 		echo "127.0.0.1 localhost $(hostname)"
 	} >"$root/etc/hosts"
 
+	trust
+
 	chroot "$root" useradd --uid "$USER_ID" --create-home --shell /bin/bash "$NAME"
 	echo "$NAME ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$NAME"
 	mkdir -p "$root/usr/local/go" "$root/mnt/modules"
@@ -76,6 +78,30 @@ make_root() {
 	git clone -q "$dir/head" "$root/home/$NAME/ferry" 2>"$dir/log" || die "git clone: $(cat "$dir/log")"
 	chown -R "$USER_ID:$USER_ID" "$root/home/$NAME"
 	[ -z "$(git -c safe.directory='*' status --porcelain)" ] || say "note: what is not committed is not in the clone"
+}
+
+# trust makes the machine trust the authorities that this one trusts beside Debian's own, such as that of a proxy between here
+# and the packages. update-ca-certificates takes one certificate a file.
+trust() {
+	bundle=etc/ssl/certs/ca-certificates.crt
+	[ -f "/$bundle" ] || return 0
+	mkdir -p "$root/usr/local/share/ca-certificates"
+	awk -v out="$root/usr/local/share/ca-certificates/host-" '
+		/-----BEGIN CERTIFICATE-----/ { body = ""; inside = 1; next }
+		/-----END CERTIFICATE-----/ {
+			inside = 0
+			if (FILENAME == ARGV[1]) known[body] = 1
+			else if (!(body in known)) {
+				known[body] = 1
+				n++
+				file = out n ".crt"
+				printf "-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n", body >file
+				close(file)
+			}
+			next
+		}
+		inside { body = body $0 "\n" }' "$root/$bundle" "/$bundle"
+	chroot "$root" update-ca-certificates >"$dir/log" 2>&1 || die "update-ca-certificates: $(tail -n 5 "$dir/log")"
 }
 
 # connect gives the machine a network behind this one's.
