@@ -74,7 +74,8 @@ type Spec struct {
 	Command []string // replaces the image's entrypoint and command
 	Env     []string // besides the image's
 	Workdir string
-	User    string // "" for the image's
+	User    string   // "" for the image's
+	Groups  []string // numbers of further groups of that user
 	Mounts  []Mount
 	Labels  map[string]string
 	Network string // "bridge", "none", "host" or a network's name

@@ -54,9 +54,9 @@ func (v Vocabulary) Glimpse(s Settings) (Job, bool) {
 
 func defaults() Job {
 	return Job{
-		LocalPrefix: "/local", Walltime: 24 * time.Hour, Grace: 25 * time.Second,
+		Walltime: 24 * time.Hour, Grace: 25 * time.Second,
 		Identity:  Identity{Attempt: 1},
-		Container: Container{Engine: EngineDocker, User: UserImage, Network: "bridge", Placement: PlaceMount},
+		Container: Container{Engine: EngineDocker, Network: "bridge", Placement: PlaceMount},
 		Freeze:    Freeze{Frozen: FrozenNever},
 		Files:     Files{Stdout: "stdout.txt", Stderr: "stderr.txt", ExitCode: "exit_code.txt"},
 	}
@@ -65,6 +65,15 @@ func defaults() Job {
 // fill gives each option that was left out the value that follows from the others.
 func (d *describer) fill() Job {
 	j := d.job
+	if j.LocalPrefix == "" && !j.Dirs.InPlace {
+		j.LocalPrefix = "/local"
+	}
+	if j.Container.User == "" {
+		j.Container.User = UserImage
+		if j.Dirs.InPlace {
+			j.Container.User = UserCaller
+		}
+	}
 	if j.Dirs.Metadata == "" {
 		j.Dirs.Metadata = path.Join(j.Dirs.Work, ".gp_metadata")
 	}
@@ -104,8 +113,13 @@ func (d *describer) complete() (Job, error) {
 		{j.Container.Image, "image", "such as --image debian:12"},
 		{j.Dirs.Work, "workdir", "such as --workdir /jobs/1"},
 	} {
-		if need.value == "" && !(need.flag == "image" && j.Container.Engine == EngineProcess) {
+		if need.value == "" && !(need.flag == "image" && j.Container.Engine == EngineProcess) && !(need.flag == "remote" && j.Dirs.InPlace) {
 			return Job{}, cause.Fail(cause.Usage, need.hint, "--%s is missing (or FERRY_%s)", need.flag, EnvName(need.flag))
+		}
+	}
+	if j.Dirs.InPlace {
+		if err := j.checkInPlace(); err != nil {
+			return Job{}, &cause.Error{Cause: cause.Usage, Err: err}
 		}
 	}
 	j = d.fill()

@@ -17,7 +17,8 @@ type Job struct {
 	Freeze    Freeze
 	Walltime  time.Duration // run limit of the module
 	Grace     time.Duration // time kept for staging out after a signal
-	// LocalPrefix is where attempts have their roots on the node, as ferry sees it.
+	// LocalPrefix is where attempts have their roots on the node, as ferry sees it. In place it may be "": the caller of Describe
+	// knows a directory of this user's.
 	LocalPrefix string
 	Keep        bool // leave local files and container
 	DryRun      bool
@@ -46,6 +47,7 @@ type Dirs struct {
 	Outputs   []string
 	Mounts    []Mount
 	Sources   []string // URLs outside the remote root below which a sync script may fetch
+	InPlace   bool     // all of them are on this node at their own paths: nothing is transferred, and there is no remote root
 }
 
 // An Input is a path of the job and the URL that it is staged in from. The URL is below the remote root unless the job says

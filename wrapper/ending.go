@@ -53,6 +53,7 @@ func (e *ending) steps() []step {
 		{"freeze", (*ending).freeze},
 		{"end removal", (*ending).endRemoval},
 		{"tell again", (*ending).tellAgain},
+		{"give back", (*ending).giveBack},
 		{"leave", (*ending).leave},
 	}
 }
@@ -97,6 +98,9 @@ func (e *ending) broke(s step, err error) {
 func (e *ending) refuse() {
 	a := e.attempt
 	e.out = outcomeOf(e.failed)
+	if a.job.Dirs.InPlace && !errors.Is(e.failed, node.ErrRunning) {
+		refuseInPlace(&a.job, a.tell.rec, e.out)
+	}
 	if a.remote == nil || errors.Is(e.failed, node.ErrRunning) {
 		return
 	}
@@ -173,6 +177,10 @@ func (e *ending) remove() {
 
 func (e *ending) stageOut() {
 	a := e.attempt
+	if a.job.Dirs.InPlace {
+		a.site.logs.restore(a.site)
+		return
+	}
 	if err := a.tell.stage("stage-out", func() error { return a.outbox.stageOut(e.save, a.module) }); err != nil {
 		e.out = e.out.after(a.tell, "staging out", err)
 	}
@@ -238,6 +246,13 @@ func (e *ending) tellAgain() {
 		return
 	}
 	a.dropRecords()
+}
+
+// giveBack gives the directories of a job in place back to whoever asked for it.
+func (e *ending) giveBack() {
+	if own := e.attempt.site.inPlace; own != nil {
+		own.giveBack()
+	}
 }
 
 // leave removes the site. A record that the store does not have whole stays on the node.

@@ -17,19 +17,20 @@ import (
 type logs struct{ transfer, out, err, stats *logFile }
 
 // openLogs makes the log files in the metadata dir.
-func openLogs(root *os.Root, metadata string) (*logs, error) {
+func openLogs(s *site) (*logs, error) {
 	l := &logs{}
 	for _, at := range []struct {
 		name string
 		file **logFile
 	}{{record.TransferName, &l.transfer}, {record.OutName, &l.out}, {record.ErrName, &l.err}, {record.StatsName, &l.stats}} {
-		in := path.Join(inRoot(metadata), at.name)
+		p := s.metadata(at.name)
+		root, in := s.at(p)
 		f, err := root.OpenFile(in, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)
 		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("opening a log: %w", err)
 		}
-		*at.file = &logFile{f: f, name: in}
+		*at.file = &logFile{f: f, name: p}
 	}
 	return l, nil
 }
@@ -60,12 +61,13 @@ func (l *logs) restore(s *site) {
 		if err != nil {
 			continue
 		}
-		if there, err := s.root.Lstat(f.name); err == nil && os.SameFile(mine, there) {
+		root, in := s.at(f.name)
+		if there, err := root.Lstat(in); err == nil && os.SameFile(mine, there) {
 			continue
 		}
 		data, err := io.ReadAll(io.NewSectionReader(f.f, 0, mine.Size()))
 		if err == nil {
-			err = s.write("/"+f.name, data)
+			err = s.write(f.name, data)
 		}
 		if err != nil {
 			s.tell.warn("restoring %s, which the module removed: %v", path.Base(f.name), err)
@@ -95,7 +97,7 @@ func (s *site) event(e ferrysync.Event) {
 type logFile struct {
 	mu   sync.Mutex
 	f    *os.File
-	name string // in the attempt's root
+	name string // the job's path of it
 	err  error
 }
 

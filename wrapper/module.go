@@ -52,11 +52,12 @@ func (m *module) isRoot() bool {
 // launch starts exec.sh in the container.
 func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	s := m.site
-	if err := checkScript(s.root, &s.job); err != nil {
+	if err := checkScript(s); err != nil {
 		return err
 	}
 	// An exit code file that was staged in, by a sync script for instance, is not this attempt's.
-	if err := s.root.RemoveAll(inRoot(s.job.Files.ExitCode)); err != nil {
+	root, exitFile := s.at(s.job.Files.ExitCode)
+	if err := root.RemoveAll(exitFile); err != nil {
 		return cause.Fail(cause.Internal, "", "removing an older exit code: %w", err)
 	}
 	if err := s.giveTo(m.recipe.image); err != nil {
@@ -74,9 +75,13 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 }
 
 // checkScript is an error where the script is missing. It cannot look into directories of the node, nor into the image.
-func checkScript(root *os.Root, j *job.Job) error {
-	exec := j.Program.Exec
-	st, err := root.Stat(inRoot(exec))
+func checkScript(s *site) error {
+	j, exec := &s.job, s.job.Program.Exec
+	root, name := s.at(exec)
+	st, err := root.Stat(name)
+	if j.Dirs.InPlace { // it may be in any of the node's directories
+		st, err = os.Stat(exec)
+	}
 	if err == nil && st.Mode().IsRegular() || len(j.Program.Command) > 0 || j.ScriptOnNode() {
 		return nil
 	}

@@ -129,6 +129,9 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 // up sends one directory. A later call sends what changed after this one. The files that could not be sent are added to
 // lost, which may be nil.
 func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) (s ferrysync.Stats, err error) {
+	if o.remote == nil {
+		return s, nil // what is in place needs no sending
+	}
 	if d.Path == o.site.job.Dirs.Metadata {
 		o.sending.Lock()
 		defer o.sending.Unlock()

@@ -16,10 +16,13 @@ import (
 // owner is a user and group by number.
 type owner struct{ uid, gid int }
 
-// callerOf is the owner of the local prefix, as "uid:gid". The person who asks for a job makes that directory on the node, and
-// so owns it. It is "" where the prefix cannot be read.
-func callerOf(prefix string) string {
-	st, err := os.Stat(prefix)
+// callerOf is who asks for a job, as "uid:gid": the owner of the local prefix. The person who asks makes that directory on the
+// node, and so owns it. It is "" where the prefix cannot be read.
+func callerOf(j *job.Job) string {
+	if j.Dirs.InPlace {
+		return asker(j).String()
+	}
+	st, err := os.Stat(j.LocalPrefix)
 	if err != nil {
 		return ""
 	}
@@ -47,7 +50,7 @@ func ownerOf(user string) (owner, bool) {
 func runsAs(j *job.Job, img engine.Image) (owner, bool) {
 	switch {
 	case j.Container.User == job.UserCaller:
-		return ownerOf(callerOf(j.LocalPrefix))
+		return ownerOf(callerOf(j))
 	case j.Container.User != job.UserImage:
 		return ownerOf(j.Container.User)
 	case img.User == "" && img.Owner == "":
@@ -94,6 +97,9 @@ func (s *site) giveTo(img engine.Image) error {
 	who, ok := runsAs(&s.job, img)
 	if !ok {
 		return cause.Fail(cause.Launch, "give --user uid:gid", "image %q runs as %q, whom its /etc/passwd does not name", s.job.Container.Image, img.User)
+	}
+	if s.job.Dirs.InPlace {
+		return s.inPlace.lend(who)
 	}
 	if who.uid == me {
 		return nil

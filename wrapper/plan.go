@@ -16,8 +16,10 @@ import (
 func Plan(ctx context.Context, j job.Job, deps Deps) Outcome {
 	tell := newTeller(record.New(j, deps.Version), deps.Log)
 	err := tell.guard(func() error {
-		if _, err := openRemote(ctx, deps.Open, &j); err != nil {
-			return err
+		if !j.Dirs.InPlace {
+			if _, err := openRemote(ctx, deps.Open, &j); err != nil {
+				return err
+			}
 		}
 		paths, err := locate(ctx, &j, deps.Engine, deps.Log)
 		if err != nil {
@@ -37,16 +39,22 @@ func printPlan(w io.Writer, j *job.Job, paths rootPaths) {
 		fmt.Fprintf(w, "%-10s %s\n", what, fmt.Sprintf(format, args...))
 	}
 	line("job", "%s, attempt %d", j.Identity.ID, j.Identity.Attempt)
-	line("root", "%s (on the host: %s)", paths.dir, paths.host)
+	if j.Dirs.InPlace {
+		line("in place", "nothing is transferred or removed")
+	} else {
+		line("root", "%s (on the host: %s)", paths.dir, paths.host)
+	}
 	line("image", "%s", j.Container.Image)
-	line("stage in", "%s -> %s", j.URL(j.Dirs.Metadata), j.Dirs.Metadata)
-	for _, in := range j.Staged() {
-		line("stage in", "%s -> %s", in.URL, in.Path)
+	if !j.Dirs.InPlace {
+		line("stage in", "%s -> %s", j.URL(j.Dirs.Metadata), j.Dirs.Metadata)
+		for _, in := range j.Staged() {
+			line("stage in", "%s -> %s", in.URL, in.Path)
+		}
 	}
 	if j.Files.SyncScript != "" {
 		line("stage in", "as %s says", j.Dirs.Metadata+"/"+j.Files.SyncScript)
 	}
-	for _, m := range mounts(j, paths.host, j.Rooted()) {
+	for _, m := range mounts(j, paths, j.Rooted()) {
 		mode := "rw"
 		if m.ReadOnly {
 			mode = "ro"
@@ -67,8 +75,10 @@ func printPlan(w io.Writer, j *job.Job, paths rootPaths) {
 		name, _, _ := strings.Cut(v, "=")
 		line("env", "%s=…", name)
 	}
-	for _, d := range j.Results() {
-		line("stage out", "%s -> %s", d.Path, d.URL)
+	if !j.Dirs.InPlace {
+		for _, d := range j.Results() {
+			line("stage out", "%s -> %s", d.Path, d.URL)
+		}
 	}
 }
 

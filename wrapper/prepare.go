@@ -42,6 +42,12 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 	if err := os.MkdirAll(j.LocalPrefix, 0o755); err != nil {
 		return nil, cause.Name(ctx, cause.Usage, "choose another --local-prefix", fmt.Errorf("making the local prefix: %w", err))
 	}
+	if j.Dirs.InPlace {
+		if err := ownPrefix(j.LocalPrefix); err != nil {
+			return nil, err
+		}
+		s.paths.host = ownerInPlace(&j, paths.self) // which the prefix being there has changed
+	}
 	if s.lock, err = node.LockJob(ctx, j.LocalPrefix, j.Identity.ID); err != nil {
 		if s.madePrefix {
 			_ = os.Remove(j.LocalPrefix)
@@ -95,12 +101,20 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 	if err := s.makeBallast(); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
+	if s.job.Dirs.InPlace {
+		if err := openInPlace(s); err != nil {
+			return err
+		}
+	}
 	for _, d := range s.job.Rooted() {
+		if s.job.Dirs.InPlace {
+			break // they are where they are
+		}
 		if err := root.MkdirAll(inRoot(d), 0o755); err != nil {
 			return cause.Name(ctx, cause.Usage, "", fmt.Errorf("making a directory of the job: %w", err))
 		}
 	}
-	if s.logs, err = openLogs(root, s.job.Dirs.Metadata); err != nil {
+	if s.logs, err = openLogs(s); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
 	s.tell.rec.SaveWith(func(data []byte) error { return s.write(s.metadata(record.FileName), data) })

@@ -30,14 +30,20 @@ type recipe struct {
 // spec is the container to make, with the shell that its image has.
 func (r recipe) spec(shell string) engine.Spec {
 	c := r.job.Container
+	var groups []string
+	env := r.job.Program.Env
+	if r.job.Dirs.InPlace && c.User == job.UserCaller {
+		groups, env = asker(r.job).further(), withHome(env, r.job.Dirs.Work)
+	}
 	return engine.Spec{
 		Name:    r.name(),
 		Image:   r.image,
 		Command: r.job.Argv(shell),
-		Env:     r.job.Program.Env,
+		Env:     env,
 		Workdir: r.job.Dirs.Work,
 		User:    userFor(r.job, r.image),
-		Mounts:  mounts(r.job, r.paths.host, r.from.seen()),
+		Groups:  groups,
+		Mounts:  mounts(r.job, r.paths, r.from.seen()),
 		Labels:  r.labels(),
 		Network: c.Network,
 		CapAdd:  c.CapAdd,
@@ -68,17 +74,19 @@ func (r recipe) origin() string {
 }
 
 // mounts are the directories of the node that the module sees: those in the attempt's root, unless they are copied, and those
-// of --mount. Outer directories come first, so that inner ones are laid over them. host is the attempt's root on the engine's
-// host, and seen are the job's paths in it.
-func mounts(j *job.Job, host string, seen []string) []engine.Mount {
+// of --mount. Outer directories come first, so that inner ones are laid over them. seen are the job's paths in the root.
+func mounts(j *job.Job, paths rootPaths, seen []string) []engine.Mount {
 	var all []engine.Mount
-	if j.Container.Placement == job.PlaceMount {
+	switch {
+	case j.Dirs.InPlace:
+		all = mountsInPlace(j, paths)
+	case j.Container.Placement == job.PlaceMount:
 		for _, d := range seen {
-			all = append(all, engine.Mount{Source: path.Join(host, inRoot(d)), Target: d, ReadOnly: j.Container.ReadOnlyInputs && !j.Writable(d)})
+			all = append(all, engine.Mount{Source: path.Join(paths.host, inRoot(d)), Target: d, ReadOnly: j.Container.ReadOnlyInputs && !j.Writable(d)})
 		}
 	}
 	for _, m := range j.Dirs.Mounts {
-		if m.Host != "" {
+		if m.Host != "" && !j.Dirs.InPlace {
 			all = append(all, engine.Mount{Source: m.Host, Target: m.Path, ReadOnly: !m.Writable})
 		}
 	}

@@ -37,6 +37,7 @@ func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 		return false, nil
 	}
 	defer s.root.Close()
+	defer s.inPlace.close()
 	if s.logs != nil {
 		s.logs.close()
 	}
@@ -61,7 +62,7 @@ func (s *site) keep() error {
 	if err := removePrivate(s.root, &s.job); err != nil {
 		return fmt.Errorf("removing private inputs: %w", err)
 	}
-	if who, ok := ownerOf(callerOf(s.job.LocalPrefix)); ok && s.job.Container.User == job.UserCaller && os.Geteuid() == 0 {
+	if who, ok := ownerOf(callerOf(&s.job)); ok && s.job.Container.User == job.UserCaller && os.Geteuid() == 0 {
 		if err := give(s.root, ".", who, true); err != nil {
 			return fmt.Errorf("giving the files to their caller: %w", err)
 		}

@@ -85,8 +85,10 @@ func (a *attempt) live(save context.Context, grace func()) error {
 
 // prepare opens the remote root and makes the site.
 func (a *attempt) prepare() (err error) {
-	if a.remote, err = openRemote(a.work, a.deps.Open, &a.job); err != nil {
-		return err
+	if !a.job.Dirs.InPlace {
+		if a.remote, err = openRemote(a.work, a.deps.Open, &a.job); err != nil {
+			return err
+		}
 	}
 	s, err := prepare(a.work, a.job, a.deps, a.tell)
 	if err != nil {
@@ -112,6 +114,9 @@ func (a *attempt) gather(box *outbox, from supply) (*module, error) {
 			}
 		})
 	}
+	if s.job.Dirs.InPlace {
+		return a.pullAlone(ctx, s, from)
+	}
 	in := newStageIn(&a.deps, box, from)
 	var m *module
 	wg.Go(func() { _ = a.tell.guard(func() error { s.sweepOthers(ctx, a.deps.Engine); return nil }) })
@@ -119,6 +124,17 @@ func (a *attempt) gather(box *outbox, from supply) (*module, error) {
 	run("stage-in", func() error { return in.run(ctx) })
 	wg.Wait()
 	return m, first
+}
+
+// pullAlone is gather for a job in place, which has nothing to stage in.
+func (a *attempt) pullAlone(ctx context.Context, s *site, from supply) (m *module, err error) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { _ = a.tell.guard(func() error { s.sweepOthers(ctx, a.deps.Engine); return nil }) })
+	known := make(chan struct{})
+	close(known)
+	err = a.tell.stage("pull", func() (err error) { m, err = a.pull(ctx, s, from, known); return err })
+	return m, err
 }
 
 // needsContainer reports whether the container is needed after the module's end: something is in it only, or it is kept.
@@ -135,6 +151,10 @@ func (a *attempt) dropRecords() {
 // stderr.txt of the job's metadata dir. j is what its settings tell in spite of their mistakes, see job.Vocabulary.Glimpse.
 func Refuse(ctx context.Context, j job.Job, err error, deps Deps) Outcome {
 	out := outcomeOf(err)
+	if j.Dirs.InPlace {
+		refuseInPlace(&j, record.New(j, deps.Version), out)
+		return out
+	}
 	if r, e := openRemote(ctx, deps.Open, &j); e == nil {
 		_ = r.refuse(ctx, &j, record.New(j, deps.Version), out) // the process's error says the same
 	}

@@ -18,6 +18,7 @@ type site struct {
 	enforces   engine.Enforces // the limits that the engine enforces
 	lock       *node.Lock
 	root       *os.Root // of the attempt: the job's path /a/b is a/b in it
+	inPlace    *inPlace // nil unless the job runs in place
 	logs       *logs
 	madePrefix bool // the local prefix was not there before
 }
@@ -34,21 +35,28 @@ func (s *site) metadata(name string) string { return path.Join(s.job.Dirs.Metada
 
 // write writes a file of ferry's own at the job's path p. It replaces what the module put there, atomically.
 func (s *site) write(p string, data []byte) error {
-	name, tmp := inRoot(p), path.Join(ownDir, path.Base(p))
-	if err := s.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+	root, name := s.at(p)
+	tmp := path.Join(ownDir, path.Base(p))
+	if s.inPlace != nil { // beside the file, which may be on another file system than the attempt's root
+		tmp = path.Join(path.Dir(name), ".ferry-part-"+path.Base(p))
+	}
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	err := s.root.WriteFile(tmp, data, 0o644)
+	if s.inPlace != nil {
+		_ = root.RemoveAll(tmp) // a link that the module put there
+	}
+	err := root.WriteFile(tmp, data, 0o644)
 	if err == nil {
-		if st, e := s.root.Lstat(name); e == nil && st.IsDir() {
-			err = s.root.RemoveAll(name)
+		if st, e := root.Lstat(name); e == nil && st.IsDir() {
+			err = root.RemoveAll(name)
 		}
 	}
 	if err == nil {
-		err = s.root.Rename(tmp, name)
+		err = root.Rename(tmp, name)
 	}
 	if err != nil {
-		_ = s.root.Remove(tmp)
+		_ = root.Remove(tmp)
 	}
 	return err
 }
@@ -63,12 +71,12 @@ func (s *site) note(p string, data []byte) {
 // addReason appends why the job ended to the module's stderr.txt, the one file that every user of a server looks into.
 func (s *site) addReason(out Outcome) {
 	line := record.ReasonLine(out.Cause, out.Err)
-	name := inRoot(s.job.Files.Stderr)
-	if st, err := s.root.Lstat(name); err != nil || !st.Mode().IsRegular() {
+	root, name := s.at(s.job.Files.Stderr)
+	if st, err := root.Lstat(name); err != nil || !st.Mode().IsRegular() {
 		s.note(s.job.Files.Stderr, line)
 		return
 	}
-	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
 	if err == nil {
 		_, err = f.Write(line)
 		if e := f.Close(); err == nil {
@@ -83,11 +91,11 @@ func (s *site) addReason(out Outcome) {
 // exitCode is the code in the exit code file. The file is of this run, because an earlier attempt's was not staged in. It may
 // hold several JSON objects, one appended after the other; the last counts.
 func (s *site) exitCode() (code int, ok bool) {
-	name := inRoot(s.job.Files.ExitCode)
-	if st, err := s.root.Stat(name); err != nil || !st.Mode().IsRegular() {
+	root, name := s.at(s.job.Files.ExitCode)
+	if st, err := root.Stat(name); err != nil || !st.Mode().IsRegular() {
 		return 0, false
 	}
-	f, err := s.root.Open(name)
+	f, err := root.Open(name)
 	if err != nil {
 		return 0, false
 	}
@@ -97,7 +105,8 @@ func (s *site) exitCode() (code int, ok bool) {
 
 // hasExitFile reports whether the exit code file is there, and is a file and no link.
 func (s *site) hasExitFile() bool {
-	st, err := s.root.Lstat(inRoot(s.job.Files.ExitCode))
+	root, name := s.at(s.job.Files.ExitCode)
+	st, err := root.Lstat(name)
 	return err == nil && st.Mode().IsRegular()
 }
 
@@ -117,5 +126,9 @@ func (s *site) dropBallast() { _ = s.root.Remove(path.Join(ownDir, ballastName))
 // full reports whether the module had no space left.
 func (s *site) full(moduleIsRoot bool) bool {
 	// Some file systems keep a few blocks for themselves, which no module can use.
-	return node.Full(s.paths.dir, ballastSize/4, moduleIsRoot && os.Geteuid() == 0)
+	dir := s.paths.dir
+	if s.inPlace != nil {
+		dir = s.inPlace.spots[len(s.inPlace.spots)-1].root.Name()
+	}
+	return node.Full(dir, ballastSize/4, moduleIsRoot && os.Geteuid() == 0)
 }

@@ -116,6 +116,12 @@ func (o *outbox) sendLogs(ctx context.Context, m *module) error {
 
 // file sends one of ferry's own files: the one on disk, or data.
 func (o *outbox) file(ctx context.Context, p string, onDisk bool, data []byte) error {
+	if o.remote == nil { // in place it is where it belongs, once it is on disk
+		if onDisk {
+			return nil
+		}
+		return o.site.write(p, data)
+	}
 	key := o.remote.key(p)
 	if onDisk {
 		_, err := o.transfer.UpFile(ctx, o.site.root, inRoot(p), o.remote.store, key, ferrysync.Options{Preserve: true})

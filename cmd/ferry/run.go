@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -179,6 +181,9 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 		return refuse(ctx, w, given, err, log)
 	}
 	server.Complete(&j)
+	if j.LocalPrefix == "" {
+		j.LocalPrefix = ownPrefix()
+	}
 	deps, err := runDeps(w, &j, log)
 	if err != nil {
 		return refuse(ctx, w, given, err, log)
@@ -193,6 +198,9 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 	}
 	return exit(w, wrapper.Run(stop.work, stop.save, j, deps))
 }
+
+// ownPrefix is where this user's jobs in place have their locks. It is on this node's own disk: a home may be on many nodes.
+func ownPrefix() string { return filepath.Join(os.TempDir(), fmt.Sprintf("ferry-%d", os.Getuid())) }
 
 // refuse tells those who wait for a job why it never began, where its settings say who they are.
 func refuse(ctx context.Context, w world, given job.Settings, err error, log zerolog.Logger) error {

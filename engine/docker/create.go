@@ -22,6 +22,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		NetworkMode: container.NetworkMode(s.Network),
 		CapDrop:     []string{"ALL"},
 		CapAdd:      s.CapAdd,
+		GroupAdd:    s.Groups,
 		SecurityOpt: []string{"no-new-privileges"},
 		Init:        &yes,
 		ShmSize:     s.Limits.ShmSize,

@@ -31,6 +31,7 @@ type Subject struct {
 	User    string     `json:"user,omitempty"`
 	Module  job.Module `json:"module"`
 	Remote  string     `json:"remote"`
+	InPlace bool       `json:"in_place,omitempty"`
 }
 
 // A Verdict says how far the job is and how it ended.
