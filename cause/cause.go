@@ -40,7 +40,7 @@ var ExitCodes = []ExitCode{
 	{72, Launch, "the container could not start, or exec.sh cannot run"},
 	{73, StageOut, "the module succeeded but some results are not in the store"},
 	{74, Disk, "no space"},
-	{75, Interrupted, "told to stop before the module ended; safe to try again"},
+	{75, Interrupted, "told to stop before the results were stored; safe to try again"},
 	{137, OOM, "the module was killed for memory"},
 	{142, Walltime, "the run limit was reached"},
 }

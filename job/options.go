@@ -103,7 +103,7 @@ func (v Vocabulary) Options() []Option {
 		option("registry", "HOST", false, "", "the one registry that --registry-user is for, such as docker.io", text(func(j *Job) *string { return &j.Registry.Host })),
 		option("registry-user", "USER", false, "", "user for the registry of --registry", text(func(j *Job) *string { return &j.Registry.User })),
 		option("registry-password-file", "FILE", false, "", "file of ferry's own with that user's password", text(func(j *Job) *string { return &j.Registry.PasswordFile })),
-		option("grace", "TIME", false, "25s", "time kept for staging out after a signal", duration(func(j *Job) *time.Duration { return &j.Grace })),
+		option("grace", "TIME", false, "25s; in Slurm its KillWait less 5s", "time kept for staging out after a signal", duration(func(j *Job) *time.Duration { return &j.Grace })),
 		option("keep", "", false, "false", "leave local files and container", flag(func(j *Job) *bool { return &j.Keep })),
 		option("dry-run", "", false, "false", "print the plan, the mounts and the command, and do nothing", flag(func(j *Job) *bool { return &j.DryRun })),
 		option("module-name", "NAME", false, "", "the module's name, for the record", text(func(j *Job) *string { return &j.Module.Name })),

@@ -26,8 +26,18 @@ type Deps struct {
 	Stdout   io.Writer // gets the module's output, and the plan of a dry run
 	Stderr   io.Writer
 	Version  string
+	Launched func() // called once the module has started; may be nil
 
-	before func(step string) // called before each step of the ending; nil but in tests, which panic in it
+	before   func(step string) // called before each step of the ending; nil but in tests, which panic in it
+	patience *patience         // nil but in tests
+}
+
+// waits is how long results are waited for after the walltime.
+func (d Deps) waits() patience {
+	if d.patience != nil {
+		return *d.patience
+	}
+	return usualPatience
 }
 
 // An Opener gives the store that a URL names, and the key prefix in it without slashes at its ends. It sends nothing to

@@ -117,7 +117,7 @@ func (e *ending) collect() {
 	e.full = s.full(m == nil || m.isRoot())
 	s.dropBallast()
 	if m != nil {
-		m.collectOutcome(e.save)
+		_ = e.attempt.outbox.moved.during(func() error { m.collectOutcome(e.save); return nil })
 	}
 	s.logs.check(s.tell.warn)
 }

@@ -15,8 +15,9 @@ import (
 // missing has the paths that stage out could not bring to the store. A nil missing keeps nothing. It is safe for concurrent
 // use.
 type missing struct {
-	mu    sync.Mutex
-	names map[string]bool
+	mu     sync.Mutex
+	names  map[string]bool
+	refuse bool
 }
 
 func newMissing() *missing { return &missing{names: map[string]bool{}} }
@@ -28,6 +29,23 @@ func (m *missing) add(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.names[name] = true
+}
+
+// refused notes that something is missing for another reason than the lack of time.
+func (m *missing) refused() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refuse = true
+}
+
+// forGood reports whether something is missing that more time would not have brought to the store.
+func (m *missing) forGood() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.refuse
 }
 
 func (m *missing) list() []string {

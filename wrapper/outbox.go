@@ -20,6 +20,7 @@ type outbox struct {
 	remote   *remote
 	transfer *ferrysync.Engine
 
+	moved   movement
 	sending sync.Mutex // held while the metadata dir goes up
 	mu      sync.Mutex
 	snaps   map[string]*ferrysync.Snapshot // by directory; a directory that was not staged in whole has none
@@ -118,6 +119,9 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 		}
 	}
 	if err := errors.Join(all...); err != nil {
+		if ctx.Err() != nil && !lost.forGood() {
+			return cause.Fail(cause.Interrupted, "the job is safe to try again", "told to stop before all results were stored: %w", err)
+		}
 		if ctx.Err() != nil {
 			return cause.Fail(cause.StageOut, "", "no time was left to stage everything out: %w", err)
 		}
@@ -143,7 +147,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 		}
 	}()
 	if m != nil {
-		if err := m.collect(ctx, d.Path); err != nil {
+		if err := o.moved.during(func() error { return m.collect(ctx, d.Path) }); err != nil {
 			return s, err
 		}
 	}
@@ -156,7 +160,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	if err != nil {
 		return s, err
 	}
-	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path)}
+	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path), Progress: &o.moved.progress}
 	// The new snapshot is taken before the transfer. A file that changes meanwhile is sent again by the next call.
 	next, err := o.transfer.Take(ctx, root, opts)
 	if next == nil {
@@ -170,6 +174,11 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 			sent.add(e.Path)
 		case ferrysync.OpRefuse:
 			lost.add(path.Join(d.Path, e.Path))
+			lost.refused()
+		case ferrysync.OpFail:
+			if ctx.Err() == nil {
+				lost.refused()
+			}
 		}
 		o.site.event(e)
 	}
@@ -177,7 +186,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	if err != nil {
 		looked = true
 		lost.look(ctx, d.Path, sent, func(ctx context.Context, event func(ferrysync.Event)) {
-			opts.DryRun, opts.Event = true, event
+			opts.DryRun, opts.Event, opts.Progress = true, event, nil
 			// What fails here is missing as well, and was an event.
 			_, _ = o.transfer.Up(ctx, root, st, prefix, opts)
 		})

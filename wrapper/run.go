@@ -2,9 +2,7 @@ package wrapper
 
 import (
 	"context"
-	"errors"
 	"sync"
-	"time"
 
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper/node"
@@ -56,14 +54,12 @@ func Run(work, save context.Context, j job.Job, deps Deps) (out Outcome) {
 		}
 		out = end.conclude()
 	}()
-	end.failed = a.live(save, func() { time.AfterFunc(j.Grace, func() { giveUp(errGrace) }) })
+	end.failed = a.live(save, func() { go deps.waits().watch(save, &a.outbox.moved, giveUp) })
 	return out
 }
 
-var errGrace = errors.New("the grace time is over")
-
-// live is steps 1 to 5, which a cancelled work interrupts. grace begins the grace time where ferry itself ends the job.
-func (a *attempt) live(save context.Context, grace func()) error {
+// live is steps 1 to 5, which a cancelled work interrupts. atWalltime is called where ferry itself ends the module.
+func (a *attempt) live(save context.Context, atWalltime func()) error {
 	if err := a.tell.stage("prepare", a.prepare); err != nil {
 		return err
 	}
@@ -79,7 +75,10 @@ func (a *attempt) live(save context.Context, grace func()) error {
 		m.halt(save) // the engine may have started it all the same
 		return err
 	}
-	w := watch{module: m, outbox: a.outbox, save: save, grace: grace}
+	if a.deps.Launched != nil {
+		a.deps.Launched()
+	}
+	w := watch{module: m, outbox: a.outbox, save: save, atWalltime: atWalltime}
 	return a.tell.stage("module", func() error { return w.wait(a.work) })
 }
 

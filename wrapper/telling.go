@@ -78,6 +78,8 @@ func (o *outbox) send(save context.Context, limit time.Duration, m *module) erro
 		err = o.file(ctx, s.job.Files.ExitCode, ok && n == want, record.ExitFile(want))
 	}
 	switch {
+	case err != nil && save.Err() != nil:
+		return cause.Fail(cause.Interrupted, "the job is safe to try again", "told to stop before the record was sent: %w", err)
 	case err != nil && ctx.Err() != nil:
 		return cause.Fail(cause.StageOut, "", "sending the record: %w", err)
 	case err != nil:

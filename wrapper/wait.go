@@ -30,7 +30,8 @@ type watch struct {
 	module *module
 	outbox *outbox
 	save   context.Context
-	grace  func() // begins the grace time, where ferry itself ends the module
+	// atWalltime is called where ferry itself ends the module.
+	atWalltime func()
 }
 
 // wait returns when the module has ended. The error is nil where the module ended by itself, else it says why it was stopped and
@@ -60,7 +61,7 @@ func (w watch) wait(work context.Context) error {
 	}
 	why := cause.Stopped(limit, limit.Err())
 	if work.Err() == nil {
-		w.grace() // where a signal stops the job, its grace time has begun already
+		w.atWalltime() // where a signal stops the job, its sender's deadline holds
 	}
 	tell.log.Warn().Err(why).Msg("stopping the module")
 	m.halt(w.save)

@@ -38,6 +38,9 @@ func newLog(format, levelName string, w world) (zerolog.Logger, error) {
 }
 
 func terminal(w io.Writer) bool {
+	if o, ok := w.(*output); ok {
+		w = o.w
+	}
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

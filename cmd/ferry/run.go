@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
@@ -13,6 +15,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/scheduler/batch"
+	"github.com/genepattern/ferry/scheduler/slurm"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -27,11 +30,13 @@ func runCommand(w world) *cli.Command {
 			if c.Args().Present() {
 				return cause.Fail(cause.Usage, "ferry run --help lists the flags", "run takes no argument: %q", c.Args().First())
 			}
+			w, out := w.steady()
+			defer out.flush()
 			log, err := newLog(c.String("log-format"), c.String("log-level"), w)
 			if err != nil {
 				return err
 			}
-			return runJob(c.Context, w, runArgs{flags: flagSettings(c), jobFile: c.String("job"), watchSpot: c.Bool("watch-spot")}, log)
+			return runJob(c.Context, w, runArgs{flags: flagSettings(c), jobFile: c.String("job"), watchSpot: c.Bool("watch-spot"), hurry: out.hurry}, log)
 		},
 	}
 }
@@ -41,6 +46,7 @@ type runArgs struct {
 	flags     job.Settings
 	jobFile   string // "" for none
 	watchSpot bool
+	hurry     func() // ends all waiting for readers of stdout and stderr
 }
 
 // runFlags makes the flags out of the table of options.
@@ -149,6 +155,15 @@ func batchSettings(lookup func(string) (string, bool)) job.Settings {
 	return s
 }
 
+// slurmSettings is the grace time that Slurm's own KillWait leaves, where nothing else says how long it is.
+func slurmSettings(lookup func(string) (string, bool)) job.Settings {
+	grace, file, ok := slurm.Grace(lookup, func(name string) (io.ReadCloser, error) { return os.Open(name) })
+	if !ok {
+		return nil
+	}
+	return job.Settings{"grace": {From: "KillWait in " + file, Values: []string{grace.String()}}}
+}
+
 // settings are all that was given, by flags, variables, a GenePattern server and a file.
 func (a runArgs) settings(w world, server job.Settings) (job.Settings, error) {
 	sources := []job.Settings{a.flags, envSettings(w.lookup), server}
@@ -159,11 +174,12 @@ func (a runArgs) settings(w world, server job.Settings) (job.Settings, error) {
 		}
 		sources = append(sources, file)
 	}
-	return job.Merge(append(sources, batchSettings(w.lookup))...), nil
+	return job.Merge(append(sources, batchSettings(w.lookup), slurmSettings(w.lookup))...), nil
 }
 
 // runJob describes the job, builds what it needs, and runs it.
 func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
+	began := time.Now()
 	server, err := w.request()
 	if err != nil {
 		return err
@@ -191,10 +207,12 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 	if j.DryRun {
 		return exit(w, wrapper.Plan(ctx, j, deps))
 	}
-	stop := newStopper(ctx, j.Grace, j.Walltime, log)
+	rules := stopRules{grace: j.Grace, walltime: j.Walltime, inBatch: batch.Inside(w.lookup), began: began}
+	stop := newStopper(ctx, rules, a.hurry, log)
 	defer stop.close()
+	deps.Launched = stop.launch
 	if a.watchSpot {
-		go batch.WatchSpot(stop.work, log, stop.notices)
+		go batch.WatchSpot(stop.save, log, stop.notices) // a notice after a signal may leave less time
 	}
 	return exit(w, wrapper.Run(stop.work, stop.save, j, deps))
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -15,8 +15,8 @@ import (
 	"github.com/genepattern/ferry/scheduler/batch"
 )
 
-// stopper gives the two contexts of a job: that of the work, cancelled by the first TERM or INT or by a spot notice, and
-// that of saving its results, which is cancelled grace later, or by a second signal.
+// A stopper gives the two contexts of a job. That of the work is cancelled by the first signal or spot notice. That of saving
+// its results is cancelled at a deadline, which depends on who stops the job. A later signal or notice can only shorten it.
 type stopper struct {
 	work, save context.Context
 	cancelWork context.CancelCauseFunc
@@ -24,54 +24,113 @@ type stopper struct {
 	signals    chan os.Signal
 	notices    chan batch.SpotNotice
 	done       chan struct{}
+	rules      stopRules
+	log        zerolog.Logger
+	hurry      func()                    // called before anything is said of a stop
+	launched   atomic.Pointer[time.Time] // when the module started, nil before
 }
 
-// lastReserve is the part of the grace time that is kept for the record, and for removing the container.
-const lastReserve = 5 * time.Second
+// stopRules say how much time a stop leaves, and what it means.
+type stopRules struct {
+	grace    time.Duration // from a signal on
+	walltime time.Duration // of the module
+	inBatch  bool          // AWS Batch runs this process
+	began    time.Time     // when this process did
+}
 
-// spotReserve is the part of a spot notice's time that is kept for the record and the process's end.
-const spotReserve = 10 * time.Second
+const (
+	// lastReserve is the part of the grace time that is kept for the record, and for removing the container.
+	lastReserve = 5 * time.Second
+	// spotReserve is the part of a spot notice's time that is kept for the record and the process's end.
+	spotReserve = 10 * time.Second
+	// walltimeSlack is how much earlier than the walltime a TERM may come and still be the walltime's: others count from a
+	// container's start, which is before ferry's and before the module's.
+	walltimeSlack = 5 * time.Second
+	// batchLate is how late AWS Batch may act on its own limit.
+	batchLate = 30 * time.Second
+	// batchLeast is the shortest limit that AWS Batch takes.
+	batchLeast = time.Minute
+	// sameKey is the time within which a second INT is the same Ctrl-C: a terminal sends it to all processes of a pipeline, and
+	// some of them (docker, make) pass theirs on.
+	sameKey = 2 * time.Second
+)
 
-// batchSlack is how much earlier than the walltime a TERM may come and still be AWS Batch's own limit: Batch counts from
-// the container's start, which is before this process's.
-const batchSlack = 5 * time.Second
+var errGraceOver = errors.New("the grace time is over")
 
-// newStopper listens for signals. walltime is the job's: a GenePattern server gives Batch the same limit for the whole
-// attempt that it gives the module, so Batch's TERM comes first, and what it means is the run limit.
-func newStopper(parent context.Context, grace, walltime time.Duration, log zerolog.Logger) *stopper {
-	s := &stopper{signals: make(chan os.Signal, 2), notices: make(chan batch.SpotNotice, 1), done: make(chan struct{})}
+// newStopper listens for signals. A signal that was ignored when ferry began, as nohup does with HUP, stays ignored.
+func newStopper(parent context.Context, rules stopRules, hurry func(), log zerolog.Logger) *stopper {
+	s := &stopper{signals: make(chan os.Signal, 4), notices: make(chan batch.SpotNotice, 1), done: make(chan struct{}), rules: rules, hurry: hurry, log: log}
 	s.work, s.cancelWork = context.WithCancelCause(parent)
 	s.save, s.cancelSave = context.WithCancelCause(context.WithoutCancel(parent))
-	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT)
-	go s.watch(parent, grace, time.Now().Add(walltime-batchSlack), log)
+	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		if !signal.Ignored(sig) {
+			signal.Notify(s.signals, sig)
+		}
+	}
+	go s.watch(parent)
 	return s
 }
 
-func (s *stopper) watch(parent context.Context, grace time.Duration, limit time.Time, log zerolog.Logger) {
-	select {
-	case sig := <-s.signals:
-		log.Warn().Stringer("signal", sig).Stringer("grace", grace).Msg("stopping")
-		why := cause.Fail(cause.Interrupted, "", "told to stop (%v) before the module ended", sig)
-		if sig == syscall.SIGTERM && !time.Now().Before(limit) {
-			why = cause.Fail(cause.Walltime, "give a longer walltime", "told to stop (%v) at the end of the walltime", sig)
+// launch notes that the module has started.
+func (s *stopper) launch() {
+	now := time.Now()
+	s.launched.CompareAndSwap(nil, &now)
+}
+
+// watch waits for whatever stops the job, until the stopper is closed.
+func (s *stopper) watch(parent context.Context) {
+	var until deadline
+	var firstInt time.Time
+	ended := parent.Done()
+	for {
+		select {
+		case sig := <-s.signals:
+			s.hurry()
+			now := time.Now()
+			if sig == syscall.SIGINT && firstInt.IsZero() {
+				firstInt = now
+			} else if sig == syscall.SIGINT && now.Sub(firstInt) > sameKey {
+				s.cancelSave(errors.New("told twice to stop (interrupt)"))
+				continue
+			}
+			until.shorten(now.Add(s.rules.grace - min(lastReserve, s.rules.grace/4)))
+			s.log.Warn().Stringer("signal", sig).Stringer("grace", s.rules.grace).Msg("stopping")
+			s.cancelWork(s.meaning(sig, now))
+		case n := <-s.notices:
+			s.hurry()
+			until.shorten(n.At.Add(-spotReserve))
+			s.log.Warn().Time("at", n.At).Msg("the spot instance is reclaimed; stopping")
+			s.cancelWork(cause.Fail(cause.Interrupted, "", "the spot instance is reclaimed at %s", n.At.Format(time.RFC3339)))
+		case <-ended:
+			ended = nil
+			until.shorten(time.Now().Add(s.rules.grace))
+			s.cancelWork(context.Cause(parent))
+		case <-until.over:
+			s.cancelSave(errGraceOver)
+		case <-s.done:
+			return
 		}
-		s.cancelWork(why)
-	case n := <-s.notices:
-		grace = max(grace, time.Until(n.At)-spotReserve)
-		log.Warn().Time("at", n.At).Stringer("grace", grace).Msg("the spot instance is reclaimed; stopping")
-		s.cancelWork(cause.Fail(cause.Interrupted, "", "the spot instance is reclaimed at %s", n.At.Format(time.RFC3339)))
-	case <-parent.Done():
-		s.cancelWork(context.Cause(parent))
-	case <-s.done:
-		return
 	}
-	select {
-	case sig := <-s.signals:
-		s.cancelSave(fmt.Errorf("told twice to stop (%v)", sig))
-	case <-time.After(grace - min(lastReserve, grace/4)):
-		s.cancelSave(errors.New("the grace time is over"))
-	case <-s.done:
+}
+
+// meaning is why the job ends after a signal that came at now.
+func (s *stopper) meaning(sig os.Signal, now time.Time) error {
+	if sig == syscall.SIGTERM && s.rules.atWalltime(s.launched.Load(), now) {
+		return cause.Fail(cause.Walltime, "give a longer walltime", "told to stop (%v) at the end of the walltime", sig)
 	}
+	return cause.Fail(cause.Interrupted, "", "told to stop (%v) before the module ended", sig)
+}
+
+// atWalltime reports whether a TERM at now is somebody's limit and no interruption. It is where the module has run for its
+// walltime. It also is where AWS Batch's own limit is due: a GenePattern server gives Batch the same limit for the whole
+// attempt that it gives the module, and Batch's TERM comes first. launched is nil where the module has not started.
+func (r stopRules) atWalltime(launched *time.Time, now time.Time) bool {
+	slack := min(walltimeSlack, r.walltime/10)
+	if launched != nil && now.Sub(*launched) >= r.walltime-slack {
+		return true
+	}
+	since := now.Sub(r.began)
+	return r.inBatch && r.walltime >= batchLeast && since >= r.walltime-slack && since <= r.walltime+batchLate
 }
 
 // close ends the watch. Signals stay caught: one that comes now finds a job whose end the store was told, and must not make
@@ -80,4 +139,17 @@ func (s *stopper) close() {
 	close(s.done)
 	s.cancelWork(nil)
 	s.cancelSave(nil)
+}
+
+// A deadline comes earlier or stays. The zero deadline is never over.
+type deadline struct {
+	at   time.Time
+	over <-chan time.Time
+}
+
+// shorten makes the deadline t, unless it is earlier already.
+func (d *deadline) shorten(t time.Time) {
+	if d.over == nil || t.Before(d.at) {
+		d.at, d.over = t, time.After(time.Until(t))
+	}
 }

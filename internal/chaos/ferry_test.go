@@ -62,6 +62,15 @@ func (s *scene) jobFlags(more []string) []string {
 func (s *scene) start(flags ...string) *ferry {
 	s.t.Helper()
 	f := s.command(s.jobFlags(flags)...)
+	if s.unread {
+		r, w, err := os.Pipe()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		_ = r.Close()
+		defer w.Close()
+		f.cmd.Stdout, f.cmd.Stderr = w, w
+	}
 	if err := f.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -139,7 +148,7 @@ func (f *ferry) signal(sig syscall.Signal) {
 		}
 		return
 	}
-	name := map[syscall.Signal]string{syscall.SIGTERM: "TERM", syscall.SIGKILL: "KILL", syscall.SIGINT: "INT"}[sig]
+	name := map[syscall.Signal]string{syscall.SIGTERM: "TERM", syscall.SIGKILL: "KILL", syscall.SIGINT: "INT", syscall.SIGHUP: "HUP"}[sig]
 	if _, err := f.s.tryDocker("kill", "-s", name, f.name); err != nil {
 		select {
 		case <-f.done:

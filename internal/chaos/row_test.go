@@ -44,7 +44,7 @@ const rowLimit = 12 * time.Minute
 func all() []row {
 	var rows []row
 	for _, some := range [][]row{
-		storeRows(), endpointRows(), stopRows(), killRows(), engineRows(), imageRows(), moduleRows(), diskRows(), policyRows(), crowdRows(),
+		storeRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), diskRows(), policyRows(), crowdRows(),
 	} {
 		rows = append(rows, some...)
 	}

@@ -39,6 +39,7 @@ type scene struct {
 	proxy   *testenv.FaultProxy
 	host    string // the engine's address
 	onHost  bool   // ferry runs on the host, not in its image
+	unread  bool   // ferry's stdout and stderr are a pipe without a reader
 	prefix  string // the local prefix
 	id      string // of the job
 	env     []string

@@ -126,7 +126,6 @@ func stopRows() (rows []row) {
 		}}
 		switch stage {
 		case "stage-out":
-			r.code, r.cause = 73, "stage-out"
 			r.run = func(s *scene) { // the store never answers again for one result
 				f, _ := s.within(stage, "--grace", "8")
 				f.signal(syscall.SIGTERM)
@@ -166,15 +165,15 @@ func stopRows() (rows []row) {
 			f.signal(syscall.SIGTERM)
 			s.check(f)
 		}},
-		row{group: group, name: "twice, in stage-out with a store that stalls", code: 73, cause: "stage-out", quick: true, run: func(s *scene) {
-			f, _ := s.within("stage-out")
+		row{group: group, name: "twice, in stage-out with a store that stalls", code: 75, cause: "interrupted", quick: true, run: func(s *scene) {
+			f, _ := s.within("stage-out", "--grace", "4")
 			f.signal(syscall.SIGTERM)
 			f.until("stopping")
 			f.signal(syscall.SIGTERM)
 			s.check(f)
 		}},
-		row{group: group, name: "twice, in stage-out with a store that is gone", code: 73, cause: "stage-out", run: func(s *scene) {
-			f, _ := s.within("stage-out")
+		row{group: group, name: "twice, in stage-out with a store that is gone", code: 75, cause: "interrupted", run: func(s *scene) {
+			f, _ := s.within("stage-out", "--grace", "4")
 			s.proxy.Add(testenv.Rule{Fault: testenv.Fault{Stall: true}})
 			f.signal(syscall.SIGTERM)
 			f.until("stopping")
