@@ -20,7 +20,7 @@ import (
 // A shellJob is a job of a person at a shell: the binary, a store in a directory, and an engine.
 type shellJob struct {
 	t          *testing.T
-	dir        string
+	dir, work  string
 	cmd        *exec.Cmd
 	engineArgs []string
 }
@@ -34,9 +34,10 @@ func shellEngines(t *testing.T) map[string][]string {
 func newShellJob(t *testing.T, engineArgs []string, script string, wrap ...string) *shellJob {
 	t.Helper()
 	j := &shellJob{t: t, dir: t.TempDir(), engineArgs: engineArgs}
-	j.write("store/jobs/1/.gp_metadata/exec.sh", script)
+	j.work = filepath.Join(j.dir, "w") // the process engine makes a link of this name on the node
+	j.write("store"+j.work+"/.gp_metadata/exec.sh", script)
 	host := testenv.Docker(t)
-	args := slices.Concat(wrap, []string{testenv.FerryBinary(t), "run", "--remote", filepath.Join(j.dir, "store"), "--workdir", "/jobs/1",
+	args := slices.Concat(wrap, []string{testenv.FerryBinary(t), "run", "--remote", filepath.Join(j.dir, "store"), "--workdir", j.work,
 		"--local-prefix", filepath.Join(j.dir, "local"), "--job-id", "shell" + filepath.Base(j.dir)}, engineArgs)
 	j.cmd = exec.Command(args[0], args[1:]...)
 	j.cmd.Env = testenv.Environ("DOCKER_HOST=" + host)
@@ -65,7 +66,7 @@ func (j *shellJob) start() {
 func (j *shellJob) begun(name string) {
 	j.t.Helper()
 	for late := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if found, _ := filepath.Glob(filepath.Join(j.dir, "local/*.1/jobs/1", name)); len(found) > 0 {
+		if found, _ := filepath.Glob(filepath.Join(j.dir, "local/*.1"+j.work, name)); len(found) > 0 {
 			return
 		}
 		if time.Now().After(late) {
@@ -82,14 +83,14 @@ func (j *shellJob) ended(code int, result string) record.Record {
 		j.t.Errorf("ferry ended with %v, want %d", j.cmd.ProcessState, code)
 	}
 	var r record.Record
-	data, err := os.ReadFile(filepath.Join(j.dir, "store/jobs/1/.gp_metadata/run.json"))
+	data, err := os.ReadFile(filepath.Join(j.dir, "store"+j.work, ".gp_metadata/run.json"))
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
 	if err != nil || r.State != record.StateDone || r.ExitCode != code {
 		j.t.Errorf("the record says %d, state %q, %v", r.ExitCode, r.State, err)
 	}
-	if got, err := os.ReadFile(filepath.Join(j.dir, "store/jobs/1/r.txt")); err != nil || string(got) != result {
+	if got, err := os.ReadFile(filepath.Join(j.dir, "store"+j.work, "r.txt")); err != nil || string(got) != result {
 		j.t.Errorf("the result is %q, %v", got, err)
 	}
 	if left, err := os.ReadDir(filepath.Join(j.dir, "local")); err == nil && len(left) > 0 {
