@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/genepattern/ferry/cause"
@@ -8,11 +9,25 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// An Outcome is how a job ended. The zero Outcome is a success. Code is what the process should exit with.
+// An Outcome is how a job ended. The zero Outcome is a success. Code is what exit_code.txt has; see ProcessCode for
+// the process.
 type Outcome struct {
 	Code  int
 	Cause cause.Cause
 	Err   error // why, where Cause is not cause.None; "hint" by cause.HintOf
+}
+
+// OwnCode is what the process exits with in place of a module's own code that would mean, coming from ferry, that the job is to be
+// tried again. exit_code.txt and run.json have the module's code.
+const OwnCode = 1
+
+// ProcessCode is what the process exits with. It is Code, unless a scheduler would take a module's code for ferry's word that the
+// job is to be tried again: whether it is, is not the module's to say.
+func (o Outcome) ProcessCode() int {
+	if slices.Contains(cause.AgainCodes(), o.Code) && !o.Cause.Again() {
+		return OwnCode
+	}
+	return o.Code
 }
 
 func outcomeOf(err error) Outcome {

@@ -58,3 +58,25 @@ func TestCutURL(t *testing.T) {
 		}
 	}
 }
+
+// A module's own code never asks for another attempt; ferry's does.
+func TestProcessCode(t *testing.T) {
+	for _, c := range []struct {
+		out  Outcome
+		want int
+	}{
+		{Outcome{}, 0},
+		{Outcome{Code: 3}, 3},
+		{Outcome{Code: 75}, OwnCode},
+		{Outcome{Code: 69}, OwnCode},
+		{Outcome{Code: 75, Cause: cause.Disk}, OwnCode},
+		{Outcome{Code: 75, Cause: cause.OOM}, OwnCode},
+		{outcomeOf(cause.Fail(cause.Interrupted, "", "x")), 75},
+		{outcomeOf(cause.Fail(cause.Engine, "", "x")), 69},
+		{outcomeOf(cause.Fail(cause.StageOut, "", "x")), 73},
+	} {
+		if got := c.out.ProcessCode(); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.out, got, c.want)
+		}
+	}
+}

@@ -238,8 +238,12 @@ func exit(w world, out wrapper.Outcome) error {
 	if out.Err != nil {
 		report(w.stderr, out.Err)
 	}
-	if out.Code == 0 {
+	code := out.ProcessCode()
+	if code == 0 {
 		return nil
 	}
-	return exitError(out.Code)
+	if code != out.Code {
+		fmt.Fprintf(w.stderr, "ferry: the module ended with %d; ferry ends with %d, because its own %d asks for another attempt\n", out.Code, code, out.Code)
+	}
+	return exitError(code)
 }

@@ -27,6 +27,11 @@ func (s *scene) check(f *ferry) record.Record {
 	if f.codeUnknown {
 		code = rec.ExitCode
 	}
+	if s.row.exits != 0 && code == s.row.exits {
+		code = rec.ExitCode // the process's own is as it must be
+	} else if s.row.exits != 0 {
+		s.bad("the process ended with %d, want %d", code, s.row.exits)
+	}
 	s.got.code, s.got.cause = code, string(rec.Cause)
 	if code != s.row.code {
 		s.bad("exit code %d, want %d (%s)", code, s.row.code, rec.Error)

@@ -20,6 +20,14 @@ func moduleRows() []row {
 			s.exec("cp /in/* .", "echo done > result.txt", "exit 3")
 			s.runJob()
 		}},
+		{group: group, name: "fails with 75, by which ferry asks for another attempt; ferry exits with 1", code: 75, exits: 1, quick: true, run: func(s *scene) {
+			s.exec("cp /in/* .", "echo done > result.txt", "exit 75")
+			s.runJob()
+		}},
+		{group: group, name: "writes 69 as its exit code, by which ferry asks for another attempt; ferry exits with 1", code: 69, exits: 1, run: func(s *scene) {
+			s.exec("cp /in/* .", "echo done > result.txt", `echo '{ "exit_code": 69 }' > .gp_metadata/exit_code.txt`)
+			s.runJob()
+		}},
 		{group: group, name: "ignores TERM when ferry is told to stop", code: 75, cause: "interrupted", run: func(s *scene) {
 			s.exec("set -e", "trap '' TERM INT HUP", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "while :; do sleep 1; done")
 			f := s.start()

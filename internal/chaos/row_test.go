@@ -14,6 +14,8 @@ type row struct {
 	name  string
 	code  int
 	cause string
+	// exits is the process's exit code where that is another than code, which the record and exit_code.txt have. 0: it is code.
+	exits int
 
 	quick bool // run by `make test`, too
 	own   bool // on an engine of its own, which needs root

@@ -113,12 +113,16 @@ func (in DefinitionInput) environment() ([]NameValue, error) {
 	return all, nil
 }
 
-// retryRules let Batch try again what the node or a signal ended. The first rule that matches counts.
+// retryRules let Batch try again what the node ended, and what ferry's exit code calls safe to try again. The first rule that
+// matches counts. A module has no say: where its own code is one of these, ferry exits with another (wrapper.Outcome). Batch takes
+// five rules at most.
 func retryRules() []RetryRule {
-	return []RetryRule{
-		{Status: "Host EC2*", Action: "RETRY"}, // the node went away: a spot instance reclaimed, for instance
-		{Code: strconv.Itoa(cause.Interrupted.Code()), Action: "RETRY"},
-		{Reason: "CannotPullContainerError*", Action: "RETRY"}, // the transfer image itself
-		{Reason: "*", Action: "EXIT"},                          // a module that fails once fails again
+	rules := []RetryRule{{Status: "Host EC2*", Action: "RETRY"}} // the node went away: a spot instance reclaimed, for instance
+	for _, code := range cause.AgainCodes() {
+		rules = append(rules, RetryRule{Code: strconv.Itoa(code), Action: "RETRY"})
 	}
+	return append(rules,
+		RetryRule{Reason: "Cannot*", Action: "RETRY"}, // CannotPullContainerError and others like it: ferry itself never began
+		RetryRule{Reason: "*", Action: "EXIT"},        // a module that fails once fails again
+	)
 }

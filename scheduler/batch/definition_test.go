@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -69,8 +70,14 @@ func TestRetryRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"onExitCode":"75","action":"RETRY"}`; !strings.Contains(string(text), want) {
-		t.Errorf("%s has no rule %s", text, want)
+	for _, e := range cause.ExitCodes {
+		want := fmt.Sprintf(`{"onExitCode":"%d","action":"RETRY"}`, e.Code)
+		if strings.Contains(string(text), want) != e.Again {
+			t.Errorf("%s has the rule %s: not %v", text, want, e.Again)
+		}
+	}
+	if n := len(d.Retry.OnExit); n > 5 {
+		t.Errorf("%d rules, and Batch takes 5", n)
 	}
 	if last := d.Retry.OnExit[len(d.Retry.OnExit)-1]; last != (batch.RetryRule{Reason: "*", Action: "EXIT"}) {
 		t.Errorf("the last rule is %+v", last)
