@@ -179,7 +179,7 @@ func (d *doctor) orphans(ctx context.Context) Check {
 	if d.hostPrefix == "" {
 		return bad("orphans", fmt.Errorf("not looked for: the host path is unknown"), "see the check above")
 	}
-	all, err := node.Orphans(ctx, d.deps.Engine, d.job.LocalPrefix, d.hostPrefix, false)
+	all, err := node.Orphans(ctx, d.deps.Engine, d.job.LocalPrefix, false)
 	if err != nil {
 		return bad("orphans", err, "")
 	}

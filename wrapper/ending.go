@@ -74,6 +74,7 @@ func (e *ending) conclude() Outcome {
 		}
 	}
 	e.removing.Wait()
+	e.attempt.sweep.end(e.attempt.work)
 	return e.out
 }
 
@@ -264,7 +265,8 @@ func (e *ending) leave() {
 	if m := e.attempt.module; m != nil {
 		asRoot = m.removeAsRoot
 	}
-	if err := e.attempt.site.remove(asRoot); err != nil {
+	e.removing.Wait() // it was waited for, unless that step broke
+	if err := e.attempt.site.remove(asRoot, e.attempt.leavesContainer()); err != nil {
 		e.attempt.tell.log.Warn().Err(err).Msg("local files are left")
 	}
 }

@@ -105,7 +105,7 @@ func (s *rig) checkRecord(step string, code int) {
 // checkLeft checks what is on the node after a bug in a step: what only that step removes, for the next ferry to find.
 func (s *rig) checkLeft(step string) {
 	s.t.Helper()
-	found, err := node.Orphans(s.t.Context(), s.engine, s.local, s.local, true)
+	found, err := node.Orphans(s.t.Context(), s.engine, s.local, true)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -117,6 +117,9 @@ func (s *rig) checkLeft(step string) {
 	}
 	if removes := step == "begin removal"; removes != (len(found) == 1) {
 		s.t.Errorf("left: %v", found)
+	}
+	if err := node.EmptyTrash(s.t.Context(), s.local); err != nil {
+		s.t.Error(err)
 	}
 	s.nothingLeft()
 }

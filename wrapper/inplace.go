@@ -88,27 +88,11 @@ func locateInPlace(ctx context.Context, j *job.Job, eng engine.Engine, log zerol
 	case len(missing) > 0:
 		return rootPaths{}, cause.Fail(cause.StageIn, "are the paths those of this node?", "%s", strings.Join(missing, "; "))
 	}
-	return rootPaths{dir: filepath.Join(j.LocalPrefix, attemptName(j)), host: ownerInPlace(j, self), self: self, real: all}, nil
+	return rootPaths{dir: filepath.Join(j.LocalPrefix, attemptName(j)), host: ownerInPlace(j), self: self, real: all}, nil
 }
 
-// ownerInPlace is what stands for the attempt's root in labels.
-func ownerInPlace(j *job.Job, self *engine.Self) string {
-	return path.Join(ownerPrefix(j.LocalPrefix, self), attemptName(j))
-}
-
-// ownerPrefix tells this local prefix from all others of that name: several machines and private /tmp directories may have one, each
-// with locks of its own, and none may remove what belongs to another.
-func ownerPrefix(prefix string, self *engine.Self) string {
-	all := []string{"/in-place"}
-	if self != nil {
-		all = append(all, self.ID)
-	}
-	if st, err := os.Stat(prefix); err == nil {
-		sys := st.Sys().(*syscall.Stat_t)
-		all = append(all, fmt.Sprintf("%x-%x", sys.Dev, sys.Ino))
-	}
-	return path.Join(append(all, prefix)...)
-}
+// ownerInPlace is what stands in labels, for people, in the place of the attempt's root on the engine's host.
+func ownerInPlace(j *job.Job) string { return path.Join("/in-place", j.LocalPrefix, attemptName(j)) }
 
 // ownPrefix refuses a local prefix that somebody else made: its default is below /tmp, where everybody may.
 func ownPrefix(prefix string) error {

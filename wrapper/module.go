@@ -17,6 +17,7 @@ import (
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
@@ -33,6 +34,7 @@ type module struct {
 
 	mu        sync.Mutex
 	exit      *engine.Exit    // nil while the module has not ended
+	removed   bool            // the container is gone
 	collected map[string]bool // directories that were collected after the module had ended
 }
 
@@ -161,6 +163,12 @@ func (m *module) remove(save context.Context) error {
 	defer cancel()
 	for {
 		err := m.container.Remove(ctx)
+		if err == nil {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.removed = true
+			return nil
+		}
 		if !errors.Is(err, engine.ErrUnavailable) || save.Err() != nil {
 			return err
 		}
@@ -170,6 +178,33 @@ func (m *module) remove(save context.Context) error {
 		case <-time.After(removalPause):
 		}
 	}
+}
+
+// leavesContainer reports whether a container of this attempt may be in the engine that is not to stay there.
+func (a *attempt) leavesContainer() bool {
+	m, s := a.module, a.site
+	switch {
+	case m != nil:
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return !m.removed && !a.job.Keep
+	case !s.created:
+		return false
+	}
+	// The engine was asked for one and gave none. It may have made it all the same.
+	ctx, cancel := context.WithTimeout(context.Background(), removalLast)
+	defer cancel()
+	found, err := a.deps.Engine.List(ctx, map[string]string{node.LabelID: s.id})
+	if err != nil {
+		return true
+	}
+	for _, c := range found {
+		if err := node.Remove(ctx, a.deps.Engine, a.job.LocalPrefix, []node.Orphan{{Job: a.job.Identity.ID, Container: c.ID}}); err != nil {
+			a.tell.warn("%v", err)
+			return true
+		}
+	}
+	return false
 }
 
 // Paths in the container that removeAsRoot makes.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -51,8 +50,7 @@ func hostPrefix(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.
 	}
 	switch {
 	case j.Container.Placement == job.PlaceCopy:
-		prefix, err := copyPrefix(j, local)
-		return prefix, self, err
+		return j.LocalPrefix, self, copyable(j, local)
 	case !local:
 		return "", nil, cause.Fail(cause.Usage, "use --stage copy", "a remote engine cannot mount this node's directories")
 	case self == nil:
@@ -78,22 +76,14 @@ func ownContainer(ctx context.Context, eng engine.Engine, log zerolog.Logger) (*
 	return self, nil
 }
 
-// copyPrefix is used in labels where no container mounts the local prefix. On a remote engine it begins with this node's name.
-// Other nodes with the same local prefix may use that engine, and this node must not remove their containers.
-func copyPrefix(j *job.Job, local bool) (string, error) {
-	if local {
-		return j.LocalPrefix, nil
-	}
+// copyable is an error where a remote engine is to mount a directory of this node.
+func copyable(j *job.Job, local bool) error {
 	for _, m := range j.Dirs.Mounts {
-		if m.Host != "" {
-			return "", cause.Fail(cause.Usage, "", "--mount %s:%s: a remote engine cannot mount this node's directories", m.Host, m.Path)
+		if m.Host != "" && !local {
+			return cause.Fail(cause.Usage, "", "--mount %s:%s: a remote engine cannot mount this node's directories", m.Host, m.Path)
 		}
 	}
-	name, err := os.Hostname()
-	if err != nil {
-		return "", cause.Fail(cause.Internal, "", "this node's name: %w", err)
-	}
-	return path.Join("/", name, j.LocalPrefix), nil
+	return nil
 }
 
 // HostPath is the path on the engine's host of p, a path in ferry's own container. Where p is in no writable mount, the error

@@ -2,11 +2,11 @@ package wrapper
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 
@@ -36,7 +36,7 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 	if err != nil {
 		return nil, cause.Stopped(ctx, err)
 	}
-	s := &site{job: j, tell: tell, paths: paths, enforces: info.Enforces}
+	s := &site{job: j, tell: tell, paths: paths, enforces: info.Enforces, id: rand.Text()}
 	_, err = os.Lstat(j.LocalPrefix)
 	s.madePrefix = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(j.LocalPrefix, 0o755); err != nil {
@@ -46,7 +46,6 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 		if err := ownPrefix(j.LocalPrefix); err != nil {
 			return nil, err
 		}
-		s.paths.host = ownerInPlace(&j, paths.self) // which the prefix being there has changed
 	}
 	if s.lock, err = node.LockJob(ctx, j.LocalPrefix, j.Identity.ID); err != nil {
 		if s.madePrefix {
@@ -80,10 +79,11 @@ func wanted(j *job.Job) engine.Wanted {
 
 // build makes the attempt's root, after it has removed what a killed ferry left of this job.
 func (s *site) build(ctx context.Context, eng engine.Engine) error {
-	if err := s.removeDead(ctx, eng, s.lock.Read()); err != nil {
+	if err := s.removeDead(ctx, eng); err != nil {
 		return cause.Stopped(ctx, err)
 	}
-	if err := s.lock.Write(node.Held{Job: s.job.Identity.ID, Root: filepath.Base(s.paths.dir)}); err != nil {
+	h := node.Held{Job: s.job.Identity.ID, Root: filepath.Base(s.paths.dir), ID: s.id, By: node.Me(s.paths.self)}
+	if err := s.lock.Write(h); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
 	// Only ferry's own user can enter the root. The module sees the directories in it by their mounts.
@@ -96,6 +96,9 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 	}
 	s.root = root
 	if err := root.Mkdir(ownDir, 0o700); err != nil {
+		return cause.Name(ctx, cause.Internal, "", err)
+	}
+	if err := node.Mark(root, h); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
 	if err := s.makeBallast(); err != nil {
@@ -121,48 +124,36 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 	return cause.Name(ctx, cause.Internal, "", s.tell.rec.Save())
 }
 
-// removeDead removes what a killed ferry left of this very job. This ferry holds the job's lock, so no living one has anything
-// there.
-func (s *site) removeDead(ctx context.Context, eng engine.Engine, h node.Held) error {
-	id := s.job.Identity.ID
-	found, err := eng.List(ctx, map[string]string{node.LabelJob: id})
-	if err != nil {
-		return &cause.Error{Cause: cause.Engine, Err: err}
+// removeDead removes what a killed ferry left of this very job. This ferry holds the job's lock. Where the lock's file was lost and a
+// ferry that runs the job lives all the same, this one is refused.
+func (s *site) removeDead(ctx context.Context, eng engine.Engine) error {
+	prefix := s.job.LocalPrefix
+	found, err := s.lock.Examine(ctx, eng, prefix)
+	switch {
+	case err != nil:
+		return cause.Name(ctx, cause.Engine, "", err)
+	case found.Living:
+		return node.Running(s.job.Identity.ID)
 	}
-	var dead []node.Orphan
-	if h.Root != "" {
-		dead = append(dead, node.Orphan{Job: id, Dir: node.Existing(filepath.Join(s.job.LocalPrefix, h.Root))})
+	there := node.Existing(s.paths.dir)
+	for _, o := range found.Dead {
+		if o.Container != "" {
+			s.tell.warn("a killed ferry left container %.12s of this job; it is removed", o.Container)
+		}
+		if o.Dir == there {
+			there = ""
+		}
 	}
-	if node.Existing(s.paths.dir) != "" && h.Root != filepath.Base(s.paths.dir) {
+	for _, o := range found.Left {
+		s.tell.warn("it is not known whether the ferry of this lives, so it is left: %v", o)
+	}
+	if there != "" {
 		// Kept by an earlier run, or a person's: it is not ferry's to remove.
 		return cause.Fail(cause.Usage, "remove it, or give another --attempt or --job-id", "the place for this attempt, %s, is there already", s.paths.dir)
 	}
-	for _, c := range found {
-		if c.Labels[node.LabelKeep] != "" && !c.Running && c.Labels[node.LabelOwner] != s.paths.host {
-			continue // left on purpose, by an earlier attempt
-		}
-		if path.Dir(c.Labels[node.LabelOwner]) == path.Dir(s.paths.host) {
-			dead = append(dead, node.Orphan{Job: id, Container: c.ID})
-			s.tell.warn("a killed ferry left container %.12s of this job; it is removed", c.ID)
-		}
-	}
-	err = node.Remove(ctx, eng, dead)
+	err = node.Remove(ctx, eng, prefix, found.Dead)
 	if errors.Is(err, fs.ErrPermission) {
 		return &cause.Error{Cause: cause.Usage, Hint: "remove it as root, or give another --local-prefix", Err: err}
 	}
 	return cause.Name(ctx, cause.Engine, "", err)
-}
-
-// sweepOthers removes what killed ferries left of other jobs. It runs beside the job and never fails it.
-func (s *site) sweepOthers(ctx context.Context, eng engine.Engine) {
-	if n, err := engine.Sweep(ctx, eng); n > 0 || err != nil {
-		s.tell.log.Debug().Int("removed", n).Err(err).Msg("looking for what engines made for killed ferries")
-	}
-	all, err := node.Orphans(ctx, eng, s.job.LocalPrefix, path.Dir(s.paths.host), true)
-	for _, o := range all {
-		s.tell.log.Warn().Stringer("orphan", o).Msg("removed what a killed ferry left")
-	}
-	if err != nil && ctx.Err() == nil {
-		s.tell.log.Warn().Err(err).Msg("removing what killed ferries left")
-	}
 }

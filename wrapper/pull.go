@@ -30,12 +30,13 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-c
 	case <-ctx.Done():
 		return nil, cause.Stopped(ctx, ctx.Err())
 	}
-	c, spec, err := create(ctx, a.deps.Engine, recipe{job: &s.job, paths: s.paths, from: from, image: img})
+	s.created = true
+	c, spec, err := create(ctx, a.deps.Engine, recipe{job: &s.job, paths: s.paths, from: from, image: img, id: s.id})
 	if c == nil {
 		return nil, err
 	}
 	m := &module{site: s, engine: a.deps.Engine, container: c, collected: map[string]bool{},
-		recipe: recipe{job: &s.job, paths: s.paths, from: from, image: img}, placement: mountPlacement{}}
+		recipe: recipe{job: &s.job, paths: s.paths, from: from, image: img, id: s.id}, placement: mountPlacement{}}
 	if err == nil {
 		m.placement, err = newPlacement(s, from, c)
 	}

@@ -25,6 +25,7 @@ type recipe struct {
 	paths rootPaths
 	from  supply
 	image engine.Image
+	id    string // of the attempt
 }
 
 // spec is the container to make, with the shell that its image has.
@@ -51,16 +52,16 @@ func (r recipe) spec(shell string) engine.Spec {
 	}
 }
 
-// name is the container's name. It tells people which job it is. The hash is different for different local prefixes, below
-// which jobs may have the same id.
+// name is the container's name. It tells people which job it is. The hash is different for each ferry: jobs below different local
+// prefixes may have the same id, and so have a job and what is left of it.
 func (r recipe) name() string {
-	sum := sha256.Sum256([]byte(r.paths.host))
+	sum := sha256.Sum256([]byte(r.paths.host + r.id))
 	return fmt.Sprintf("ferry-%s.%d-%s", job.Usable(r.job.Identity.ID), r.job.Identity.Attempt, hex.EncodeToString(sum[:4]))
 }
 
 func (r recipe) labels() map[string]string {
 	id := r.job.Identity
-	l := map[string]string{node.LabelJob: id.ID, node.LabelAttempt: strconv.Itoa(id.Attempt), node.LabelOwner: r.paths.host, commit.LabelContainer: r.origin()}
+	l := map[string]string{node.LabelJob: id.ID, node.LabelAttempt: strconv.Itoa(id.Attempt), node.LabelOwner: r.paths.host, node.LabelID: r.id, commit.LabelContainer: r.origin()}
 	if r.job.Keep {
 		l[node.LabelKeep] = "true"
 	}

@@ -14,13 +14,14 @@ import (
 )
 
 // removeUnused removes a site that was never whole.
-func (s *site) removeUnused() error { return s.remove(func() error { return fs.ErrPermission }) }
+func (s *site) removeUnused() error { return s.remove(func() error { return fs.ErrPermission }, false) }
 
 // remove removes this attempt's tree and gives up the job's lock. With --keep the tree stays, but the private inputs do not:
-// they never outlive the job on the node. asRoot empties the tree where ferry may not.
-func (s *site) remove(asRoot func() error) error {
+// they never outlive the job on the node. asRoot empties the tree where ferry may not. inEngine is whether a container may be left
+// there: the lock's file has the id by which the next ferry knows it.
+func (s *site) remove(asRoot func() error, inEngine bool) error {
 	left, err := s.removeTree(asRoot)
-	if left {
+	if left || inEngine {
 		s.lock.Abandon() // the lock's file tells the next ferry what is left
 		return err
 	}

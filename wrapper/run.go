@@ -9,7 +9,7 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// An attempt is one run of a job. Its last four fields are what its stages made. They are nil where the attempt did not come so
+// An attempt is one run of a job. Its last five fields are what its stages made. They are nil where the attempt did not come so
 // far. They are for the ending: a stage gets what it needs as arguments, and reads none of them.
 type attempt struct {
 	job  job.Job
@@ -17,6 +17,7 @@ type attempt struct {
 	tell *teller
 	work context.Context
 
+	sweep  *sweeping
 	remote *remote
 	site   *site
 	outbox *outbox
@@ -63,6 +64,7 @@ func (a *attempt) live(save context.Context, atWalltime func()) error {
 	if err := a.tell.stage("prepare", a.prepare); err != nil {
 		return err
 	}
+	a.sweep = sweepBeside(a.work, a.site, a.deps.Engine)
 	from, err := a.chooseImage(a.work, a.site)
 	if err != nil {
 		return err
@@ -118,7 +120,6 @@ func (a *attempt) gather(box *outbox, from supply) (*module, error) {
 	}
 	in := newStageIn(&a.deps, box, from)
 	var m *module
-	wg.Go(func() { _ = a.tell.guard(func() error { s.sweepOthers(ctx, a.deps.Engine); return nil }) })
 	run("pull", func() (err error) { m, err = a.pull(ctx, s, from, in.types.ready); return err })
 	run("stage-in", func() error { return in.run(ctx) })
 	wg.Wait()

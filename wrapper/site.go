@@ -17,9 +17,11 @@ type site struct {
 	paths      rootPaths
 	enforces   engine.Enforces // the limits that the engine enforces
 	lock       *node.Lock
+	id         string   // random: what belongs to this attempt carries it
 	root       *os.Root // of the attempt: the job's path /a/b is a/b in it
 	inPlace    *inPlace // nil unless the job runs in place
 	logs       *logs
+	created    bool // the engine was asked for a container
 	madePrefix bool // the local prefix was not there before
 }
 

@@ -85,7 +85,7 @@ func TestKeepLeavesFilesButNotPrivateInputs(t *testing.T) {
 		t.Fatal("the container was not kept:", err)
 	}
 	// A later ferry on this node leaves what was kept alone.
-	if o, err := node.Orphans(t.Context(), s.engine, s.local, s.local, true); err != nil || len(o) != 0 {
+	if o, err := node.Orphans(t.Context(), s.engine, s.local, true); err != nil || len(o) != 0 {
 		t.Errorf("orphans %v, %v", o, err)
 	}
 	if err := c.Remove(t.Context()); err != nil {

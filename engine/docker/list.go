@@ -39,11 +39,16 @@ func (e *Engine) List(ctx context.Context, labels map[string]string) ([]engine.F
 	}
 	var found []engine.Found
 	for _, c := range list {
-		f := engine.Found{ID: c.ID, Labels: c.Labels, Running: c.State == container.StateRunning, Created: time.Unix(c.Created, 0)}
+		f := engine.Found{ID: c.ID, Labels: c.Labels, Running: lives(c.State), Created: time.Unix(c.Created, 0)}
 		if len(c.Names) > 0 {
 			f.Name = c.Names[0]
 		}
 		found = append(found, f)
 	}
 	return found, nil
+}
+
+// lives reports whether the processes of a container are there. Those of one that is paused are.
+func lives(s container.ContainerState) bool {
+	return s == container.StateRunning || s == container.StatePaused || s == container.StateRestarting
 }

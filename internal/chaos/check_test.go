@@ -168,6 +168,9 @@ func (s *scene) checkLeft() {
 			s.bad("left in the engine: %v", containers)
 		}
 	}
+	if len(containers) > 0 { // by the lock's file the next ferry knows whose it is
+		files = slices.DeleteFunc(files, func(n string) bool { return n == filepath.Join(".ferry", s.id+".lock") })
+	}
 	switch {
 	case len(files) == 1 && files[0] == filepath.Join(".ferry", s.id+".1.json"):
 		s.got.disk = "the record"

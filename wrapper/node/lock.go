@@ -19,23 +19,26 @@ import (
 // works between containers that mount the same directory. The kernel gives it up when the process ends, however it ends. A lock
 // file that nobody holds was left by a killed ferry. One goroutine uses a Lock at a time.
 type Lock struct {
-	f    *os.File
-	path string
+	shelf *shelf
+	name  string
+	f     *os.File
 }
 
-// Held is the content of a lock file: what a later ferry must remove if this one is killed.
+// Held is the content of a lock file: what a later ferry must remove if this one is killed. The same stands in the attempt's root,
+// for the case that a cleaner of temporary files removes the lock's file.
 type Held struct {
 	Job      string `json:"job"`
 	Root     string `json:"root"`               // name of the attempt's root in the local prefix
+	ID       string `json:"id"`                 // random; the attempt's containers carry it as LabelID
+	By       By     `json:"by"`                 // who holds the lock
 	Sweeping bool   `json:"sweeping,omitempty"` // the holder does not run the job: it removes what a dead one left
 }
 
 const (
-	ownDir     = ".ferry" // the folder of locks and kept records in the local prefix
 	lockSuffix = ".lock"
 	// lockWait is how long a job waits for its own lock. Another ferry that looks for orphans holds that lock for a moment.
 	lockWait = 2 * time.Second
-	// sweepWait is how long a job waits for a ferry that removes what a dead attempt of it left, which may be many files.
+	// sweepWait is how long a job waits for a ferry that removes what a dead attempt of it left. The engine may be slow.
 	sweepWait = 2 * time.Minute
 	// lockPause is between two tries.
 	lockPause = 50 * time.Millisecond
@@ -52,12 +55,11 @@ var errHeld = errors.New("held by another ferry")
 // LockJob takes the lock of a job below a local prefix. It waits for a ferry that looks for orphans, up to two minutes. A job that
 // runs already is refused: the error wraps ErrRunning and has the cause cause.Refused. Its other errors have a cause, too.
 func LockJob(ctx context.Context, prefix, id string) (*Lock, error) {
-	file := filepath.Join(prefix, ownDir, id+lockSuffix)
 	for begun := time.Now(); ; {
-		l, err := takeLock(file)
+		l, err := takeLock(prefix, id)
 		if errors.Is(err, errHeld) {
 			wait := lockWait
-			if data, err := os.ReadFile(file); err == nil && parseHeld(data, id).Sweeping {
+			if heldNow(prefix, id).Sweeping {
 				wait = sweepWait
 			}
 			select {
@@ -68,60 +70,97 @@ func LockJob(ctx context.Context, prefix, id string) (*Lock, error) {
 			if time.Since(begun) < wait {
 				continue
 			}
-		}
-		if errors.Is(err, errHeld) {
-			return nil, cause.Fail(cause.Refused, "give this one another --job-id", "job %q is %w", id, ErrRunning)
+			return nil, Running(id)
 		}
 		return l, cause.Name(context.Background(), cause.Usage, "is the local prefix writable?", err)
 	}
 }
 
-// takeLock takes the lock in the file. It does not wait: where another ferry holds the lock, the error is errHeld.
-func takeLock(file string) (*Lock, error) {
+// Running is the error of a job that another ferry runs.
+func Running(id string) error {
+	return cause.Fail(cause.Refused, "give this one another --job-id", "job %q is %w", id, ErrRunning)
+}
+
+// takeLock takes the lock of a job. It does not wait: where another ferry holds the lock, the error is errHeld.
+func takeLock(prefix, id string) (*Lock, error) {
 	for range lockTries {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return nil, fmt.Errorf("making the lock: %w", err)
-		}
-		f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+		s, err := openShelf(prefix, true)
 		if errors.Is(err, os.ErrNotExist) {
-			continue // its folder was removed just now
+			continue // it was removed just now
 		}
 		if err != nil {
 			return nil, fmt.Errorf("making the lock: %w", err)
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-			_ = f.Close()
-			if errors.Is(err, syscall.EWOULDBLOCK) {
-				return nil, errHeld
-			}
-			return nil, fmt.Errorf("locking %q: %w", file, err)
+		l := &Lock{shelf: s, name: id + lockSuffix}
+		switch err := l.take(); {
+		case err == nil:
+			return l, nil
+		case errors.Is(err, os.ErrNotExist):
+			_ = s.Close()
+		default:
+			_ = s.Close()
+			return nil, err
 		}
-		mine, err1 := f.Stat()
-		there, err2 := os.Stat(file)
-		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
-			return &Lock{f: f, path: file}, nil
-		}
-		_ = f.Close() // removed between opening and locking
 	}
-	return nil, fmt.Errorf("locking %q: it keeps changing", file)
+	return nil, fmt.Errorf("locking job %q: the lock keeps changing", id)
 }
 
-// heldMax bounds how many bytes are read of a lock file.
-const heldMax = 1 << 16
+// take opens the file and locks it. os.ErrNotExist where the file was removed meanwhile.
+func (l *Lock) take() error {
+	f, err := open(l.shelf.Root, l.name, os.O_CREATE|os.O_RDWR)
+	if err != nil {
+		return fmt.Errorf("making the lock: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return errHeld
+		}
+		return fmt.Errorf("locking %q: %w", l.path(), err)
+	}
+	l.f = f
+	if l.isThere() {
+		return nil
+	}
+	_ = f.Close() // removed between opening and locking
+	return os.ErrNotExist
+}
 
-// Read is what the last holder wrote, or the zero Held where the file holds nothing usable.
-func (l *Lock) Read() Held {
-	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, heldMax))
+// isThere reports whether the lock's file still has its name.
+func (l *Lock) isThere() bool {
+	mine, err1 := l.f.Stat()
+	there, err2 := os.Lstat(l.path())
+	return err1 == nil && err2 == nil && os.SameFile(mine, there)
+}
+
+func (l *Lock) path() string { return filepath.Join(l.shelf.dir, l.name) }
+
+// heldNow is what the lock file of a job says, whoever holds it.
+func heldNow(prefix, id string) Held {
+	s, err := openShelf(prefix, false)
 	if err != nil {
 		return Held{}
 	}
-	return parseHeld(data, strings.TrimSuffix(filepath.Base(l.path), lockSuffix))
+	defer s.Close()
+	data, err := read(s.Root, id+lockSuffix)
+	if err != nil {
+		return Held{}
+	}
+	return parseHeld(data, id)
 }
 
-// parseHeld reads the content of the lock file of job. It accepts only a root that belongs to that job, because others may be
-// able to write the file.
+// Read is what the last holder wrote, or the zero Held where the file holds nothing usable.
+func (l *Lock) Read() Held {
+	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, smallMax))
+	if err != nil {
+		return Held{}
+	}
+	return parseHeld(data, strings.TrimSuffix(l.name, lockSuffix))
+}
+
+// parseHeld reads what is held of a job. It accepts only a root that belongs to that job.
 func parseHeld(data []byte, job string) (h Held) {
-	if json.Unmarshal(data, &h) != nil {
+	if json.Unmarshal(data, &h) != nil || h.Job != job {
 		return Held{}
 	}
 	if !isRootOf(h.Root, job) {
@@ -140,7 +179,7 @@ func (l *Lock) Write(h Held) error {
 		_, err = l.f.WriteAt(data, 0)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %q: %w", l.path, err)
+		return fmt.Errorf("writing %q: %w", l.path(), err)
 	}
 	return nil
 }
@@ -149,15 +188,19 @@ func (l *Lock) Write(h Held) error {
 func (l *Lock) Abandon() {
 	if l != nil {
 		_ = l.f.Close()
+		_ = l.shelf.Close()
 	}
 }
 
-// Release gives the lock up and removes its file, and the folder of locks where it was the last. The Lock may be nil.
+// Release gives the lock up and removes its file, and the folder of locks where it was the last. A file of another ferry, which has
+// taken the place of a lost one, stays. The Lock may be nil.
 func (l *Lock) Release() {
 	if l == nil {
 		return
 	}
-	_ = os.Remove(l.path)
-	_ = l.f.Close()
-	_ = os.Remove(filepath.Dir(l.path))
+	if l.isThere() {
+		_ = l.shelf.Remove(l.name)
+	}
+	l.Abandon()
+	_ = os.Remove(l.shelf.dir)
 }
