@@ -3,6 +3,8 @@ package chaos
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,6 +60,35 @@ func crowdRows() []row {
 			s.put(meta+"/exec.sh", copyInputs)
 			s.runJob() // the next on this node, which finds what the killed one left
 		}},
+		{group: group, name: "a cleaner removes a running job's lock, then another ferry comes", root: true, code: 75, cause: "interrupted", run: func(s *scene) {
+			s.loseLock(func(f *ferry) {
+				next := s.neighbour(0)
+				if code := next.start().end(); code != 0 {
+					s.bad("the other ferry ended with %d", code)
+				}
+				again := s.start("--attempt", "2")
+				if code := again.end(); code != 66 {
+					s.bad("a second ferry with the same job ended with %d, want 66", code)
+				}
+				f.signal(syscall.SIGTERM)
+				s.check(f)
+			})
+		}},
+		{group: group, name: "the same with --stage copy", root: true, code: 75, cause: "interrupted", run: func(s *scene) {
+			s.loseLock(func(f *ferry) {
+				if code := s.neighbour(0).start("--stage", "copy").end(); code != 0 {
+					s.bad("the other ferry ended with %d", code)
+				}
+				f.signal(syscall.SIGTERM)
+				s.check(f)
+			}, "--stage", "copy")
+		}},
+		{group: group, name: "a cleaner removes a job's lock, its ferry is killed, then another comes", root: true, code: 137, run: func(s *scene) {
+			s.loseLock(func(f *ferry) {
+				f.signal(syscall.SIGKILL)
+				s.orphaned(f.end(), "module")
+			})
+		}},
 		{group: group, name: "two with the same id: the second is refused", quick: true, code: 66, cause: "refused", run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "while [ ! -e "+workdir+"/go ]; do sleep 0.2; done")
 			first := s.start()
@@ -96,4 +127,14 @@ func (s *scene) neighbour(i int) *scene {
 	n.inputs(8)
 	n.results = maps.Clone(n.results)
 	return n
+}
+
+// loseLock takes away the lock of a job whose module runs, as a cleaner of temporary files does.
+func (s *scene) loseLock(then func(*ferry), flags ...string) {
+	s.t.Helper()
+	f, _ := s.within("module", flags...)
+	if err := os.RemoveAll(filepath.Join(s.prefix, ".ferry")); err != nil {
+		s.t.Fatal(err)
+	}
+	then(f)
 }
