@@ -74,7 +74,7 @@ func crowdRows() []row {
 				s.check(f)
 			})
 		}},
-		{group: group, name: "the same with --stage copy", root: true, code: 75, cause: "interrupted", run: func(s *scene) {
+		{group: group, name: "a cleaner removes a running job's lock, --stage copy, then another ferry comes", root: true, code: 75, cause: "interrupted", run: func(s *scene) {
 			s.loseLock(func(f *ferry) {
 				if code := s.neighbour(0).start("--stage", "copy").end(); code != 0 {
 					s.bad("the other ferry ended with %d", code)
