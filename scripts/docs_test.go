@@ -19,6 +19,7 @@ import (
 	"github.com/genepattern/ferry/engine/engines"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/sync/store/stores"
 )
 
 func doc(t *testing.T, path string) string {
@@ -81,6 +82,11 @@ func TestExitCodesAreDocumented(t *testing.T) {
 func TestOptionsAreDocumented(t *testing.T) {
 	var want strings.Builder
 	words := job.Vocabulary{Engines: engines.Names()}
+	for _, o := range stores.All.Options() {
+		if !o.Form.Copies && !o.Hidden {
+			words.Stores = append(words.Stores, job.StoreOption{Name: o.Name, Arg: o.Arg, Usage: o.Usage})
+		}
+	}
 	for _, o := range words.Options() {
 		name, variable := "--"+o.Name, "FERRY_"+strings.ToUpper(strings.ReplaceAll(o.Name, "-", "_"))
 		if o.Arg != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,13 +30,29 @@ type syncArgs struct {
 type syncOption struct {
 	name, usage string
 	hidden      bool
+	form        store.Form
 	set         func(*syncArgs)
 	value       func(*syncArgs, string) error
 }
 
+// words are how many of args, which follow the option, are its values.
+func (o syncOption) words(args []string) int {
+	switch {
+	case len(o.form.Alone) > 0 && (len(args) == 0 || !slices.Contains(o.form.Alone, args[0])):
+		return 0
+	case !o.form.Many:
+		return min(1, len(args))
+	}
+	n := 0
+	for n < len(args) && !strings.HasPrefix(args[n], "-") && strings.Contains(args[n], "=") {
+		n++
+	}
+	return n
+}
+
 // syncOptions are the command's own, and those that the stores declare.
 func syncOptions(kinds stores.Registry) []syncOption {
-	all := ownOptions()
+	all := append(ownOptions(), idleOptions()...)
 	for _, o := range kinds.Options() {
 		all = append(all, storeOption(o))
 	}
@@ -44,7 +61,7 @@ func syncOptions(kinds stores.Registry) []syncOption {
 
 // storeOption passes on what is given for a store.
 func storeOption(o store.Option) syncOption {
-	s := syncOption{name: o.Name, usage: o.Usage, hidden: o.Hidden}
+	s := syncOption{name: o.Name, usage: o.Usage, hidden: o.Hidden, form: o.Form}
 	if o.Arg == "" {
 		s.set = func(a *syncArgs) { a.settings[o.Name] = "true" }
 		return s
@@ -131,6 +148,8 @@ func parseSync(args []string, kinds stores.Registry) (a syncArgs, err error) {
 		name, value, given := strings.Cut(arg, "=")
 		o, ok := options[name]
 		switch {
+		case refusedOptions[name] != "":
+			return a, fmt.Errorf("%s is refused: %s", name, refusedOptions[name])
 		case !ok:
 			return a, fmt.Errorf("no such option: %q", name)
 		case o.set != nil && given:
@@ -138,10 +157,16 @@ func parseSync(args []string, kinds stores.Registry) (a syncArgs, err error) {
 		case o.set != nil:
 			o.set(&a)
 			continue
-		case !given && len(args) == 0:
-			return a, fmt.Errorf("%s needs a value", name)
 		case !given:
-			value, args = args[0], args[1:]
+			n := o.words(args)
+			if n == 0 && len(o.form.Alone) == 0 {
+				return a, fmt.Errorf("%s needs a value", name)
+			}
+			value = strings.Join(args[:n], "\n")
+			if n == 0 {
+				value = o.form.Alone[0]
+			}
+			args = args[n:]
 		}
 		if err := o.value(&a, value); err != nil {
 			return a, err

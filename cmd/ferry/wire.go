@@ -25,7 +25,9 @@ func vocabulary() job.Vocabulary {
 		return stores.All.CheckFor(url, store.Abilities{List: true, Write: true})
 	}}
 	for _, o := range stores.All.Options() {
-		v.Stores = append(v.Stores, job.StoreOption(o))
+		if !o.Form.Copies {
+			v.Stores = append(v.Stores, job.StoreOption{Name: o.Name, Arg: o.Arg, Usage: o.Usage, Hidden: o.Hidden, Check: o.Check})
+		}
 	}
 	return v
 }

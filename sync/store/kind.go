@@ -54,14 +54,25 @@ func (a Abilities) Lacks(needs Abilities) string {
 	return ""
 }
 
-// An Option of a kind is a flag of every command that opens stores.
+// An Option of a kind is a flag of every command that opens stores, or of those alone that only transfer.
 type Option struct {
 	Name   string // of the flag, without dashes
 	Arg    string // what help calls the value; "" for a switch, whose value is "true"
 	Usage  string // mentions Arg
 	Hidden bool   // help does not show it
+	Form   Form
 	// Check says what is wrong with a value. It is never nil.
 	Check func(value string) error
+}
+
+// A Form is how an option is given. The zero Form is a flag of every command, with one value.
+type Form struct {
+	// Copies says that only commands that do nothing but transfer have the option. A job does not.
+	Copies bool
+	// Alone are the values that may follow the flag. Where another word follows, or none, the first of them is meant.
+	Alone []string
+	// Many says that several values may follow the flag. They become one, with a newline between two.
+	Many bool
 }
 
 // Settings are the options that were given, by name. They pass from flags to stores, and only the stores know what they mean.
@@ -71,6 +82,7 @@ type Settings map[string]string
 type Field[T any] struct {
 	Name, Arg, Usage string
 	Hidden           bool
+	Form             Form
 	// Set sets it in o, or says what is wrong with the value. That of a switch is "true".
 	Set func(o *T, value string) error
 }
@@ -82,7 +94,7 @@ type Fields[T any] []Field[T]
 func (fs Fields[T]) Options() []Option {
 	var all []Option
 	for _, f := range fs {
-		all = append(all, Option{Name: f.Name, Arg: f.Arg, Usage: f.Usage, Hidden: f.Hidden, Check: func(v string) error { return f.Set(new(T), v) }})
+		all = append(all, Option{Name: f.Name, Arg: f.Arg, Usage: f.Usage, Hidden: f.Hidden, Form: f.Form, Check: func(v string) error { return f.Set(new(T), v) }})
 	}
 	return all
 }

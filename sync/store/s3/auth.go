@@ -10,14 +10,13 @@ import (
 
 // An auth signs requests. It has what may have to be renewed while a Store is in use. It is safe for concurrent use.
 type auth struct {
-	creds  aws.CredentialsProvider // nil for anonymous access
-	cache  *aws.CredentialsCache   // the cache of creds; nil where there is none
-	skew   atomic.Int64            // what to add to this machine's clock, in nanoseconds, once the server complained about it
-	signer signer
+	creds aws.CredentialsProvider // nil for anonymous access
+	cache *aws.CredentialsCache   // the cache of creds; nil where there is none
+	skew  atomic.Int64            // what to add to this machine's clock, in nanoseconds, once the server complained about it
 }
 
-// sign signs rq. payload is the hash of its body. The error is that of the credentials' provider.
-func (a *auth) sign(rq *http.Request, payload string) error {
+// sign signs rq by the signer. payload is the hash of its body. The error is that of the credentials' provider.
+func (a *auth) sign(by *signer, rq *http.Request, payload string) error {
 	if a.creds == nil {
 		return nil
 	}
@@ -25,7 +24,7 @@ func (a *auth) sign(rq *http.Request, payload string) error {
 	if err != nil {
 		return err
 	}
-	a.signer.sign(rq, c, payload, time.Now().Add(time.Duration(a.skew.Load())))
+	by.sign(rq, c, payload, time.Now().Add(time.Duration(a.skew.Load())))
 	return nil
 }
 

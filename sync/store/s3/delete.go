@@ -38,7 +38,7 @@ func (s *Store) Delete(ctx context.Context, keys []string) error {
 			plain = append(plain, k)
 			continue
 		}
-		r := request{op: "deleting", method: http.MethodDelete, key: k, sha256: emptyPayload, want: http.StatusNoContent}
+		r := request{op: "deleting", method: http.MethodDelete, key: k, sha256: emptyPayload, want: http.StatusNoContent, brings: s.options.Headers.others()}
 		err := s.send(ctx, &r, func(resp *http.Response) error { return resp.Body.Close() })
 		if err != nil && !errors.Is(err, store.ErrNotExist) {
 			return err
@@ -66,7 +66,7 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 	doc.WriteString("</Delete>")
 	hash, sum := sha256.Sum256(doc.Bytes()), md5.Sum(doc.Bytes())
 	r := request{op: "deleting", method: http.MethodPost, query: "delete=", sha256: hex.EncodeToString(hash[:]), want: http.StatusOK,
-		about: keys[0], length: int64(doc.Len()), header: http.Header{"Content-Md5": {base64Of(sum[:])}, "Content-Type": {"application/xml"}},
+		about: keys[0], brings: s.options.Headers.others(), length: int64(doc.Len()), header: http.Header{"Content-Md5": {base64Of(sum[:])}, "Content-Type": {"application/xml"}},
 		body: func() io.ReadCloser { return io.NopCloser(bytes.NewReader(doc.Bytes())) }}
 	var result struct {
 		Error []struct{ Key, Code, Message string }

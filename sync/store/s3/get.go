@@ -39,7 +39,7 @@ var _ wire.Getter = getter{}
 // Get asks for the stored checksum, too. Other servers ignore that header.
 func (g getter) Get(ctx context.Context, key string, header http.Header, want int) (resp *http.Response, err error) {
 	header["X-Amz-Checksum-Mode"] = checksumMode
-	r := request{op: "reading", method: http.MethodGet, key: key, sha256: emptyPayload, want: want, header: header}
+	r := request{op: "reading", method: http.MethodGet, key: key, sha256: emptyPayload, want: want, header: header, brings: g.s.options.Headers.reads()}
 	err = g.s.send(ctx, &r, func(got *http.Response) error { resp = got; return nil })
 	return resp, err
 }

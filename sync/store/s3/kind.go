@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/docker/go-units"
@@ -13,15 +14,18 @@ import (
 )
 
 // Kind is S3 with the machine's AWS configuration.
-var Kind = NewKind(awsconfig.Load)
+var Kind = NewKind(awsconfig.LoadFor)
 
-// NewKind is S3 with the configuration that load gives. load is called once for each bucket, and gives the same each time.
-func NewKind(load func(context.Context) (aws.Config, error)) store.Kind {
+// A Load gives a configuration, and what only the AWS CLI reads of it. It is called once for each bucket, and gives the same each time.
+type Load func(context.Context, awsconfig.Choice) (aws.Config, awsconfig.S3, error)
+
+// NewKind is S3 with the configuration that load gives.
+func NewKind(load Load) store.Kind {
 	return store.Kind{
 		Name:    "Amazon S3",
 		Schemes: []string{"s3"},
 		Form:    "s3://BUCKET/PREFIX",
-		Parse:   store.ParseBucket,
+		Parse:   parseBucket,
 		Can:     store.Everything,
 		Options: fields.Options(),
 		Hints:   hints,
@@ -30,7 +34,11 @@ func NewKind(load func(context.Context) (aws.Config, error)) store.Kind {
 			if err != nil {
 				return nil, err
 			}
-			conf, err := load(ctx)
+			if err := o.check(); err != nil {
+				return nil, &cause.Error{Cause: cause.Usage, Err: err}
+			}
+			conf, keys, err := load(ctx, o.Choice)
+			o.Keys = keys
 			if err != nil {
 				return nil, &cause.Error{Cause: cause.Usage, Hint: "see ~/.aws/config and the AWS_ variables", Err: err}
 			}
@@ -43,9 +51,12 @@ func NewKind(load func(context.Context) (aws.Config, error)) store.Kind {
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 const leastPart = 5 << 20
 
-// fields are the options that a command takes. They are for servers with habits of their own, and few users need them. What the SDK's
-// configuration has (endpoint, region, number of tries) is not among them.
-var fields = store.Fields[Options]{
+// fields are the options that a command takes: those for servers with habits of their own, which few users need, and those of the AWS
+// CLI.
+var fields = slices.Concat(ownFields, objectFields, connectFields)
+
+// ownFields are hidden. The AWS CLI has the like in its configuration file.
+var ownFields = store.Fields[Options]{
 	{Name: "s3-virtual-host", Hidden: true, Usage: "put the bucket in the host name also with a custom endpoint",
 		Set: func(o *Options, v string) error {
 			if v != "true" && v != "false" {

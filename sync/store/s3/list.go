@@ -25,7 +25,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 					failed = cause.Caught(p)
 				}
 			}()
-			failed = s.listPages(ctx, prefix, pages)
+			failed = listing{s, prefix}.pages(ctx, pages)
 		}()
 		defer func() { // the goroutine never outlives the loop
 			cancel()
@@ -51,10 +51,17 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 	}
 }
 
-func (s *Store) listPages(ctx context.Context, prefix string, pages chan<- listPage) error {
+// A listing is of a prefix.
+type listing struct {
+	s      *Store
+	prefix string
+}
+
+// pages asks for one page after the other.
+func (l listing) pages(ctx context.Context, pages chan<- listPage) error {
 	token := ""
 	for {
-		page, err := s.listPage(ctx, prefix, token)
+		page, err := l.page(ctx, token)
 		if err != nil {
 			return err
 		}
@@ -70,15 +77,20 @@ func (s *Store) listPages(ctx context.Context, prefix string, pages chan<- listP
 	}
 }
 
-// listPage asks for up to 1000 objects, the most S3 gives.
-func (s *Store) listPage(ctx context.Context, prefix, token string) (page listPage, err error) {
+// page asks for up to 1000 objects, the most S3 gives.
+func (l listing) page(ctx context.Context, token string) (page listPage, err error) {
+	s, prefix := l.s, l.prefix
 	var q []byte
 	if token != "" {
 		q = append(appendEscaped(append(q, "continuation-token="...), token, false), '&')
 	}
-	q = append(q, "encoding-type=url&list-type=2&prefix="...)
+	q = append(q, "encoding-type=url&list-type=2"...)
+	if s.options.PageSize > 0 {
+		q = strconv.AppendInt(append(q, "&max-keys="...), int64(s.options.PageSize), 10)
+	}
+	q = append(q, "&prefix="...)
 	q = appendEscaped(q, prefix, false)
-	r := request{op: "listing", method: http.MethodGet, query: string(q), sha256: emptyPayload, want: http.StatusOK, about: prefix}
+	r := request{op: "listing", method: http.MethodGet, query: string(q), sha256: emptyPayload, want: http.StatusOK, about: prefix, brings: s.options.Headers.others()}
 	err = s.send(ctx, &r, func(resp *http.Response) error {
 		defer resp.Body.Close()
 		var b bytes.Buffer

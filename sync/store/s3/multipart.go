@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,21 +29,22 @@ const maxParts = 10000
 // putParts uploads in parts, by the SDK's manager. Upstream no longer develops the manager. A move to its successor,
 // feature/s3/transfermanager, changes this file alone.
 func (s *Store) putParts(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
-	api := &partsAPI{Client: s.client, s: s, sent: o.Sent}
+	client := s.places.here().client
+	api := &partsAPI{Client: client, s: s, sent: o.Sent}
 	up := manager.NewUploader(api, func(u *manager.Uploader) {
 		u.Concurrency = max(1, o.Parallel)
 		u.PartSize = s.parts.size
 		if least := b.Len()/(maxParts-1) + 1; u.PartSize < least {
 			u.PartSize = (least + 1<<20 - 1) &^ (1<<20 - 1)
 		}
-		u.RequestChecksumCalculation = s.client.Options().RequestChecksumCalculation
+		u.RequestChecksumCalculation = client.Options().RequestChecksumCalculation
 	})
 	in := &awss3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b.Reader(), Metadata: o.Meta}
 	if o.ContentType != "" {
 		in.ContentType = &o.ContentType
 	}
 	if s.upload != checksum.None {
-		in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32
+		in.ChecksumAlgorithm = types.ChecksumAlgorithm(strings.ToUpper(string(s.upload)))
 	}
 	out, err := up.Upload(ctx, in)
 	if err != nil {
@@ -63,7 +65,8 @@ var _ manager.UploadAPIClient = (*partsAPI)(nil)
 // CreateMultipartUpload asks S3 to keep a checksum of the whole object. A download in pieces is verified with it. S3 would otherwise
 // keep the checksums of the parts only.
 func (a *partsAPI) CreateMultipartUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput, fns ...func(*awss3.Options)) (*awss3.CreateMultipartUploadOutput, error) {
-	if in.ChecksumAlgorithm == types.ChecksumAlgorithmCrc32 {
+	fns = append(fns, bringing(a.s.options.Headers.writes()))
+	if a.s.upload.Combines() {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
 	return a.Client.CreateMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
@@ -75,6 +78,7 @@ func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fn
 			err = cause.Caught(p)
 		}
 	}()
+	fns = append(fns, bringing(a.s.options.Headers.parts()))
 	n := partLen(in.Body)
 	out, err = a.Client.UploadPart(ctx, in, append(fns, a.counted(ctx))...)
 	if err == nil && a.sent != nil {
@@ -84,7 +88,8 @@ func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fn
 }
 
 func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.CompleteMultipartUploadInput, fns ...func(*awss3.Options)) (*awss3.CompleteMultipartUploadOutput, error) {
-	if a.s.upload != checksum.None {
+	fns = append(fns, bringing(a.s.options.Headers.parts()))
+	if a.s.upload.Combines() {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
 	return a.Client.CompleteMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
@@ -95,6 +100,7 @@ func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.Comple
 func (a *partsAPI) AbortMultipartUpload(ctx context.Context, in *awss3.AbortMultipartUploadInput, fns ...func(*awss3.Options)) (*awss3.AbortMultipartUploadOutput, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
+	fns = append(fns, bringing(a.s.options.Headers.others()))
 	return a.Client.AbortMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
 }
 

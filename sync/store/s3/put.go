@@ -33,16 +33,21 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 
 func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	if b.Len() > s.parts.single {
-		return s.putParts(ctx, key, b, o)
+		at := s.places.here()
+		put, err := s.putParts(ctx, key, b, o)
+		if err != nil && s.places.follow(ctx, at, err) {
+			return s.putParts(ctx, key, b, o)
+		}
+		return put, err
 	}
-	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), header: make(http.Header, len(o.Meta)+3)}
+	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), brings: s.options.Headers.writes(), header: make(http.Header, len(o.Meta)+3)}
 	if o.ContentType != "" {
 		r.header["Content-Type"] = []string{o.ContentType}
 	}
 	for k, v := range o.Meta {
 		r.header[http.CanonicalHeaderKey("X-Amz-Meta-"+k)] = []string{v}
 	}
-	sum, err := s.digest(b, &r)
+	sum, err := digest(b, &r, s.upload, !s.unsigned)
 	if err != nil {
 		return store.Object{}, s.fault(r.op, key, nil, "", err)
 	}
@@ -65,28 +70,37 @@ func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOp
 	return put, err
 }
 
-// digest makes what verifies the body: the hash in the signature, or a checksum.
-func (s *Store) digest(b store.Body, r *request) (checksum.Sum, error) {
-	if s.unsigned {
+// digest makes what verifies the body: the hash in the signature, a checksum, or both.
+func digest(b store.Body, r *request, keep checksum.Algorithm, sign bool) (checksum.Sum, error) {
+	if !sign {
 		r.sha256 = unsignedPayload
-		if b.At == nil {
-			return checksum.Of(s.upload, b.Bytes), nil
-		}
-		h := checksum.New(s.upload)
-		if _, err := io.Copy(h, b.Reader()); err != nil {
-			return checksum.Sum{}, err
-		}
-		return checksum.Sum{Algorithm: s.upload, Value: base64Of(h.Sum(nil))}, nil
 	}
 	if b.At == nil {
-		sum := sha256.Sum256(b.Bytes)
-		r.sha256 = hex.EncodeToString(sum[:])
+		if sign {
+			sum := sha256.Sum256(b.Bytes)
+			r.sha256 = hex.EncodeToString(sum[:])
+		}
+		return checksum.Of(keep, b.Bytes), nil
+	}
+	signed, kept := sha256.New(), checksum.New(keep)
+	into := []io.Writer{}
+	if sign {
+		into = append(into, signed)
+	}
+	if kept != nil {
+		into = append(into, kept)
+	}
+	if len(into) == 0 {
 		return checksum.Sum{}, nil
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, b.Reader()); err != nil {
+	if _, err := io.Copy(io.MultiWriter(into...), b.Reader()); err != nil {
 		return checksum.Sum{}, err
 	}
-	r.sha256 = hex.EncodeToString(h.Sum(nil))
-	return checksum.Sum{}, nil
+	if sign {
+		r.sha256 = hex.EncodeToString(signed.Sum(nil))
+	}
+	if kept == nil {
+		return checksum.Sum{}, nil
+	}
+	return checksum.Sum{Algorithm: keep, Value: base64Of(kept.Sum(nil))}, nil
 }

@@ -20,9 +20,10 @@ type request struct {
 	header http.Header
 	body   func() io.ReadCloser // nil for none; called for each try
 	length int64
-	sha256 string // of the body, or unsignedPayload
-	want   int    // status of success
-	about  string // what messages name; "" for the key
+	sha256 string      // of the body, or unsignedPayload
+	want   int         // status of success
+	brings http.Header // what the user wants such requests to bring; it wins over header
+	about  string      // what messages name; "" for the key
 }
 
 // send tries the request until it succeeds: until the answer has the wanted status and consume returns nil. consume reads the answer
@@ -55,46 +56,74 @@ func (r *request) named() string {
 }
 
 func (s *Store) try(ctx context.Context, r *request, consume func(*http.Response) error) error {
+	at := s.places.here()
+	rq := at.request(ctx, r)
+	resp, err := s.places.exchange(at, rq, r)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode == r.want {
+		return consume(resp)
+	}
+	defer resp.Body.Close()
+	failed := s.answerError(r.op, r.named(), resp)
+	if s.places.follow(ctx, at, failed) {
+		store.CounterOf(ctx).Requests.Add(1)
+		return s.try(ctx, r, consume)
+	}
+	return failed
+}
+
+// request makes one try's request, unsigned.
+func (p *place) request(ctx context.Context, r *request) *http.Request {
 	rq := (&http.Request{
-		Method: r.method, URL: s.address(r.key, r.query), Header: make(http.Header, len(r.header)+4),
+		Method: r.method, URL: p.address(r.key, r.query), Header: make(http.Header, len(r.header)+4),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: r.length,
 	}).WithContext(ctx)
 	rq.Host = rq.URL.Host
 	for k, v := range r.header {
 		rq.Header[k] = v
 	}
+	for k, v := range r.brings {
+		rq.Header[k] = v
+	}
 	rq.Header["User-Agent"] = userAgent
 	if r.body != nil {
 		rq.Body = r.body()
 	}
-	if err := s.auth.sign(rq, r.sha256); err != nil {
+	return rq
+}
+
+// exchange signs and sends, and gives whatever answer comes.
+func (ps *places) exchange(at *place, rq *http.Request, r *request) (*http.Response, error) {
+	ctx := rq.Context()
+	if at.special {
+		return ps.special(at, rq, r)
+	}
+	if err := ps.s.auth.sign(&at.signer, rq, r.sha256); err != nil {
 		if ctx.Err() != nil {
-			return s.sendError(ctx, r.op, r.named(), err)
+			return nil, ps.s.sendError(ctx, r.op, r.named(), err)
 		}
-		return s.fault(r.op, r.named(), store.ErrCredentials, "", err)
+		return nil, ps.s.fault(r.op, r.named(), store.ErrCredentials, "", err)
 	}
-	resp, err := s.wire.RoundTrip(rq)
+	resp, err := ps.s.wire.RoundTrip(rq)
 	if err != nil {
-		return s.sendError(ctx, r.op, r.named(), err)
+		return nil, ps.s.sendError(ctx, r.op, r.named(), err)
 	}
-	if resp.StatusCode == r.want {
-		return consume(resp)
-	}
-	defer resp.Body.Close()
-	return s.answerError(r.op, r.named(), resp)
+	return resp, nil
 }
 
 var userAgent = []string{"ferry"}
 
 // address is the URL of a key; of the bucket for "".
-func (s *Store) address(key, query string) *url.URL {
-	u := &url.URL{Scheme: s.base.Scheme, Host: s.base.Host, RawQuery: query}
-	path := s.base.Path
+func (p *place) address(key, query string) *url.URL {
+	u := &url.URL{Scheme: p.base.Scheme, Host: p.base.Host, RawQuery: query}
+	path := p.base.Path
 	if n := len(path); n > 0 && path[n-1] == '/' {
 		path = path[:n-1]
 	}
 	u.Path = path + "/" + key
-	u.RawPath = string(appendEscaped(append(make([]byte, 0, len(s.basePath)+len(key)+16), s.basePath+"/"...), key, true))
+	u.RawPath = string(appendEscaped(append(make([]byte, 0, len(p.basePath)+len(key)+16), p.basePath+"/"...), key, true))
 	if u.RawPath == u.Path {
 		u.RawPath = ""
 	}

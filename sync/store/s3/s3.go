@@ -1,17 +1,12 @@
 package s3
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
-	smithyauth "github.com/aws/smithy-go/auth"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/checksum"
@@ -19,28 +14,15 @@ import (
 	"github.com/genepattern/ferry/sync/store/wire"
 )
 
-// Options of a Store. The zero value is good.
-type Options struct {
-	// VirtualHost puts the bucket in the host name even with a custom endpoint. Otherwise a custom endpoint gets it in the path,
-	// because emulators and most servers know no other form.
-	VirtualHost bool
-	// PartSize is the size of a part of a multipart upload in bytes, and of the largest object that is sent by one request. 0 means
-	// 16 MiB and 64 MiB: some servers write an object of parts twice. A part is larger where an object would have over 10,000.
-	PartSize int64
-	// MaxAttempts is how many tries a request has. 0 is the AWS configuration's number, or else retry.DefaultAttempts.
-	MaxAttempts int
-}
-
 // Store is a bucket. It is safe for concurrent use.
 type Store struct {
 	bucket   string
-	client   *awss3.Client // for multipart uploads; all else goes over wire
+	options  Options
 	wire     http.RoundTripper
 	loop     *retry.Loop
 	auth     *auth
-	base     *url.URL // of the bucket: its path, escaped, is what keys are appended to
-	basePath string
-	upload   checksum.Algorithm // of uploads, None where the endpoint is custom
+	places   *places
+	upload   checksum.Algorithm // of uploads, None where the endpoint is custom and nobody asked for one
 	unsigned bool               // payloads are not hashed for the signature
 	parts    partSizes
 	problem  error // what made the configuration unusable; every method returns it
@@ -56,10 +38,7 @@ var _ store.Store = (*Store)(nil)
 
 // New makes a Store of the bucket. It sends nothing. A configuration that cannot work fails at the first request.
 func New(cfg aws.Config, bucket string, o Options) *Store {
-	s := &Store{bucket: bucket, parts: partSizes{o.PartSize, o.PartSize}, auth: new(auth)}
-	if o.PartSize == 0 {
-		s.parts = partSizes{16 << 20, 64 << 20}
-	}
+	s := &Store{bucket: bucket, options: o, parts: o.partSizes(), auth: new(auth)}
 	s.auth.cache, _ = cfg.Credentials.(*aws.CredentialsCache)
 	tries := o.MaxAttempts
 	if tries == 0 {
@@ -70,61 +49,37 @@ func New(cfg aws.Config, bucket string, o Options) *Store {
 	}
 	sdk := newRetryer(tries)
 	s.loop = retry.New(sdk.MaxAttempts(), &policy{sdk, s.auth}, pacer{sdk})
-	s.wire = transport(cfg.HTTPClient)
-	s.client = awss3.NewFromConfig(cfg, func(c *awss3.Options) {
-		c.Retryer = sdk
-		c.HTTPClient = roundTripClient{s.wire}
-		if c.BaseEndpoint == nil {
-			return
-		}
-		c.UsePathStyle = !o.VirtualHost && !strings.HasSuffix(hostOf(*c.BaseEndpoint), ".amazonaws.com")
-		c.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-	})
-	s.configure()
+	s.places = &places{s: s, config: cfg, retry: sdk}
+	s.wire = o.throttled(transport(cfg.HTTPClient, o.Timeouts))
+	if err := configure(s, cfg.Region); err != nil {
+		s.problem = err
+	}
 	return s
 }
 
 // configure takes from the SDK's client what the client's own requests would use.
-func (s *Store) configure() {
-	o := s.client.Options()
+func configure(s *Store, region string) error {
+	p, err := s.places.in(region)
+	if err != nil {
+		return err
+	}
+	s.places.at.Store(p)
+	o := p.client.Options()
 	if o.Credentials != nil && !aws.IsCredentialsProvider(o.Credentials, (*aws.AnonymousCredentials)(nil)) {
 		s.auth.creds = o.Credentials
 	}
-	if o.Region == "" {
-		if o.BaseEndpoint == nil {
-			s.problem = s.fault("opening", "", store.ErrRegion, "no region is configured; set AWS_REGION", nil)
-			return
-		}
-		o.Region = "us-east-1" // what servers other than AWS expect when nobody says otherwise
-	}
-	ep, err := o.EndpointResolverV2.ResolveEndpoint(context.Background(), awss3.EndpointParameters{
-		Bucket: &s.bucket, Region: &o.Region, Endpoint: o.BaseEndpoint, ForcePathStyle: &o.UsePathStyle,
-		Accelerate: &o.UseAccelerate, UseArnRegion: &o.UseARNRegion,
-		UseFIPS:      aws.Bool(o.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled),
-		UseDualStack: aws.Bool(o.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled),
-	}.WithDefaults())
-	if err != nil {
-		s.problem = s.fault("opening", "", store.ErrNoBucket, "no endpoint for it", err)
-		return
-	}
-	s.base = &ep.URI
-	s.basePath = strings.TrimSuffix(ep.URI.EscapedPath(), "/")
-	s.auth.signer.region = o.Region
-	if schemes, ok := smithyauth.GetAuthOptions(&ep.Properties); ok {
-		for _, scheme := range schemes {
-			if r, ok := smithyhttp.GetSigV4SigningRegion(&scheme.SignerProperties); ok && r != "" {
-				s.auth.signer.region = r
-			}
-		}
-	}
-	if s.base.Scheme == "https" {
+	if p.base.Scheme == "https" {
 		wire.OverTLS(s.wire)
 	}
 	// Over TLS to AWS itself the bytes are covered by TLS and by a CRC that S3 checks and keeps, and need no SHA-256 in
 	// the signature. A server of another kind may not know these checksums, but every one checks the signature.
-	if o.BaseEndpoint == nil && s.base.Scheme == "https" {
-		s.upload, s.unsigned = checksum.CRC32, true
+	if o.BaseEndpoint == nil && p.base.Scheme == "https" {
+		s.upload, s.unsigned = checksum.CRC32, !s.options.Keys.PayloadSigningEnabled
 	}
+	if s.options.Algorithm != checksum.None {
+		s.upload = s.options.Algorithm
+	}
+	return nil
 }
 
 // URL of a key.
@@ -136,12 +91,12 @@ func (s *Store) URL(key string) string {
 }
 
 // transport is the SDK's own, with its proxy and CA settings, made fit for many requests to one host.
-func transport(c aws.HTTPClient) http.RoundTripper {
+func transport(c aws.HTTPClient, limits wire.Timeouts) http.RoundTripper {
 	switch c := c.(type) {
 	case nil:
-		return wire.Tune(awshttp.NewBuildableClient().GetTransport())
+		return wire.TuneFor(awshttp.NewBuildableClient().GetTransport(), limits)
 	case *awshttp.BuildableClient:
-		return wire.Tune(c.GetTransport())
+		return wire.TuneFor(c.GetTransport(), limits)
 	default:
 		return clientTransport{c}
 	}

@@ -16,15 +16,15 @@ func TestSignAsTheSDK(t *testing.T) {
 		creds := aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret", SessionToken: token}
 		for _, key := range []string{"a", "a b/c+d%20e=f&g", "\u00e9/\u65e5", "x//y", "(a)!*'~"} {
 			s := newStoreForSigning(t)
-			mine := &http.Request{Method: "PUT", URL: s.address(key, "continuation-token=a%2Fb&list-type=2&prefix=x%20y"), Header: http.Header{
+			mine := &http.Request{Method: "PUT", URL: s.places.here().address(key, "continuation-token=a%2Fb&list-type=2&prefix=x%20y"), Header: http.Header{
 				"X-Amz-Meta-File-Mtime": {"1ns"}, "X-Amz-Checksum-Crc32": {"AAAAAA=="}, "If-Match": {`"x"`}, "Content-Md5": {"abc"}, "X-Amz-Meta-Spaces": {" a   b "},
 			}}
 			theirs := mine.Clone(t.Context())
 			theirs.Header.Del("If-Match") // the SDK signs this one, too; it need not be
 			theirs.Host = theirs.URL.Host
 			theirs.Header.Set("X-Amz-Content-Sha256", unsignedPayload)
-			s.auth.signer.sign(mine, creds, unsignedPayload, now)
-			err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(t.Context(), creds, theirs, unsignedPayload, "s3", s.auth.signer.region, now)
+			s.places.here().signer.sign(mine, creds, unsignedPayload, now)
+			err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(t.Context(), creds, theirs, unsignedPayload, "s3", s.places.here().signer.region, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,7 +56,7 @@ func TestEndpoints(t *testing.T) {
 			t.Errorf("%+v: %v", c, s.problem)
 			continue
 		}
-		if got := s.address("k k", "").String(); got != c.want {
+		if got := s.places.here().address("k k", "").String(); got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 		if custom := c.endpoint != ""; s.unsigned == custom {
@@ -70,7 +70,7 @@ func BenchmarkSign(b *testing.B) {
 	creds := aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret"}
 	b.ReportAllocs()
 	for range b.N {
-		r := &http.Request{Method: "GET", URL: s.address("dir/file", ""), Header: http.Header{"X-Amz-Checksum-Mode": checksumMode}}
-		s.auth.signer.sign(r, creds, emptyPayload, time.Now())
+		r := &http.Request{Method: "GET", URL: s.places.here().address("dir/file", ""), Header: http.Header{"X-Amz-Checksum-Mode": checksumMode}}
+		s.places.here().signer.sign(r, creds, emptyPayload, time.Now())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/awsconfig"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/dir"
 	"github.com/genepattern/ferry/sync/store/s3"
@@ -23,9 +24,9 @@ import (
 // A bucket is one store, whoever asks; and AWS is asked for nothing where only directories are used.
 func TestOpener(t *testing.T) {
 	var loads atomic.Int64
-	kinds := stores.Registry{dir.Kind, s3.NewKind(func(context.Context) (aws.Config, error) {
+	kinds := stores.Registry{dir.Kind, s3.NewKind(func(context.Context, awsconfig.Choice) (aws.Config, awsconfig.S3, error) {
 		loads.Add(1)
-		return aws.Config{Region: "us-east-1"}, nil
+		return aws.Config{Region: "us-east-1"}, awsconfig.S3{}, nil
 	})}
 	o, err := kinds.Opener(nil, noEnvironment)
 	if err != nil {
@@ -77,7 +78,9 @@ func open(t *testing.T, o *stores.Opener, url, prefix string) store.Store {
 // What cannot be opened is the user's to put right; it is tried again at the next call.
 func TestOpenFails(t *testing.T) {
 	broken := errors.New("no such profile")
-	kinds := stores.Registry{s3.NewKind(func(context.Context) (aws.Config, error) { return aws.Config{}, broken }), dir.Kind}
+	kinds := stores.Registry{s3.NewKind(func(context.Context, awsconfig.Choice) (aws.Config, awsconfig.S3, error) {
+		return aws.Config{}, awsconfig.S3{}, broken
+	}), dir.Kind}
 	o, err := kinds.Opener(nil, noEnvironment)
 	if err != nil {
 		t.Fatal(err)

@@ -13,27 +13,32 @@ const stall = 5 * time.Minute
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// dialer makes connections that fail when the other side falls silent. TCP alone notices that only after hours.
-func dialer(dial dialFunc) dialFunc {
+// dialer makes connections that fail when the other side falls silent for so long; never, where that is negative. TCP alone notices
+// that only after hours.
+func dialer(dial dialFunc, stall time.Duration) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return &stallConn{Conn: c}, nil
+		if stall < 0 {
+			return c, nil
+		}
+		return &stallConn{Conn: c, stall: stall}, nil
 	}
 }
 
 // stallConn moves its deadlines forward as bytes flow. It does so at most once a second, because each costs a lock in the poller.
 type stallConn struct {
 	net.Conn
+	stall       time.Duration
 	read, write time.Time // when the deadline was last set
 }
 
 func (c *stallConn) Read(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(c.read) > time.Second {
+	if now := time.Now(); now.Sub(c.read) > c.step() {
 		c.read = now
-		if err := c.SetReadDeadline(now.Add(stall)); err != nil {
+		if err := c.SetReadDeadline(now.Add(c.stall)); err != nil {
 			return 0, err
 		}
 	}
@@ -41,15 +46,18 @@ func (c *stallConn) Read(p []byte) (int, error) {
 }
 
 func (c *stallConn) Write(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(c.write) > time.Second {
+	if now := time.Now(); now.Sub(c.write) > c.step() {
 		c.write = now
-		if err := c.SetWriteDeadline(now.Add(stall)); err != nil {
+		if err := c.SetWriteDeadline(now.Add(c.stall)); err != nil {
 			return 0, err
 		}
 		// The answer is awaited from now on.
-		if err := c.SetReadDeadline(now.Add(stall)); err != nil {
+		if err := c.SetReadDeadline(now.Add(c.stall)); err != nil {
 			return 0, err
 		}
 	}
 	return c.Conn.Write(p)
 }
+
+// step is how often deadlines move.
+func (c *stallConn) step() time.Duration { return min(time.Second, c.stall/4) }

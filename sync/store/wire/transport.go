@@ -16,8 +16,23 @@ const (
 // New makes a Transport with the proxy settings of the environment and the CA certificates of the machine.
 func New() *http.Transport { return Tune(http.DefaultTransport.(*http.Transport).Clone()) }
 
-// Tune makes t fit for many requests to one host, and returns it. t must not be in use yet. Its proxy, CA and time settings stay.
-func Tune(t *http.Transport) *http.Transport {
+// Timeouts of connections. 0 is the usual time, and a negative one no limit.
+type Timeouts struct {
+	Connect time.Duration // for making one
+	Read    time.Duration // for its silence while an answer is awaited
+}
+
+// Tune is TuneFor with the usual times.
+func Tune(t *http.Transport) *http.Transport { return TuneFor(t, Timeouts{}) }
+
+// TuneFor makes t fit for many requests to one host, and returns it. t must not be in use yet. Its proxy, CA and TLS settings stay.
+func TuneFor(t *http.Transport, limits Timeouts) *http.Transport {
+	if limits.Connect == 0 {
+		limits.Connect = dialTimeout
+	}
+	if limits.Read == 0 {
+		limits.Read = stall
+	}
 	t.ForceAttemptHTTP2 = false // over HTTP/1.1 each request has a connection of its own
 	if t.TLSClientConfig = t.TLSClientConfig.Clone(); t.TLSClientConfig == nil {
 		t.TLSClientConfig = new(tls.Config)
@@ -29,7 +44,7 @@ func Tune(t *http.Transport) *http.Transport {
 	t.IdleConnTimeout = 60 * time.Second
 	t.ReadBufferSize = 32 << 10  // a small object with its headers comes in one read
 	t.WriteBufferSize = 32 << 10 // and leaves in one write
-	t.DialContext = dialer((&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext)
+	t.DialContext = dialer((&net.Dialer{Timeout: max(0, limits.Connect), KeepAlive: keepAlive}).DialContext, limits.Read)
 	t.DialTLSContext = tlsDialer(t.DialContext, t.TLSClientConfig, t.TLSHandshakeTimeout)
 	return t
 }

@@ -1,0 +1,3 @@
+// Package awsconfig reads the machine's AWS configuration, as every SDK of AWS does: from variables, from files, and from the
+// role of the container or the instance.
+package awsconfig
