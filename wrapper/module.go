@@ -15,6 +15,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper/node"
@@ -59,7 +60,7 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	// An exit code file that was staged in, by a sync script for instance, is not this attempt's.
 	root, exitFile := s.at(s.job.Files.ExitCode)
-	if err := root.RemoveAll(exitFile); err != nil {
+	if err := rmtree.Below(root, exitFile); err != nil {
 		return cause.Fail(cause.Internal, "", "removing an older exit code: %w", err)
 	}
 	if err := s.giveTo(m.recipe.image); err != nil {

@@ -118,6 +118,8 @@ func give(root *os.Root, dir string, who owner, chown bool) error {
 		switch {
 		case err != nil:
 			return err
+		case d.IsDir() && len(name) > maxKept:
+			return fs.SkipDir
 		case chown:
 			return root.Lchown(name, who.uid, who.gid)
 		case d.Type()&fs.ModeSymlink != 0:

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 )
@@ -45,10 +46,10 @@ func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 	if s.job.Keep {
 		return false, s.keep()
 	}
-	err = os.RemoveAll(s.paths.dir)
+	err = rmtree.All(s.paths.dir)
 	if errors.Is(err, fs.ErrPermission) {
 		if err = asRoot(); err == nil {
-			err = os.RemoveAll(s.paths.dir)
+			err = rmtree.All(s.paths.dir)
 		}
 	}
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 
 // keep leaves the tree for --keep, and gives it to the caller where the module ran as the caller.
 func (s *site) keep() error {
-	_ = s.root.RemoveAll(ownDir)
+	_ = rmtree.Below(s.root, ownDir)
 	if err := removePrivate(s.root, &s.job); err != nil {
 		return fmt.Errorf("removing private inputs: %w", err)
 	}
@@ -72,8 +73,11 @@ func (s *site) keep() error {
 	return nil
 }
 
+// maxKept bounds how deep a kept tree is looked into, in bytes of a path. Below, nothing can be opened by its path.
+const maxKept = 4096
+
 // removePrivate removes each file and directory that has the user's id as an element of its path, whoever staged it in. The
-// job's results are no inputs and stay.
+// job's results are no inputs and stay. A directory too deep to be looked into is removed whole.
 func removePrivate(root *os.Root, j *job.Job) error {
 	if j.Identity.User == "" {
 		return nil
@@ -89,12 +93,13 @@ func removePrivate(root *os.Root, j *job.Job) error {
 				return fs.SkipDir
 			}
 			return nil
+		case d.IsDir() && len(name) > maxKept:
 		case !slices.Contains(strings.Split(name, "/"), j.Identity.User):
 			return nil
 		case subpath.Within(p, work) || subpath.Within(p, metadata):
 			return nil // what lies beside the results is looked at by itself
 		}
-		if err := root.RemoveAll(name); err != nil || !d.IsDir() {
+		if err := rmtree.Below(root, name); err != nil || !d.IsDir() {
 			return err
 		}
 		return fs.SkipDir

@@ -5,6 +5,7 @@ import (
 	"path"
 
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
@@ -51,7 +52,7 @@ func (s *site) write(p string, data []byte) error {
 	err := root.WriteFile(tmp, data, 0o644)
 	if err == nil {
 		if st, e := root.Lstat(name); e == nil && st.IsDir() {
-			err = root.RemoveAll(name)
+			err = rmtree.Below(root, name)
 		}
 	}
 	if err == nil {

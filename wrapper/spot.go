@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper/record"
@@ -63,7 +64,7 @@ func openInPlace(s *site) error {
 	}
 	for _, p := range stale {
 		root, name := s.at(p)
-		if err := root.RemoveAll(name); err != nil {
+		if err := rmtree.Below(root, name); err != nil {
 			return cause.Name(context.Background(), cause.Usage, "", fmt.Errorf("removing %s of an earlier run: %w", p, plainError(err)))
 		}
 	}

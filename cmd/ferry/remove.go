@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/wrapper"
 )
 
@@ -18,7 +19,7 @@ func removeCommand() *cli.Command {
 			entries, err := os.ReadDir(dir)
 			all = append(all, err)
 			for _, e := range entries {
-				all = append(all, os.RemoveAll(filepath.Join(dir, e.Name())))
+				all = append(all, rmtree.All(filepath.Join(dir, e.Name())))
 			}
 		}
 		return errors.Join(all...)

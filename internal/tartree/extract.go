@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/genepattern/ferry/internal/rmtree"
 )
 
 // ErrRefused is an entry that would leave the destination, or is none a stream may bring.
@@ -210,7 +212,7 @@ func (x *Extractor) hardlink(h *tar.Header, name string) error {
 // clear removes whatever is at name.
 func (x *Extractor) clear(name string) error {
 	x.real = ""
-	return x.Root.RemoveAll(name)
+	return rmtree.Below(x.Root, name)
 }
 
 func (x *Extractor) chown(h *tar.Header, name string) error {

@@ -19,6 +19,9 @@ import (
 // bufferSize is what is read at once: large enough that system calls are few, small against ferry's 64 MiB.
 const bufferSize = 256 << 10
 
+// maxPath bounds how deep a tree is read and written, in bytes of a path; it is the kernel's PATH_MAX.
+const maxPath = 4096
+
 // A Writer puts trees into one tar stream. It is for one goroutine.
 type Writer struct {
 	// Skip leaves out a file, or a directory with all in it; name is the one in the root. nil leaves out nothing.
@@ -54,6 +57,9 @@ func (w *Writer) Tree(ctx context.Context, root *os.Root, name, as string, insid
 		}
 		if err != nil {
 			return err
+		}
+		if len(p) > maxPath {
+			return fmt.Errorf("reading %q…: it is deeper than a path can be", p[:100])
 		}
 		if p != name && w.Skip != nil && w.Skip(p) {
 			if d.IsDir() {

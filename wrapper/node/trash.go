@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/genepattern/ferry/internal/rmtree"
 )
 
 // trashDir is the folder on the shelf whose content is to be deleted. Deleting hundreds of thousands of files takes seconds, and
@@ -36,7 +38,7 @@ func discard(prefix, name string) error {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case errors.Is(err, syscall.EXDEV): // a mount, or the lower layer of an overlay
-		return os.RemoveAll(from)
+		return rmtree.All(from)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package tree
 import (
 	"bytes"
 	"slices"
+	"sort"
 )
 
 // A nameKind is what a name in a directory stands for.
@@ -33,6 +34,34 @@ func (l *nameList) add(name string, kind nameKind) {
 }
 
 func (l *nameList) len() int { return len(l.ends) }
+
+// size is about how many bytes the list takes.
+func (l *nameList) size() int { return len(l.bytes) + 4*len(l.ends) }
+
+// cut drops what does not fit into limit from the end of a sorted list. One name always stays.
+func (l *nameList) cut(limit int) {
+	n := sort.Search(len(l.ends), func(i int) bool { return int(l.ends[i])+4*(i+1) > limit })
+	n = max(min(n, len(l.ends)), 1)
+	l.ends = l.ends[:n]
+	l.bytes = l.bytes[:l.ends[n-1]]
+}
+
+// key is what the i-th name is sorted by.
+func (l *nameList) key(i int) []byte {
+	from := uint32(0)
+	if i > 0 {
+		from = l.ends[i-1]
+	}
+	return l.bytes[from : l.ends[i]-1]
+}
+
+// keyOf is the key of a name.
+func keyOf(name string, kind nameKind) string {
+	if kind == kindDir || kind == kindDirLink {
+		return name + "/"
+	}
+	return name
+}
 
 // sort puts the names in the order of keys.
 func (l *nameList) sort() {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -51,12 +52,21 @@ type WalkOptions struct {
 	Under    string // only this directory, "" for all; Path is relative to the root all the same
 }
 
+// Bounds of what a walk takes on, whatever a module has made. No store takes a key of more than 1024 bytes, so nothing below a
+// longer path can be stored, and the depth is bounded by that.
+const (
+	maxPath  = 1024     // bytes of a directory's path
+	maxWays  = 8        // symlinks that are followed to one directory
+	maxNames = 24 << 20 // bytes of names in memory
+	minNames = 64 << 10 // bytes of names that each directory may have in memory
+)
+
 // Walk yields the files and empty directories in the byte order of their paths, as an object store lists keys. A
-// problem with one entry is an entry with Err; the walk goes on. Memory is bounded by the largest directory: about the
-// length of its names and 16 bytes for each.
+// problem with one entry is an entry with Err; the walk goes on. Memory is bounded: of directories with many names only some
+// are in memory, and the directory is read again for the next.
 func (t *Tree) Walk(ctx context.Context, o WalkOptions) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
-		w := &walker{ctx: ctx, t: t, o: o, yield: yield}
+		w := &walker{ctx: ctx, t: t, o: o, yield: yield, ways: map[inode]int{}}
 		rel := ""
 		if o.Under != "" {
 			rel = o.Under + "/"
@@ -65,13 +75,12 @@ func (t *Tree) Walk(ctx context.Context, o WalkOptions) iter.Seq[Entry] {
 		if o.Under != "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir()) {
 			return // nothing is under it
 		}
-		root, err := t.root.OpenRoot("./" + o.Under)
+		f, err := t.root.OpenFile("./"+o.Under, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 		if err != nil {
 			w.fail(rel, "reading directory", err)
 			return
 		}
-		defer root.Close()
-		w.dir(root, rel, nil)
+		w.dir(f, rel, false)
 	}
 }
 
@@ -80,17 +89,17 @@ type walker struct {
 	t     *Tree
 	o     WalkOptions
 	yield func(Entry) bool
+
+	above []inode       // the directories that the walk is in
+	ways  map[inode]int // how many symlinks to a directory were followed
+	held  int           // bytes of names in memory
 }
 
 // inode identifies a directory, to notice a symlink that leads back up.
 type inode struct{ dev, ino uint64 }
 
-// dir walks one directory; rel is its path with a slash, or "". False is to stop.
-func (w *walker) dir(root *os.Root, rel string, above []inode) bool {
-	f, err := root.Open(".")
-	if err != nil {
-		return w.fail(rel, "reading directory", err)
-	}
+// dir walks one directory and closes f; rel is its path with a slash, or "". link says that a symlink led here. False is to stop.
+func (w *walker) dir(f *os.File, rel string, link bool) bool {
 	defer f.Close()
 	fd := int(f.Fd())
 	var st unix.Stat_t
@@ -98,65 +107,103 @@ func (w *walker) dir(root *os.Root, rel string, above []inode) bool {
 		return w.fail(rel, "reading directory", err)
 	}
 	id := inode{uint64(st.Dev), st.Ino}
-	for _, a := range above {
-		if a == id {
-			return w.refuse(rel, "is a symlink into a directory above itself")
+	switch {
+	case slices.Contains(w.above, id):
+		return w.refuse(rel, "is a symlink into a directory above itself")
+	case len(rel) > maxPath:
+		return w.refuse(rel, "is deeper than any key can be")
+	case link && w.ways[id] == maxWays:
+		return w.refuse(rel, fmt.Sprintf("is a symlink to a directory to which %d others were followed", maxWays))
+	case link:
+		w.ways[id]++
+	}
+	w.above = append(w.above, id)
+	defer func() { w.above = w.above[:len(w.above)-1] }()
+	for after, more := "", true; more; {
+		var names *nameList
+		var err error
+		if names, more, err = w.names(f, rel, after); err != nil {
+			return w.fail(rel, "reading directory", err)
 		}
-	}
-	above = append(above[:len(above):len(above)], id)
-	names, err := w.names(f, rel)
-	if err != nil {
-		return w.fail(rel, "reading directory", err)
-	}
-	if names.len() == 0 && rel != "" {
-		return w.yield(Entry{Path: rel, Mode: modeOf(&st), ModTime: timeOf(st.Mtim), Change: timeOf(st.Ctim)})
-	}
-	for i := range names.len() {
-		if w.ctx.Err() != nil {
-			return false
+		if names.len() == 0 {
+			if rel == "" || after != "" {
+				return true
+			}
+			return w.yield(Entry{Path: rel, Mode: modeOf(&st), ModTime: timeOf(st.Mtim), Change: timeOf(st.Ctim)})
 		}
-		name, kind := names.at(i)
-		if !w.entry(root, fd, rel, name, kind, above) {
+		after = string(names.key(names.len() - 1))
+		if !w.some(fd, rel, names) {
 			return false
 		}
 	}
 	return true
 }
 
-// names reads a directory and sorts it.
-func (w *walker) names(f *os.File, rel string) (*nameList, error) {
-	l := new(nameList)
+// some walks some names of a directory.
+func (w *walker) some(fd int, rel string, names *nameList) bool {
+	w.held += names.size()
+	defer func() { w.held -= names.size() }()
+	for i := range names.len() {
+		if w.ctx.Err() != nil {
+			return false
+		}
+		name, kind := names.at(i)
+		if !w.entry(fd, rel, name, kind) {
+			return false
+		}
+	}
+	return true
+}
+
+// names reads a directory and sorts its first names after a key. more says that there are others.
+func (w *walker) names(f *os.File, rel, after string) (l *nameList, more bool, err error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, false, err
+	}
+	l = new(nameList)
+	limit, last := max((maxNames-w.held)/2, minNames), ""
 	for {
 		batch, err := f.ReadDir(1024)
 		for _, e := range batch {
 			if IsTemp(e.Name()) {
 				continue
 			}
-			kind := kindOther
-			switch m := e.Type(); {
-			case m.IsRegular():
-				kind = kindFile
-			case m.IsDir():
-				kind = kindDir
-			case m&fs.ModeSymlink != 0:
-				if w.o.NoFollow {
-					continue
-				}
-				kind = kindLink
-				if info, err := w.t.root.Stat(rel + e.Name()); err == nil && info.IsDir() {
-					kind = kindDirLink
-				}
+			kind, ok := w.kind(rel, e)
+			if key := keyOf(e.Name(), kind); ok && (after == "" || key > after) && (!more || key < last) {
+				l.add(e.Name(), kind)
 			}
-			l.add(e.Name(), kind)
+		}
+		if l.size() > limit {
+			l.sort()
+			l.cut(limit / 2)
+			last, more = string(l.key(l.len()-1)), true // what comes after it is for another time
 		}
 		if err == io.EOF {
 			l.sort()
-			return l, nil
+			return l, more, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
+}
+
+// kind is what an entry of a directory is; false for what is passed over.
+func (w *walker) kind(rel string, e fs.DirEntry) (nameKind, bool) {
+	switch m := e.Type(); {
+	case m.IsRegular():
+		return kindFile, true
+	case m.IsDir():
+		return kindDir, true
+	case m&fs.ModeSymlink == 0:
+		return kindOther, true
+	case w.o.NoFollow:
+		return 0, false
+	}
+	if info, err := w.t.root.Stat(rel + e.Name()); err == nil && info.IsDir() {
+		return kindDirLink, true
+	}
+	return kindLink, true
 }
 
 // Empty says whether a walk finds nothing in the open directory.
@@ -177,7 +224,7 @@ func Empty(dir *os.File) (bool, error) {
 	}
 }
 
-func (w *walker) entry(root *os.Root, fd int, rel, name string, kind nameKind, above []inode) bool {
+func (w *walker) entry(fd int, rel, name string, kind nameKind) bool {
 	path := rel + name
 	switch kind {
 	case kindFile:
@@ -191,22 +238,22 @@ func (w *walker) entry(root *os.Root, fd int, rel, name string, kind nameKind, a
 		e := Entry{Path: path, Size: st.Size, ModTime: timeOf(st.Mtim), Change: timeOf(st.Ctim), Mode: modeOf(&st), dir: fd}
 		return w.yield(e)
 	case kindDir:
-		sub, err := root.OpenRoot(name)
+		sub, err := retry(func() (int, error) {
+			return unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		})
 		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
+			if err == unix.ENOENT {
 				return true
 			}
 			return w.fail(path+"/", "reading directory", err)
 		}
-		defer sub.Close()
-		return w.dir(sub, path+"/", above)
+		return w.dir(os.NewFile(uintptr(sub), name), path+"/", false)
 	case kindDirLink:
-		sub, err := w.t.root.OpenRoot(path)
+		sub, err := w.t.root.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 		if err != nil {
 			return w.fail(path+"/", "reading directory", err)
 		}
-		defer sub.Close()
-		return w.dir(sub, path+"/", above)
+		return w.dir(sub, path+"/", true)
 	case kindLink:
 		return w.link(path)
 	}
