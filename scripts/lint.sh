@@ -20,11 +20,11 @@ tool() {
 # check runs a tool and fails the whole where it says anything, or ends badly without a word.
 check() {
 	say "$1 in $module"
-	status=0
-	"$@" >"$work/all" 2>&1 || status=$?
+	ended=0
+	"$@" >"$work/all" 2>&1 || ended=$?
 	# On a new machine go says what it fetches, which is no finding.
 	grep -v '^go: downloading ' "$work/all" >"$work/out" || :
-	if [ "$status" -eq 0 ] && [ ! -s "$work/out" ]; then
+	if [ "$ended" -eq 0 ] && [ ! -s "$work/out" ]; then
 		return 0
 	fi
 	failed=yes
