@@ -15,7 +15,7 @@ import (
 // Once a transfer is stopped, each file that it had planned has its Event, and so it is known by name what is not there.
 func TestStoppedByName(t *testing.T) {
 	over := errors.New("the time is over")
-	unreachable := fmt.Errorf("writing: %w", store.ErrUnreachable)
+	unreachable := fmt.Errorf("writing: %w", store.ErrOutage)
 	for _, c := range []struct {
 		name  string
 		files int

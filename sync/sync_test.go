@@ -34,11 +34,14 @@ func s3Store(t testing.TB) (*s3.Store, *testenv.Server) {
 	return s3At(srv), srv
 }
 
-func s3At(srv *testenv.Server) *s3.Store {
+func s3At(srv *testenv.Server) *s3.Store { return s3Trying(srv, 0) }
+
+// s3Trying is s3At with a number of tries for each request.
+func s3Trying(srv *testenv.Server, tries int) *s3.Store {
 	return s3.New(aws.Config{
 		Region: srv.Region, BaseEndpoint: &srv.Endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey, srv.SecretKey, ""),
-	}, srv.Bucket, s3.Options{PartSize: 5 << 20})
+	}, srv.Bucket, s3.Options{PartSize: 5 << 20, MaxAttempts: tries})
 }
 
 func dirStore(t testing.TB, path string) store.Store {

@@ -212,7 +212,7 @@ func (t *transfer) mayDelete() bool {
 func stops(err error) bool {
 	for _, e := range []error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, tree.ErrNotWritable,
-		store.ErrNoBucket, store.ErrCredentials, store.ErrRegion, store.ErrUnreachable,
+		store.ErrNoBucket, store.ErrCredentials, store.ErrRegion, store.ErrOutage,
 	} {
 		if errors.Is(err, e) {
 			return true

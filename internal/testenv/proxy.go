@@ -6,10 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,9 +23,12 @@ type FaultProxy struct {
 	client  *http.Transport
 	done    chan struct{} // closed when the test ends; releases what stalls
 
-	mu    sync.Mutex
-	rules []*Rule
-	seen  []*Request
+	hangUp atomic.Int64 // answers before a connection is closed; 0 for never
+
+	mu     sync.Mutex
+	server *http.Server
+	rules  []*Rule
+	seen   []*Request
 }
 
 // A Request is one that the proxy saw.
@@ -52,14 +55,12 @@ func Proxy(t testing.TB, backend string) *FaultProxy {
 		DisableCompression:  true, // bodies pass as they are
 		MaxIdleConnsPerHost: 256,
 	}}
-	srv := httptest.NewUnstartedServer(p)
-	srv.Config.ErrorLog = quiet // aborted connections are what the proxy is for
-	srv.Start()
-	p.URL = srv.URL
+	if err := p.serve("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		close(p.done)
-		srv.CloseClientConnections()
-		srv.Close()
+		p.Away()
 		p.client.CloseIdleConnections()
 	})
 	return p
@@ -111,6 +112,7 @@ func (p *FaultProxy) Count(kind string) int {
 // ServeHTTP passes a request on, or fails it.
 func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req, fault := p.meet(describe(r))
+	defer p.answered(r.Context())
 	told := func(status int) {
 		p.mu.Lock()
 		req.Status = status

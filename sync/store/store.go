@@ -19,6 +19,7 @@ var (
 	ErrCredentials = errors.New("no usable credentials")
 	ErrRegion      = errors.New("bucket is in another region")
 	ErrUnreachable = errors.New("store cannot be reached")
+	ErrOutage      = errors.New("store answers nobody") // besides ErrUnreachable: no other request would fare better
 	ErrChanged     = errors.New("object changed while it was read")
 	ErrOrder       = errors.New("listing is not in the order of keys")
 )

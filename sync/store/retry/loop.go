@@ -34,8 +34,8 @@ type Pacer interface {
 // splits a prefix. The name is AWS's: AWS_MAX_ATTEMPTS is another number.
 const DefaultAttempts = 8
 
-// hopelessTries is how many tries a request has where a port has no listener, or a name does not resolve. That is more likely a
-// mistake than a moment's trouble.
+// hopelessTries is how many tries a request has where a port has no listener, or a name does not resolve, and the store has never
+// answered. That is more likely a mistake than a moment's trouble.
 const hopelessTries = 3
 
 // A Loop sends a store's requests, and sends again those that failed. A store has one Loop for all its requests. It is safe for
@@ -45,6 +45,8 @@ type Loop struct {
 	policy    Policy
 	pacer     Pacer        // nil for none
 	throttled atomic.Int64 // time of the last answer that asked for fewer requests and was passed on, in nanoseconds
+	probe     func(context.Context) error
+	health    health
 }
 
 // New makes a Loop with at most so many tries a request; 0 is DefaultAttempts. pacer may be nil. Then a request that was told to
@@ -54,6 +56,14 @@ func New(tries int, policy Policy, pacer Pacer) *Loop {
 		tries = DefaultAttempts
 	}
 	return &Loop{tries: tries, policy: policy, pacer: pacer}
+}
+
+// Probing sets the cheapest request that shows whether the store answers: any answer is one. It is sent once, outside the Loop. The
+// Loop sends it where a request got no answer, and nobody else did since. Without it the request itself is sent again. Call Probing
+// before Do.
+func (l *Loop) Probing(probe func(context.Context) error) *Loop {
+	l.probe = probe
+	return l
 }
 
 // An Unsent request had not left when its context ended. Err is the context's cause.
@@ -66,8 +76,14 @@ func (e *Unsent) Unwrap() error { return e.Err }
 
 // Do calls try until that returns nil, and counts the calls in the Counter of ctx. It returns the error of the last try, or an
 // *Unsent.
+//
+// A request has its number of tries for failures of its own. While the store answers nobody, although it answered before, all
+// requests wait for it together, as long as the patience of ctx lasts. Then the error is also store.ErrOutage, as it is where the
+// store never answered at all.
 func (l *Loop) Do(ctx context.Context, try func() error) error {
 	count := store.CounterOf(ctx)
+	own := 0            // failures
+	var first time.Time // failure of an outage
 	for n := 1; ; n++ {
 		release, err := l.wait(ctx)
 		if err != nil {
@@ -77,28 +93,65 @@ func (l *Loop) Do(ctx context.Context, try func() error) error {
 		if n > 1 {
 			count.Retries.Add(1)
 		}
-		err = try()
-		throttled := err != nil && l.policy.Throttled(err)
-		told := err
-		if throttled && !l.firstThrottle() {
-			told = nil
-		}
-		if release != nil {
-			if failed := release(told); err == nil {
-				return failed
-			}
-		}
+		began := time.Now()
+		err = l.once(count, release, try)
 		if err == nil {
 			return nil
 		}
-		l.policy.Refresh(err)
-		if throttled {
-			count.Throttled.Add(1)
+		if !silent(err) || !l.policy.Retryable(err) || ctx.Err() != nil {
+			own++
+			if final := l.pause(ctx, own, err); final != nil {
+				return final
+			}
+			continue
 		}
-		if final := l.pause(ctx, n, err); final != nil {
+		if first.IsZero() {
+			first = time.Now()
+		}
+		switch l.whose(ctx, began, first) {
+		case passed:
+			continue
+		case goneAway:
+			if ctx.Err() != nil {
+				return &Unsent{context.Cause(ctx)}
+			}
+			return outage(err)
+		}
+		own++
+		first = time.Time{}
+		if final := l.pause(ctx, own, err); final != nil {
+			if !l.health.answered() {
+				return outage(final)
+			}
 			return final
 		}
 	}
+}
+
+// once makes one try, and tells pacer, policy and health what came of it.
+func (l *Loop) once(count *store.Counter, release func(error) error, try func() error) error {
+	err := try()
+	if err == nil || statusOf(err) != 0 && !silent(err) {
+		l.health.answer()
+	}
+	throttled := err != nil && l.policy.Throttled(err)
+	told := err
+	if throttled && !l.firstThrottle() {
+		told = nil
+	}
+	if release != nil {
+		if failed := release(told); err == nil {
+			return failed
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	l.policy.Refresh(err)
+	if throttled {
+		count.Throttled.Add(1)
+	}
+	return err
 }
 
 // Again waits before a stream that broke by err is resumed, and counts that as a retry. failures is how many failures there were in a
@@ -147,20 +200,16 @@ func (l *Loop) pause(ctx context.Context, try int, err error) error {
 	if try >= l.most(err) || !l.policy.Retryable(err) || ctx.Err() != nil {
 		return err
 	}
-	t := time.NewTimer(l.policy.Delay(try, err))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if !sleep(ctx, l.policy.Delay(try, err)) {
 		return err
 	}
+	return nil
 }
 
 // most is how many tries a request has, one of which failed with err.
 func (l *Loop) most(err error) int {
 	var dns *net.DNSError
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound {
+	if !l.health.answered() && (errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound) {
 		return min(l.tries, hopelessTries)
 	}
 	return l.tries

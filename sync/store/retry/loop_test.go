@@ -66,7 +66,7 @@ func TestLoop(t *testing.T) {
 			n++
 			return c.outcomes[min(n, len(c.outcomes))-1]
 		})
-		if want := c.outcomes[min(n, len(c.outcomes))-1]; err != want || int64(n) != c.tries {
+		if want := c.outcomes[min(n, len(c.outcomes))-1]; !errors.Is(err, want) || int64(n) != c.tries {
 			t.Errorf("%s: %v after %d tries, want %v after %d", c.about, err, n, want, c.tries)
 		}
 		if count.Requests.Load() != c.tries || count.Retries.Load() != c.tries-1 || count.Throttled.Load() != c.throttled {

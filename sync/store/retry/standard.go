@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -27,7 +28,7 @@ type Standard struct{}
 var _ Policy = Standard{}
 
 // Retryable is true for the statuses 408, 429, 500, 502, 503 and 504 (RFC 9110, 15.5 and 15.6; RFC 6585, 4). It is also true for
-// connections that could not be made, broke or fell silent.
+// whatever kept an answer from coming, such as a connection that the server closed while it was idle, unless it is Permanent.
 func (Standard) Retryable(err error) bool {
 	var body *store.BodyError
 	if errors.Is(err, context.Canceled) || errors.As(err, &body) {
@@ -35,7 +36,7 @@ func (Standard) Retryable(err error) bool {
 	}
 	switch statusOf(err) {
 	case 0:
-		return unconnected(err)
+		return errors.Is(err, store.ErrUnreachable) && !Permanent(err) || unconnected(err)
 	case http.StatusRequestTimeout, http.StatusTooManyRequests,
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -85,6 +86,15 @@ func Broken(err error) bool {
 		}
 	}
 	return false
+}
+
+// Permanent reports whether err, of a request that got no answer, is one that another try meets again: a certificate that is not
+// trusted, a server without TLS, a body that cannot be read.
+func Permanent(err error) bool {
+	var cert *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
+	var body *store.BodyError
+	return errors.As(err, &cert) || errors.As(err, &plain) || errors.As(err, &body)
 }
 
 // unconnected reports whether err is an error of the network that may pass. A name that does not exist will not.

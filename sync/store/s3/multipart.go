@@ -4,9 +4,11 @@ package s3
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -19,7 +21,6 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/checksum"
-	"github.com/genepattern/ferry/sync/store/retry"
 )
 
 // maxParts of an upload.
@@ -30,7 +31,7 @@ const maxParts = 10000
 // feature/s3/transfermanager, changes this file alone.
 func (s *Store) putParts(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	client := s.places.here().client
-	api := &partsAPI{Client: client, s: s, sent: o.Sent}
+	api := &partsAPI{Client: client, s: s, key: key, sent: o.Sent}
 	up := manager.NewUploader(api, func(u *manager.Uploader) {
 		u.Concurrency = max(1, o.Parallel)
 		u.PartSize = s.parts.size
@@ -53,10 +54,11 @@ func (s *Store) putParts(ctx context.Context, key string, b store.Body, o store.
 	return store.Object{Key: key, Size: b.Len(), ETag: aws.ToString(out.ETag), ModTime: time.Now()}, nil
 }
 
-// partsAPI is the client as the manager uses it, with requests counted.
+// partsAPI is the client as the manager uses it, with the store's own Loop around each request.
 type partsAPI struct {
 	*awss3.Client
 	s    *Store
+	key  string
 	sent func(int64)
 }
 
@@ -64,12 +66,16 @@ var _ manager.UploadAPIClient = (*partsAPI)(nil)
 
 // CreateMultipartUpload asks S3 to keep a checksum of the whole object. A download in pieces is verified with it. S3 would otherwise
 // keep the checksums of the parts only.
-func (a *partsAPI) CreateMultipartUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput, fns ...func(*awss3.Options)) (*awss3.CreateMultipartUploadOutput, error) {
+func (a *partsAPI) CreateMultipartUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput, fns ...func(*awss3.Options)) (out *awss3.CreateMultipartUploadOutput, err error) {
 	fns = append(fns, bringing(a.s.options.Headers.writes()))
 	if a.s.upload.Combines() {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
-	return a.Client.CreateMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
+	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
+		out, err = a.Client.CreateMultipartUpload(ctx, in, fns...)
+		return err
+	})
+	return out, err
 }
 
 func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fns ...func(*awss3.Options)) (out *awss3.UploadPartOutput, err error) {
@@ -80,19 +86,56 @@ func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fn
 	}()
 	fns = append(fns, bringing(a.s.options.Headers.parts()))
 	n := partLen(in.Body)
-	out, err = a.Client.UploadPart(ctx, in, append(fns, a.counted(ctx))...)
+	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
+		partLen(in.Body) // rewinds it
+		out, err = a.Client.UploadPart(ctx, in, fns...)
+		return err
+	})
 	if err == nil && a.sent != nil {
 		a.sent(n)
 	}
 	return out, err
 }
 
-func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.CompleteMultipartUploadInput, fns ...func(*awss3.Options)) (*awss3.CompleteMultipartUploadOutput, error) {
+// CompleteMultipartUpload makes the object. Where the answer was lost, the next try finds no such upload: then the object is asked
+// whether it is the one.
+func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.CompleteMultipartUploadInput, fns ...func(*awss3.Options)) (out *awss3.CompleteMultipartUploadOutput, err error) {
 	fns = append(fns, bringing(a.s.options.Headers.parts()))
 	if a.s.upload.Combines() {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
-	return a.Client.CompleteMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
+	tried := 0
+	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
+		tried++
+		out, err = a.Client.CompleteMultipartUpload(ctx, in, fns...)
+		var gone smithy.APIError
+		if tried > 1 && errors.As(err, &gone) && gone.ErrorCode() == "NoSuchUpload" {
+			if tag, ok := a.completed(ctx, in, fns); ok {
+				out, err = &awss3.CompleteMultipartUploadOutput{ETag: &tag}, nil
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// completed reports whether the object is made of the parts of in, as its tag says.
+func (a *partsAPI) completed(ctx context.Context, in *awss3.CompleteMultipartUploadInput, fns []func(*awss3.Options)) (tag string, ok bool) {
+	h := md5.New()
+	for _, p := range in.MultipartUpload.Parts {
+		sum, err := hex.DecodeString(strings.Trim(aws.ToString(p.ETag), `"`))
+		if err != nil {
+			return "", false
+		}
+		h.Write(sum)
+	}
+	want := fmt.Sprintf("%x-%d", h.Sum(nil), len(in.MultipartUpload.Parts))
+	got, err := a.Client.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: in.Bucket, Key: in.Key}, fns...)
+	if err != nil {
+		return "", false
+	}
+	tag = aws.ToString(got.ETag)
+	return tag, strings.Trim(tag, `"`) == want
 }
 
 // AbortMultipartUpload is called by the manager after a failure. It also works where the transfer was cancelled: parts that stay
@@ -101,32 +144,21 @@ func (a *partsAPI) AbortMultipartUpload(ctx context.Context, in *awss3.AbortMult
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	fns = append(fns, bringing(a.s.options.Headers.others()))
-	return a.Client.AbortMultipartUpload(ctx, in, append(fns, a.counted(ctx))...)
+	store.CounterOf(ctx).Requests.Add(1)
+	return a.Client.AbortMultipartUpload(ctx, in, fns...)
 }
 
-// counted counts the tries of an operation, by a client that sees each.
-func (a *partsAPI) counted(ctx context.Context) func(*awss3.Options) {
-	c := &countingClient{next: roundTripClient{a.s.wire}, count: store.CounterOf(ctx)}
-	return func(o *awss3.Options) { o.HTTPClient = c }
-}
-
-type countingClient struct {
-	next  roundTripClient
-	count *store.Counter
-	tried bool // one client serves one operation, whose tries follow each other
-}
-
-func (c *countingClient) Do(r *http.Request) (*http.Response, error) {
-	c.count.Requests.Add(1)
-	if c.tried {
-		c.count.Retries.Add(1)
-	}
-	c.tried = true
-	resp, err := c.next.Do(r)
-	if err == nil && retry.Slower(resp.StatusCode) {
-		c.count.Throttled.Add(1)
-	}
-	return resp, err
+// send makes the tries of one operation. The Loop alone sends again.
+func (a *partsAPI) send(ctx context.Context, fns []func(*awss3.Options), try func([]func(*awss3.Options)) error) error {
+	fns = append(fns, func(o *awss3.Options) { o.Retryer = aws.NopRetryer{} })
+	err := a.s.loop.Do(ctx, func() error {
+		err := try(fns)
+		if err != nil {
+			return a.s.sdkError(ctx, "writing", a.key, err)
+		}
+		return nil
+	})
+	return a.s.unsent(ctx, "writing", a.key, err)
 }
 
 func partLen(r io.Reader) int64 {
@@ -149,6 +181,13 @@ func (s *Store) sdkError(ctx context.Context, op, key string, err error) error {
 	var bug *cause.PanicError
 	if errors.As(err, &bug) {
 		return bug
+	}
+	var own *Error
+	if ctx.Err() == nil && errors.As(err, &own) { // out of the Loop
+		if errors.Is(err, store.ErrOutage) {
+			return fmt.Errorf("%w: %w", store.ErrOutage, own)
+		}
+		return own
 	}
 	var api smithy.APIError
 	if ctx.Err() != nil || !errors.As(err, &api) {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	sdkretry "github.com/aws/aws-sdk-go-v2/aws/retry"
 
+	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/retry"
 )
 
@@ -84,7 +85,10 @@ func retryable(err error) aws.Ternary {
 	case "SlowDown", "RequestTimeTooSkewed", "ExpiredToken", "BadDigest", "XAmzContentSHA256Mismatch", "OperationAborted":
 		return aws.TrueTernary
 	}
-	// Names that do not resolve and ports where nobody listens are tried again by the SDK's own rules.
+	// Whatever kept an answer from coming may have passed. The SDK knows some such errors only.
+	if e.Status == 0 && e.Kind == store.ErrUnreachable {
+		return aws.BoolTernary(!retry.Permanent(err))
+	}
 	if retry.Broken(err) || e.Status == http.StatusTooManyRequests {
 		return aws.TrueTernary
 	}

@@ -33,17 +33,14 @@ func (s *Store) send(ctx context.Context, r *request, consume func(*http.Respons
 		return s.problem
 	}
 	err := s.loop.Do(ctx, func() error { return s.try(ctx, r, consume) })
-	if err != nil {
-		return s.unsent(ctx, r, err)
-	}
-	return nil
+	return s.unsent(ctx, r.op, r.named(), err)
 }
 
 // unsent makes an Error of a request that was not sent. All other errors are one already.
-func (s *Store) unsent(ctx context.Context, r *request, err error) error {
+func (s *Store) unsent(ctx context.Context, op, key string, err error) error {
 	var unsent *retry.Unsent
 	if errors.As(err, &unsent) {
-		return s.sendError(ctx, r.op, r.named(), unsent.Err)
+		return s.sendError(ctx, op, key, unsent.Err)
 	}
 	return err
 }
@@ -90,6 +87,7 @@ func (p *place) request(ctx context.Context, r *request) *http.Request {
 	rq.Header["User-Agent"] = userAgent
 	if r.body != nil {
 		rq.Body = r.body()
+		rq.GetBody = func() (io.ReadCloser, error) { return r.body(), nil }
 	}
 	return rq
 }
@@ -106,11 +104,20 @@ func (ps *places) exchange(at *place, rq *http.Request, r *request) (*http.Respo
 		}
 		return nil, ps.s.fault(r.op, r.named(), store.ErrCredentials, "", err)
 	}
+	// The transport sends it again at once where the server has just closed an idle connection: all these requests are idempotent.
+	// A header without a value is never sent.
+	rq.Header["Idempotency-Key"] = nil
 	resp, err := ps.s.wire.RoundTrip(rq)
 	if err != nil {
 		return nil, ps.s.sendError(ctx, r.op, r.named(), err)
 	}
 	return resp, nil
+}
+
+// probe asks for the bucket's header: whatever comes is an answer.
+func (s *Store) probe(ctx context.Context) error {
+	r := request{op: "asking for", method: http.MethodHead, sha256: emptyPayload, want: http.StatusOK, brings: s.options.Headers.others()}
+	return s.try(ctx, &r, func(resp *http.Response) error { return resp.Body.Close() })
 }
 
 var userAgent = []string{"ferry"}
