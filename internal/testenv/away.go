@@ -24,7 +24,9 @@ func (p *FaultProxy) serve(addr string) error {
 		return err
 	}
 	srv := &http.Server{Handler: p, ErrorLog: quiet, // aborted connections are what the proxy is for
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, &conn{Conn: c}) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, &conn{Conn: c})
+		},
 	}
 	p.mu.Lock()
 	p.server, p.URL = srv, "http://"+l.Addr().String()

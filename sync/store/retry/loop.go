@@ -154,6 +154,9 @@ func (l *Loop) once(count *store.Counter, release func(error) error, try func() 
 	return err
 }
 
+// Retryable reports whether another try may succeed.
+func (l *Loop) Retryable(err error) bool { return l.policy.Retryable(err) }
+
 // Again waits before a stream that broke by err is resumed, and counts that as a retry. failures is how many failures there were in a
 // row, this one included. It returns an error where the stream is not to be resumed.
 func (l *Loop) Again(ctx context.Context, failures int, err error) error {

@@ -10,6 +10,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func (s *Store) Delete(ctx context.Context, keys []string) error {
 		}
 	}
 	for batch := range slices.Chunk(plain, maxDelete) {
-		if err := s.deleteBatch(ctx, batch, failed); err != nil {
+		if err := s.deleteBatch(ctx, slices.Clone(batch), failed); err != nil {
 			return err
 		}
 	}
@@ -55,7 +56,41 @@ func (s *Store) Delete(ctx context.Context, keys []string) error {
 	return nil
 }
 
+// deleteBatch removes the keys, and those again that the store could not remove at the moment, until their tries are over. What is
+// not removed is added to failed.
 func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[string]error) error {
+	var doc []byte
+	var late map[string]error // the keys to try again, and why
+	r := request{op: "deleting", method: http.MethodPost, query: "delete=", want: http.StatusOK, about: keys[0], brings: s.options.Headers.others(),
+		body: func() io.ReadCloser { return io.NopCloser(bytes.NewReader(doc)) }}
+	r.prepare = func(r *request) error {
+		doc = deletion(keys)
+		hash, sum := sha256.Sum256(doc), md5.Sum(doc)
+		r.sha256, r.length = hex.EncodeToString(hash[:]), int64(len(doc))
+		r.header = http.Header{"Content-Md5": {base64Of(sum[:])}, "Content-Type": {"application/xml"}}
+		return nil
+	}
+	err := s.send(ctx, &r, func(resp *http.Response) (err error) {
+		defer resp.Body.Close()
+		late, err = s.deleted(ctx, resp.Body, failed)
+		if len(late) == 0 {
+			return err
+		}
+		keys = slices.DeleteFunc(keys, func(k string) bool { return late[k] == nil })
+		for _, err := range late {
+			return err // of any: all are such that another try may help
+		}
+		return nil
+	})
+	if err != nil && len(late) > 0 && ctx.Err() == nil {
+		maps.Copy(failed, late)
+		return nil
+	}
+	return err
+}
+
+// deletion is the document that asks to remove the keys.
+func deletion(keys []string) []byte {
 	var doc bytes.Buffer
 	doc.WriteString(`<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>`)
 	for _, k := range keys {
@@ -64,31 +99,41 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 		doc.WriteString("</Key></Object>")
 	}
 	doc.WriteString("</Delete>")
-	hash, sum := sha256.Sum256(doc.Bytes()), md5.Sum(doc.Bytes())
-	r := request{op: "deleting", method: http.MethodPost, query: "delete=", sha256: hex.EncodeToString(hash[:]), want: http.StatusOK,
-		about: keys[0], brings: s.options.Headers.others(), length: int64(doc.Len()), header: http.Header{"Content-Md5": {base64Of(sum[:])}, "Content-Type": {"application/xml"}},
-		body: func() io.ReadCloser { return io.NopCloser(bytes.NewReader(doc.Bytes())) }}
+	return doc.Bytes()
+}
+
+// deleted reads an answer. What was not removed for good is added to failed, and what another try may remove is late. An answer may
+// begin well and be an error document all the same.
+func (s *Store) deleted(ctx context.Context, answer io.Reader, failed map[string]error) (late map[string]error, err error) {
 	var result struct {
-		Error []struct{ Key, Code, Message string }
+		XMLName       xml.Name
+		Code, Message string
+		Error         []struct{ Key, Code, Message string }
 	}
-	err := s.send(ctx, &r, func(resp *http.Response) error {
-		defer resp.Body.Close()
-		if err := xml.NewDecoder(resp.Body).Decode(&result); err != nil {
-			return s.sendError(ctx, r.op, r.about, err)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+	if err := xml.NewDecoder(answer).Decode(&result); err != nil {
+		return nil, s.sendError(ctx, "deleting", "", err)
 	}
+	if result.XMLName.Local == "Error" {
+		return nil, s.answered("deleting", "", result.Code, result.Message)
+	}
+	late = map[string]error{}
 	for _, e := range result.Error {
-		if e.Code != "NoSuchKey" {
-			failure := s.fault("deleting", e.Key, nil, e.Message, nil)
-			failure.Code, failure.Status = e.Code, http.StatusOK
-			failed[e.Key] = failure.withKind()
+		switch failure := s.answered("deleting", e.Key, e.Code, e.Message); {
+		case e.Code == "NoSuchKey":
+		case s.loop.Retryable(failure):
+			late[e.Key] = failure
+		default:
+			failed[e.Key] = failure
 		}
 	}
-	return nil
+	return late, nil
+}
+
+// answered makes an Error of one that came in an answer with another status.
+func (s *Store) answered(op, key, code, message string) *Error {
+	e := s.fault(op, key, nil, message, nil)
+	e.Code, e.Status = code, http.StatusOK
+	return e.withKind()
 }
 
 // quotedXML escapes text for an element.

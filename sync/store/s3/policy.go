@@ -82,7 +82,7 @@ func retryable(err error) aws.Ternary {
 		return aws.UnknownTernary
 	}
 	switch e.Code {
-	case "SlowDown", "RequestTimeTooSkewed", "ExpiredToken", "BadDigest", "XAmzContentSHA256Mismatch", "OperationAborted":
+	case "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeTooSkewed", "ExpiredToken", "BadDigest", "XAmzContentSHA256Mismatch", "OperationAborted":
 		return aws.TrueTernary
 	}
 	// Whatever kept an answer from coming may have passed. The SDK knows some such errors only.

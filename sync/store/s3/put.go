@@ -47,18 +47,22 @@ func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOp
 	for k, v := range o.Meta {
 		r.header[http.CanonicalHeaderKey("X-Amz-Meta-"+k)] = []string{v}
 	}
-	sum, err := digest(b, &r, s.upload, !s.unsigned)
-	if err != nil {
-		return store.Object{}, s.fault(r.op, key, nil, "", err)
-	}
-	if sum.Algorithm != checksum.None {
-		r.header[http.CanonicalHeaderKey("X-Amz-Checksum-"+string(sum.Algorithm))] = []string{sum.Value}
+	// Each try hashes again: where the store says that the body was another one, the file may have changed.
+	r.prepare = func(r *request) error {
+		sum, err := digest(b, r, s.upload, !s.unsigned)
+		if err != nil {
+			return s.fault(r.op, key, nil, "", err)
+		}
+		if sum.Algorithm != checksum.None {
+			r.header[http.CanonicalHeaderKey("X-Amz-Checksum-"+string(sum.Algorithm))] = []string{sum.Value}
+		}
+		return nil
 	}
 	if r.length > 0 {
 		r.body = func() io.ReadCloser { return wire.Sending(b.Reader(), o.Sent) }
 	}
 	put := store.Object{Key: key, Size: b.Len(), ModTime: time.Now()}
-	err = s.send(ctx, &r, func(resp *http.Response) error {
+	err := s.send(ctx, &r, func(resp *http.Response) error {
 		put.ETag = wire.ETag(resp)
 		_, err := io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()

@@ -23,7 +23,9 @@ type request struct {
 	sha256 string      // of the body, or unsignedPayload
 	want   int         // status of success
 	brings http.Header // what the user wants such requests to bring; it wins over header
-	about  string      // what messages name; "" for the key
+	// prepare, unless nil, makes before each try what depends on the body, which may have changed since the last one.
+	prepare func(*request) error
+	about   string // what messages name; "" for the key
 }
 
 // send tries the request until it succeeds: until the answer has the wanted status and consume returns nil. consume reads the answer
@@ -53,6 +55,11 @@ func (r *request) named() string {
 }
 
 func (s *Store) try(ctx context.Context, r *request, consume func(*http.Response) error) error {
+	if r.prepare != nil {
+		if err := r.prepare(r); err != nil {
+			return err
+		}
+	}
 	at := s.places.here()
 	rq := at.request(ctx, r)
 	resp, err := s.places.exchange(at, rq, r)
