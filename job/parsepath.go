@@ -99,6 +99,18 @@ func cutEscaped(v string) (before, after string, found bool) {
 	return b.String(), "", false
 }
 
+// EscapeInput is a path as a value of --input or --library: a "=" in it begins no URL.
+func EscapeInput(path string) string { return strings.ReplaceAll(path, "=", `\=`) }
+
+// InputPath is the path in a value of --input or --library, and rest is what follows it, with its "=".
+func InputPath(value string) (path, rest string) {
+	path, from, has := cutEscaped(value)
+	if has {
+		rest = "=" + from
+	}
+	return path, rest
+}
+
 var (
 	setOutputs = each(func(d *describer, v string) error {
 		p, err := cleanDir(v)

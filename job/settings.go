@@ -21,3 +21,12 @@ func Merge(sources ...Settings) Settings {
 	}
 	return all
 }
+
+// Last is the last value of an option; "" where the settings have none.
+func (s Settings) Last(name string) string {
+	v := s[name].Values
+	if len(v) == 0 {
+		return ""
+	}
+	return v[len(v)-1]
+}

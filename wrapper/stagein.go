@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
@@ -202,7 +203,8 @@ func (in *stageIn) isMarker(ctx context.Context, st store.Store, key string) boo
 }
 
 // directory stages in one directory. It is an error if the store has nothing there: a module that finds an empty directory fails
-// later, and less clearly. Only the working dir may be empty.
+// later, and less clearly. Only the working dir may be empty, and a metadata dir without the job's script, such as that of an array's
+// child.
 func (in *stageIn) directory(ctx context.Context, d job.Input, filters []ferrysync.Filter) (ferrysync.Stats, error) {
 	root, err := in.site.open(d.Path)
 	if err != nil {
@@ -217,7 +219,9 @@ func (in *stageIn) directory(ctx context.Context, d job.Input, filters []ferrysy
 	if err != nil {
 		return stats, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("staging in %s: %w", d.Path, err))
 	}
-	if stats.Listed == 0 && d.Path != in.site.job.Dirs.Work {
+	j := &in.site.job
+	empty := d.Path == j.Dirs.Work || d.Path == j.Dirs.Metadata && !subpath.Within(j.Dirs.Metadata, j.Program.Exec)
+	if stats.Listed == 0 && !empty {
 		return stats, cause.Fail(cause.StageIn, "is the remote root right, and was the directory uploaded?",
 			"staging in %s: nothing is in the store at %q", d.Path, d.URL)
 	}

@@ -15,6 +15,9 @@ const (
 	// stopTime is between TERM and KILL. It is long enough for a shell to pass TERM on and for a tool to remove its temporary
 	// files. It is short against the default grace time of 25 s.
 	stopTime = 5 * time.Second
+	// reportFirst is before the first report, so that those who look at a new job see that it runs. The pause doubles up to
+	// reportPeriod.
+	reportFirst = 2 * time.Second
 	// reportPeriod is between two lines of statistics, and between two uploads of the metadata dir. A GenePattern server
 	// expects 30 s.
 	reportPeriod = 30 * time.Second
@@ -145,17 +148,15 @@ func (m *module) watchUsage(ctx context.Context) {
 	}
 }
 
-// report writes a line of statistics and sends the metadata dir, every reportPeriod, so that those who wait see how far the module
+// report writes a line of statistics and sends the metadata dir, at least every reportPeriod, so that those who wait see how far the module
 // is. It returns when ctx ends.
 func (w watch) report(ctx context.Context) {
 	s := w.module.site
-	tick := time.NewTicker(reportPeriod)
-	defer tick.Stop()
-	for {
+	for pause := reportFirst; ; pause = min(pause*2, reportPeriod) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 		peak, now := w.module.usage.get()
 		fmt.Fprintf(s.logs.stats, "%s memory=%d peak=%d cpu_seconds=%.2f pids=%d\n",

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, w world) int {
 		args = byName(args, &w)
 	}
 	app := newApp(w)
-	err := app.RunContext(ctx, args)
+	err := app.RunContext(ctx, orderArgs(app, args))
 	var code exitError
 	switch {
 	case err == nil:
@@ -90,6 +90,12 @@ func newApp(w world) *cli.App {
 		Flags:          logFlags(),
 		Commands: []*cli.Command{
 			runCommand(w),
+			submitCommand(w),
+			statusCommand(w),
+			logsCommand(w),
+			fetchCommand(w),
+			cancelCommand(w),
+			jobsCommand(w),
 			syncCommand(stores.All),
 			commitCommand(w),
 			jobdefCommand(w),
@@ -97,6 +103,7 @@ func newApp(w world) *cli.App {
 			completionCommand(w),
 			versionCommand(w),
 			removeCommand(),
+			serveCommand(w),
 		},
 		Description: exitCodesHelp(),
 	}

@@ -36,7 +36,7 @@ func runCommand(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runJob(c.Context, w, runArgs{flags: flagSettings(c), jobFile: c.String("job"), watchSpot: c.Bool("watch-spot"), hurry: out.hurry}, log)
+			return runJob(c.Context, w, runArgs{flags: flagSettings(c), jobFile: c.String("job"), handle: c.String("handle"), child: c.String("child"), watchSpot: c.Bool("watch-spot"), hurry: out.hurry}, log)
 		},
 	}
 }
@@ -45,6 +45,8 @@ func runCommand(w world) *cli.Command {
 type runArgs struct {
 	flags     job.Settings
 	jobFile   string // "" for none
+	handle    string // of a submitted job, whose description is there; "" for none
+	child     string // which child of its array; "" where the scheduler says so
 	watchSpot bool
 	hurry     func() // ends all waiting for readers of stdout and stderr
 }
@@ -53,6 +55,8 @@ type runArgs struct {
 func runFlags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "job", EnvVars: []string{"FERRY_JOB"}},
+		&cli.StringFlag{Name: "handle", EnvVars: []string{"FERRY_HANDLE"}},
+		&cli.StringFlag{Name: "child", EnvVars: []string{"FERRY_CHILD"}},
 		&cli.BoolFlag{Name: "watch-spot", EnvVars: []string{"FERRY_WATCH_SPOT"}},
 	}
 	for _, o := range vocabulary().Options() {
@@ -86,6 +90,8 @@ file. In a variable the values of a repeatable flag (+) stand on lines of their 
 		fmt.Fprintf(&b, "  --%-40s %s\n", strings.TrimSpace(name+" "+arg)+mark, usage)
 	}
 	line("job", "FILE", "", "read the job from a JSON or YAML file", "")
+	line("handle", "URL", "", "run a job that `ferry submit` has put at URL; its options beat variables and file", "")
+	line("child", "N", "", "which child of its array", "what AWS Batch or Slurm says")
 	for _, o := range vocabulary().Options() {
 		if o.Hidden {
 			continue
@@ -165,8 +171,16 @@ func slurmSettings(lookup func(string) (string, bool)) job.Settings {
 }
 
 // settings are all that was given, by flags, variables, a GenePattern server and a file.
-func (a runArgs) settings(w world, server job.Settings) (job.Settings, error) {
-	sources := []job.Settings{a.flags, envSettings(w.lookup), server}
+func (a runArgs) settings(ctx context.Context, w world, server job.Settings) (job.Settings, error) {
+	sources := []job.Settings{a.flags}
+	if a.handle != "" {
+		submitted, err := a.submitted(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, submitted)
+	}
+	sources = append(sources, envSettings(w.lookup), server)
 	if a.jobFile != "" {
 		file, err := fileSettings(a.jobFile)
 		if err != nil {
@@ -188,7 +202,7 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 		log = log.Level(min(log.GetLevel(), zerolog.DebugLevel))
 	}
 	tell(log, server)
-	given, err := a.settings(w, server.Settings)
+	given, err := a.settings(ctx, w, server.Settings)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 				e.Setenv(k, v)
 			}
 			e.Setenv("DOCKER_HOST", host)
+			e.Setenv("BUCKET", s.Bucket)
 			e.Setenv("REMOTE", "s3://"+s.Bucket+"/root")
 			e.Setenv("STORE", filepath.Join(s.Dir, "root"))
 			e.Setenv("LOCAL", filepath.Join(e.WorkDir, "local"))
@@ -52,6 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"store": put, "stored": stored, "nothingleft": nothingLeft, "exits": exits, "oneline": oneLineOnly, "recordleft": recordLeft,
+			"waitfor": waitFor, "waitstate": waitState,
 		},
 	})
 }
@@ -160,4 +162,27 @@ func oneLineOnly(ts *testscript.TestScript, _ bool, _ []string) {
 	if errors != 1 || hints > 1 {
 		ts.Fatalf("%d lines of error and %d hints:\n%s", errors, hints, ts.ReadFile("stderr"))
 	}
+}
+
+// waitFor is `waitfor FILE TEXT`: until the file has the text.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	for range 600 {
+		if data, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(data), args[1]) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s never has %q", args[0], args[1])
+}
+
+// waitState is `waitstate HANDLE STATE`: until the job is in the state.
+func waitState(ts *testscript.TestScript, _ bool, args []string) {
+	for range 300 {
+		ts.Check(ts.Exec("ferry", "status", "--json", args[0]))
+		if strings.Contains(ts.ReadFile("stdout"), `"state":"`+args[1]+`"`) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("it is never %s: %s", args[1], ts.ReadFile("stdout"))
 }

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/submit"
+)
+
+// shown is what is needed to show a job that was submitted.
+type shown struct {
+	client   *submit.Client
+	tell     *teller
+	args     showArgs
+	retry    submit.Retry
+	describe func(job.Settings) (job.Job, error)
+}
+
+// show prints the handle, or follows the job to its end and exits with its code.
+func show(ctx context.Context, w world, s shown, st submit.Status) error {
+	if !s.args.wait {
+		if s.args.json {
+			return printJSON(w.stdout, st)
+		}
+		s.tell.say("job %s: submitted to %s", st.ID, st.Target)
+		_, err := fmt.Fprintln(w.stdout, st.Handle)
+		return err
+	}
+	if !s.args.json {
+		s.tell.say("job %s: %s", st.ID, st.Handle)
+	}
+	st, err := s.follow(ctx, w, st)
+	if err != nil {
+		return err
+	}
+	got, fetchErr := s.client.Fetch(context.WithoutCancel(ctx), submit.Fetch{Ref: st.Handle, Describe: s.describe})
+	if s.args.json {
+		if err := printJSON(w.stdout, st); err != nil {
+			return err
+		}
+	} else {
+		s.sayEnd(st, got)
+	}
+	if fetchErr != nil {
+		return fetchErr
+	}
+	return exitOf(st)
+}
+
+// exitOf is the exit code of who waited for a job.
+func exitOf(st submit.Status) error {
+	switch {
+	case st.ExitCode != nil && *st.ExitCode == 0:
+		return nil
+	case st.ExitCode != nil:
+		return exitError(*st.ExitCode)
+	case st.State == submit.Cancelled:
+		return exitError(cause.Interrupted.Code())
+	}
+	return exitError(cause.Engine.Code()) // lost: nobody knows the code
+}
+
+func (s shown) sayEnd(st submit.Status, got submit.Fetched) {
+	line := fmt.Sprintf("job %s: %s", st.ID, st.State)
+	if st.ExitCode != nil && *st.ExitCode != 0 {
+		line += fmt.Sprintf(", exit code %d", *st.ExitCode)
+	}
+	if st.Message != "" {
+		line += ": " + oneLine(st.Message)
+	}
+	s.tell.say("%s", line)
+	if st.Hint != "" {
+		s.tell.say("hint: %s", st.Hint)
+	}
+	if st.Suggestion != "" {
+		s.tell.say("memory: %s", st.Suggestion)
+	}
+	if got.Dir != "" {
+		s.tell.say("results: %s", got.Dir)
+	}
+}
+
+// errLeft says that the user has left a job that goes on.
+var errLeft = errors.New("left")
+
+// follow waits for the end, and runs the job again where memory was too little and that was asked for.
+func (s shown) follow(ctx context.Context, w world, st submit.Status) (submit.Status, error) {
+	for try := 0; ; try++ {
+		end, err := s.attend(ctx, w, st)
+		if err != nil {
+			return end, err
+		}
+		if end.Cause != cause.OOM || try >= s.retry.Times || end.MemoryLimit <= 0 {
+			return end, nil
+		}
+		more := s.retry.More(end.MemoryLimit)
+		s.tell.say("job %s: out of memory; trying again with --memory %s", end.ID, submit.FlagSize(more))
+		if st, err = s.client.Again(ctx, submit.Repeat{Ref: st.Handle, Memory: more, Describe: s.describe}); err != nil {
+			return end, err
+		}
+	}
+}
+
+// attend follows one submission. Ctrl-C asks once whether the job is to end; it goes on unless the user says so.
+func (s shown) attend(ctx context.Context, w world, st submit.Status) (submit.Status, error) {
+	work, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go s.listen(work, signals, st, leave)
+	watch := submit.Watch{Ref: st.Handle, State: func(now submit.Status) {
+		if !now.State.Ended() && !s.args.json {
+			s.tell.say("job %s: %s", now.ID, stateLine(now))
+		}
+	}}
+	if !s.args.json {
+		watch.Stdout, watch.Stderr = w.stdout, w.stderr
+	}
+	end, err := s.client.Follow(work, watch)
+	if errors.Is(context.Cause(work), errLeft) {
+		s.tell.say("job %s goes on: ferry status %s", st.ID, st.ID)
+		return end, exitError(cause.Interrupted.Code())
+	}
+	return end, err
+}
+
+// listen waits for signals.
+func (s shown) listen(ctx context.Context, signals chan os.Signal, st submit.Status, leave context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+		return
+	case sig := <-signals:
+		if sig != syscall.SIGINT || !terminal(os.Stdin) || !terminal(s.tell.w.stderr) {
+			leave(errLeft)
+			return
+		}
+	}
+	s.tell.say("\ncancel the job %s? It goes on otherwise. [y/N]", st.ID)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+	case <-signals:
+		leave(errLeft)
+	case text := <-answer:
+		if text != "y" && text != "yes" {
+			leave(errLeft)
+			return
+		}
+		if _, err := s.client.Cancel(ctx, st.Handle); err != nil {
+			s.tell.warn("%v", err)
+		}
+	}
+}
+
+// stateLine is a state in one line.
+func stateLine(st submit.Status) string {
+	line := string(st.State)
+	if st.Children != nil {
+		line += " (" + childCounts(st) + ")"
+	}
+	if st.Message != "" {
+		line += ": " + oneLine(st.Message)
+	}
+	return line
+}
+
+// childCounts are the counts of an array's children, in the order of a job's life.
+func childCounts(st submit.Status) string {
+	var parts []string
+	for _, state := range []submit.State{submit.Queued, submit.StagingIn, submit.Running, submit.StagingOut, submit.Done, submit.Failed, submit.Cancelled, submit.Lost} {
+		if n := st.Children[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,204 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/scheduler"
+	"github.com/genepattern/ferry/sync/store"
+)
+
+// Logs says what is shown of a job's output.
+type Logs struct {
+	Ref            string
+	Follow         bool // until the job has ended
+	OnlyFailed     bool // of an array
+	Child          int  // of an array; -1 for all
+	Ferry          bool // what ferry itself said, as the scheduler keeps it
+	Stdout, Stderr io.Writer
+}
+
+// ferryLogMax is how much of ferry's own output is shown.
+const ferryLogMax = 1 << 20
+
+// Logs shows the module's output. The error has a cause.
+func (c *Client) Logs(ctx context.Context, l Logs) error {
+	s, err := c.find(ctx, l.Ref)
+	if err != nil {
+		return err
+	}
+	if l.Ferry {
+		return s.ferryLog(ctx, l)
+	}
+	tails, err := s.tails(ctx, l)
+	if err != nil {
+		return err
+	}
+	for pause := time.Duration(0); ; {
+		// The state is asked for first, so that what is written up to the end is shown.
+		ended := true
+		if l.Follow {
+			st, err := s.status(ctx)
+			if err != nil {
+				return err
+			}
+			ended = st.State.Ended()
+		}
+		if err := showAll(ctx, tails); err != nil || ended {
+			return err
+		}
+		pause = nextPause(pause, s.file.Target)
+		select {
+		case <-ctx.Done():
+			return cause.Stopped(ctx, context.Cause(ctx))
+		case <-time.After(pause):
+		}
+	}
+}
+
+// nextPause is the time between two looks. Ferry on a node sends its logs every 30 s.
+func nextPause(last time.Duration, target string) time.Duration {
+	if target == "local" {
+		return 200 * time.Millisecond
+	}
+	if last == 0 {
+		return time.Second
+	}
+	return min(last*3/2, 15*time.Second)
+}
+
+// ferryLog shows what the scheduler kept.
+func (s *submission) ferryLog(ctx context.Context, l Logs) error {
+	sched, err := s.scheduler()
+	if err != nil {
+		return cause.Name(ctx, cause.Engine, "", err)
+	}
+	logger, ok := sched.(scheduler.Logger)
+	if !ok {
+		return cause.Fail(cause.Usage, "", "%s keeps no output of ferry", s.file.Target)
+	}
+	id, err := task(ctx, sched, s.file)
+	if err == nil {
+		var text string
+		if text, err = logger.Log(ctx, id, l.Child, ferryLogMax); err == nil {
+			_, err = io.WriteString(l.Stdout, text)
+		}
+	}
+	return cause.Name(ctx, cause.Engine, "", err)
+}
+
+// A tail is one file of a metadata dir that is shown as it grows.
+type tail struct {
+	place place
+	name  string
+	out   io.Writer
+	mark  string // before each line; "" for none
+	off   int64
+	open  bool // the last line had no end
+}
+
+// tails are the files to show.
+func (s *submission) tails(ctx context.Context, l Logs) ([]*tail, error) {
+	of := func(p place, mark string) []*tail {
+		return []*tail{{place: p, name: "stdout.txt", out: l.Stdout, mark: mark}, {place: p, name: "stderr.txt", out: l.Stderr, mark: mark}}
+	}
+	if s.file.Array == nil {
+		if l.Child >= 0 || l.OnlyFailed {
+			return nil, cause.Fail(cause.Usage, "", "the job is no array")
+		}
+		return of(s.place, ""), nil
+	}
+	children := s.file.Children()
+	switch {
+	case l.Child >= 0:
+		children = []int{l.Child}
+	case l.OnlyFailed:
+		st, err := s.status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		children = st.Failed
+	}
+	var all []*tail
+	for _, i := range children {
+		mark := fmt.Sprintf("[%d] ", i)
+		if l.Child >= 0 {
+			mark = ""
+		}
+		all = append(all, of(s.child(i), mark)...)
+	}
+	return all, nil
+}
+
+func showAll(ctx context.Context, all []*tail) error {
+	for _, t := range all {
+		if err := t.show(ctx); err != nil {
+			return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s of %s: %w", t.name, t.place.url, err))
+		}
+	}
+	return nil
+}
+
+// show writes what came since the last time. A file that is not there yet is empty.
+func (t *tail) show(ctx context.Context) error {
+	size, err := t.size(ctx)
+	if err != nil || size <= t.off {
+		return err
+	}
+	r, err := t.place.store.Open(ctx, t.place.key(t.name), store.OpenOptions{Off: t.off, Len: size - t.off})
+	if errors.Is(err, store.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	n, err := io.Copy(&marker{t}, r)
+	t.off += n
+	return err
+}
+
+func (t *tail) size(ctx context.Context) (int64, error) {
+	key := t.place.key(t.name)
+	for o, err := range t.place.store.List(ctx, key) {
+		if errors.Is(err, store.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if o.Key == key {
+			return o.Size, nil
+		}
+	}
+	return 0, nil
+}
+
+// A marker writes a tail's mark before each line.
+type marker struct{ t *tail }
+
+func (m *marker) Write(p []byte) (int, error) {
+	if m.t.mark == "" {
+		return m.t.out.Write(p)
+	}
+	var b strings.Builder
+	for line := range strings.SplitAfterSeq(string(p), "\n") {
+		if line == "" {
+			continue
+		}
+		if !m.t.open {
+			b.WriteString(m.t.mark)
+		}
+		b.WriteString(line)
+		m.t.open = !strings.HasSuffix(line, "\n")
+	}
+	if _, err := io.WriteString(m.t.out, b.String()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
