@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/genepattern/ferry/cause"
@@ -14,7 +15,7 @@ type Enforces struct {
 	Memory   bool // Limits.Memory; Exit.OOMKilled says that it was reached
 	CPUs     bool // Limits.NanoCPUs, CPUShares and CPUSet
 	PIDs     bool // Limits.PIDs
-	Network  bool // Spec.Network: with "none" the module has no interface but the loopback
+	Network  bool // Spec.Network: with "none" the module has no interface but the loopback, with OwnNetwork it reaches no other container
 	ReadOnly bool // Mount.ReadOnly
 	// User is Spec.User. An engine without it runs every module as one user. That user is User and Owner of each of its Images, and
 	// Create refuses any other. Ferry so always knows who the module runs as, and whether that is root.
@@ -100,7 +101,7 @@ func (e Enforces) Held(l Limits) Limits {
 // limits of ferry's own container, or ferry's default for processes.
 type Wanted struct {
 	Limits         Limits // of which Memory, NanoCPUs, PIDs and GPUs count
-	Network        string // as Spec.Network; "bridge" and "host" ask for nothing that protects anybody
+	Network        string // as Spec.Network; "bridge" and "host" ask for nothing that protects anybody, and OwnNetwork is a default
 	ReadOnlyInputs bool
 	ReadOnlyMounts bool // a directory of the node is to be mounted read-only
 }
@@ -122,7 +123,7 @@ func Check(info Info, w Wanted) (warnings []string, err error) {
 		return nil, cause.Fail(cause.Refused, "do without it, or choose an --engine that enforces it",
 			"engine %q does not enforce %s", info.Name, strings.Join(refused, " and "))
 	}
-	named := w.Network != "" && w.Network != "bridge" && w.Network != "host" && w.Network != "none"
+	named := !slices.Contains([]string{"", "bridge", "host", "none", OwnNetwork}, w.Network)
 	for _, ask := range []struct {
 		flag     string
 		asked    bool

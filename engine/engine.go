@@ -78,7 +78,7 @@ type Spec struct {
 	Groups  []string // numbers of further groups of that user
 	Mounts  []Mount
 	Labels  map[string]string
-	Network string // "bridge", "none", "host" or a network's name
+	Network string // OwnNetwork, "bridge", "none", "host" or a network's name
 	CapAdd  []string
 
 	Limits Limits
@@ -96,6 +96,10 @@ type Limits struct {
 	Runtime      string `json:"runtime,omitempty"`    // the engine's OCI runtime, "" for its default
 	CgroupParent string `json:"cgroup_parent,omitempty"`
 }
+
+// OwnNetwork is the Spec.Network on which a module reaches the world and no other container, nor, where the engine can arrange that, the
+// link-local addresses at which clouds keep a node's credentials.
+const OwnNetwork = "ferry"
 
 // A Self is ferry's own container, as the engine sees it.
 type Self struct {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 )
@@ -93,4 +94,20 @@ type Inspector interface {
 func InspectorOf(e Engine) (Inspector, bool) {
 	i, ok := e.(Inspector)
 	return i, ok
+}
+
+// ErrProbe is the error of a program that failed in the container, as one does that is not static.
+var ErrProbe = errors.New("ferry itself failed in a container")
+
+// A Prober is an Engine that can run ferry itself where a module would run.
+type Prober interface {
+	// Probe runs this very program with the arguments in a container on the network, as an ordinary user without rights, and returns
+	// what it prints. The network is made where it is missing. ErrProbe.
+	Probe(ctx context.Context, network string, args ...string) (string, error)
+}
+
+// ProberOf gives the engine's Prober; false where it has none.
+func ProberOf(e Engine) (Prober, bool) {
+	p, ok := e.(Prober)
+	return p, ok
 }

@@ -14,7 +14,7 @@ import (
 const enginePath = "github.com/genepattern/ferry/engine"
 
 // optional are the methods that some engines and containers have besides those of engine.Engine and engine.Container.
-var optional = map[string]bool{"Local": true, "Self": true, "CopyIn": true, "CopyOut": true, "Lstat": true, "Images": true, "Describe": true, "Changes": true, "Sweep": true}
+var optional = map[string]bool{"Local": true, "Self": true, "CopyIn": true, "CopyOut": true, "Lstat": true, "Images": true, "Describe": true, "Changes": true, "Probe": true, "Sweep": true}
 
 // TestAssertions looks through the repository for type assertions on engines and their containers: what an engine has
 // besides is found in optional.go alone.

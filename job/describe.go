@@ -56,7 +56,7 @@ func defaults() Job {
 	return Job{
 		Walltime: 24 * time.Hour, Grace: 25 * time.Second,
 		Identity:  Identity{Attempt: 1},
-		Container: Container{Engine: EngineDocker, Network: "bridge", Placement: PlaceMount},
+		Container: Container{Engine: EngineDocker, Network: NetworkOwn, Placement: PlaceMount},
 		Freeze:    Freeze{Frozen: FrozenNever},
 		Files:     Files{Stdout: "stdout.txt", Stderr: "stderr.txt", ExitCode: "exit_code.txt"},
 	}

@@ -57,7 +57,7 @@ func TestDescribeDefaults(t *testing.T) {
 		"attempt":        {j.Identity.Attempt, 1},
 		"walltime":       {j.Walltime, 24 * time.Hour},
 		"grace":          {j.Grace, 25 * time.Second},
-		"network":        {j.Container.Network, "bridge"},
+		"network":        {j.Container.Network, "ferry"},
 		"user":           {j.Container.User, UserImage},
 		"exit code file": {j.Files.ExitCode, "/jobs/1/.gp_metadata/exit_code.txt"},
 	} {

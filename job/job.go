@@ -119,6 +119,9 @@ const (
 	// without an image.
 	EngineProcess = "process"
 
+	// NetworkOwn is the default network, on which jobs do not reach each other.
+	NetworkOwn = "ferry"
+
 	FrozenNever  = "never"
 	FrozenPrefer = "prefer"
 )

@@ -92,7 +92,7 @@ func (v Vocabulary) Options() []Option {
 		option("gpus", "all|none|N|IDS", false, "as ferry's own container", "GPUs the module sees", setGPUs),
 		option("pids", "N", false, "as ferry's own container, else 32768", "limit of processes and threads", setPIDs),
 		option("walltime", "TIME", false, "24h", "run limit of the module, such as 90m or a number of seconds", duration(func(j *Job) *time.Duration { return &j.Walltime })),
-		option("network", "NET", false, "bridge", "bridge, none, host, or a network's name", setNetwork),
+		option("network", "NET", false, NetworkOwn, "ferry (out to the world, but to no other job), none, bridge, host, or a network's name", setNetwork),
 		option("cap-add", "CAP", true, "", "give the module one capability back", setCaps),
 		option("read-only-inputs", "", false, "false", "mount everything but working, metadata and module dir read-only", flag(func(j *Job) *bool { return &j.Container.ReadOnlyInputs })),
 		option("forbid-root", "", false, "false", "refuse an image whose user is root", flag(func(j *Job) *bool { return &j.Container.ForbidRoot })),

@@ -37,12 +37,24 @@ const (
 	lowDisk = 1 << 30
 )
 
-// Doctor checks what a job with this remote root and local prefix would need of this node. With a remote "" it checks no
-// store. It changes nothing, except for one object that it writes and removes again. The checks in more run after its own.
-func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...func(context.Context) Check) []Check {
-	d := &doctor{deps: deps, job: job.Job{Remote: remote, LocalPrefix: localPrefix, Container: job.Container{Placement: job.PlaceMount}}}
-	checks := []func(context.Context) Check{d.engine, d.hostPath, d.disk}
-	if remote != "" {
+// A Place is where a job would run.
+type Place struct {
+	Remote      string // "" to check no store
+	LocalPrefix string
+	Network     string   // of the module
+	Services    []string // HOST:PORT that a module should not reach; nil for what gives nodes of clouds their credentials
+}
+
+// Doctor checks what a job would need of this node. It changes nothing but what it removes again: one object, and one container. The network
+// that modules are on by default is made where it is missing. The checks in more run after its own.
+func Doctor(ctx context.Context, p Place, deps Deps, more ...func(context.Context) Check) []Check {
+	d := &doctor{deps: deps, services: p.Services,
+		job: job.Job{Remote: p.Remote, LocalPrefix: p.LocalPrefix, Container: job.Container{Placement: job.PlaceMount, Network: p.Network}}}
+	if d.services == nil {
+		d.services = metadataServices
+	}
+	checks := []func(context.Context) Check{d.engine, d.network, d.hostPath, d.disk}
+	if p.Remote != "" {
 		checks = append(checks, d.list, d.readWrite, d.clock)
 	}
 	checks = append(checks, d.orphans, d.unsent)
@@ -58,7 +70,8 @@ func Doctor(ctx context.Context, remote, localPrefix string, deps Deps, more ...
 // doctor is what one check learned and a later one needs.
 type doctor struct {
 	deps       Deps
-	job        job.Job // of which only the remote root and the local prefix are asked about
+	job        job.Job // of which only the remote root, the local prefix and the network are asked about
+	services   []string
 	hostPrefix string  // "" while it is unknown
 	remote     *remote // nil where it cannot be opened
 	skew       *time.Duration

@@ -104,6 +104,7 @@ func newApp(w world) *cli.App {
 			versionCommand(w),
 			removeCommand(),
 			serveCommand(w),
+			reachCommand(w),
 		},
 		Description: exitCodesHelp(),
 	}

@@ -14,16 +14,19 @@ import (
 
 	"github.com/genepattern/ferry/commit/ecr"
 	"github.com/genepattern/ferry/engine/engines"
+	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper"
 )
 
 func doctorCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
-		Usage: "check what a job needs of this node: engine, host path, store, disk, clock, orphans",
+		Usage: "check what a job needs of this node: engine, network, host path, store, disk, clock, orphans",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "remote", Usage: "remote root to check, `URL`", EnvVars: []string{"FERRY_REMOTE", "AWS_S3_PREFIX", "S3_ROOT", "GP_S3_ROOT"}},
 			&cli.StringFlag{Name: "local-prefix", Value: "/local", Usage: "`DIR` where jobs stand on this node", EnvVars: []string{"FERRY_LOCAL_PREFIX", "GP_LOCAL_PREFIX"}},
+			&cli.StringFlag{Name: "network", Value: job.NetworkOwn, Usage: "the modules' network, `NET`", EnvVars: []string{"FERRY_NETWORK"}},
+			&cli.StringSliceFlag{Name: "service", Hidden: true, Usage: "`HOST:PORT` that modules should not reach, in place of clouds' metadata services"},
 			&cli.BoolFlag{Name: "ecr", Usage: "check the account's ECR also where a custom endpoint is set or the remote root is not in S3"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		},
@@ -32,15 +35,16 @@ func doctorCommand(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return doctor(c.Context, w, doctorArgs{remote: c.String("remote"), localPrefix: c.String("local-prefix"), ecr: c.Bool("ecr"), json: c.Bool("json")}, log)
+			return doctor(c.Context, w, doctorArgs{ecr: c.Bool("ecr"), json: c.Bool("json"),
+				place: wrapper.Place{Remote: c.String("remote"), LocalPrefix: c.String("local-prefix"), Network: c.String("network"), Services: c.StringSlice("service")}}, log)
 		},
 	}
 }
 
 // doctorArgs are the arguments of `ferry doctor`.
 type doctorArgs struct {
-	remote, localPrefix string
-	ecr, json           bool
+	place     wrapper.Place
+	ecr, json bool
 }
 
 func doctor(ctx context.Context, w world, a doctorArgs, log zerolog.Logger) error {
@@ -48,7 +52,7 @@ func doctor(ctx context.Context, w world, a doctorArgs, log zerolog.Logger) erro
 	if err != nil {
 		return err
 	}
-	checks := wrapper.Doctor(ctx, a.remote, a.localPrefix, deps, awsChecks(w, a.remote, a.ecr)...)
+	checks := wrapper.Doctor(ctx, a.place, deps, awsChecks(w, a.place.Remote, a.ecr)...)
 	if a.json {
 		enc := json.NewEncoder(w.stdout)
 		enc.SetIndent("", "  ")

@@ -17,9 +17,15 @@ import (
 // Create implements engine.Engine. The container gets no capabilities but those asked for, cannot gain any, and has an
 // init process, so that a shell that ignores TERM still ends.
 func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, error) {
+	net, dead, err := s.Network, "", error(nil)
+	if net == engine.OwnNetwork {
+		if net, dead, err = e.ownNetworks(ctx); err != nil {
+			return nil, err
+		}
+	}
 	yes := true
 	host := &container.HostConfig{
-		NetworkMode: container.NetworkMode(s.Network),
+		NetworkMode: container.NetworkMode(net),
 		CapDrop:     []string{"ALL"},
 		CapAdd:      s.CapAdd,
 		GroupAdd:    s.Groups,
@@ -51,6 +57,10 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		return nil, err
 	}
 	c := &Container{conn: e.conn, id: made.ID}
+	if err := e.join(ctx, c.id, dead); err != nil {
+		_ = c.Remove(context.WithoutCancel(ctx))
+		return nil, err
+	}
 	if len(s.Command) > 0 && path.IsAbs(s.Command[0]) {
 		c.command = s.Command[0]
 	}

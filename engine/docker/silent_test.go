@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
@@ -42,10 +43,19 @@ func operations(e *Engine) map[string]func(context.Context) error {
 	known := &Container{conn: e.conn, id: lateID} // its command need not be looked for
 	img := engine.Image{Ref: "some", ID: "sha256:some"}
 	return map[string]func(context.Context) error{
-		"info":          func(ctx context.Context) error { _, err := e.Info(ctx); return err },
-		"image":         func(ctx context.Context) error { _, err := e.Image(ctx, "some", nil); return err },
-		"pull":          func(ctx context.Context) error { return e.images.pull(ctx, "some", nil) },
-		"create":        func(ctx context.Context) error { _, err := e.Create(ctx, engine.Spec{Image: img}); return err },
+		"info":   func(ctx context.Context) error { _, err := e.Info(ctx); return err },
+		"image":  func(ctx context.Context) error { _, err := e.Image(ctx, "some", nil); return err },
+		"pull":   func(ctx context.Context) error { return e.images.pull(ctx, "some", nil) },
+		"create": func(ctx context.Context) error { _, err := e.Create(ctx, engine.Spec{Image: img}); return err },
+		"own network": func(ctx context.Context) error {
+			_, err := e.Create(ctx, engine.Spec{Image: img, Network: engine.OwnNetwork})
+			return err
+		},
+		"make network": func(ctx context.Context) error {
+			return e.noNetwork("some", errOf(e.cli.NetworkCreate(ctx, "some", network.CreateOptions{})))
+		},
+		"join network":  func(ctx context.Context) error { return e.join(ctx, lateID, "some") },
+		"probe":         func(ctx context.Context) error { _, err := e.Probe(ctx, "none"); return err },
 		"list":          func(ctx context.Context) error { _, err := e.List(ctx, nil); return err },
 		"attach":        func(ctx context.Context) error { _, err := e.Attach(ctx, lateID); return err },
 		"describe":      func(ctx context.Context) error { _, err := e.Describe(ctx, lateID); return err },
@@ -85,6 +95,8 @@ func operations(e *Engine) map[string]func(context.Context) error {
 		},
 	}
 }
+
+func errOf[T any](_ T, err error) error { return err }
 
 // silentSocket accepts connections, reads what comes and never answers; where reads is false, it does not even read.
 func silentSocket(t *testing.T, reads bool) string {

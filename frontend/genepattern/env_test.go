@@ -57,7 +57,7 @@ func TestServerVariables(t *testing.T) {
 	want := job.Job{
 		Remote: "s3://gp-example/beta", LocalPrefix: "/local", Walltime: 2 * time.Hour, Grace: 25 * time.Second,
 		Identity:  job.Identity{ID: "101", User: "ann@example.org", Attempt: 1},
-		Container: job.Container{Engine: job.EngineDocker, Image: "genepattern/docker-java17:0.12", User: "image", Network: "bridge", ReadOnlyInputs: true, Placement: "mount"},
+		Container: job.Container{Engine: job.EngineDocker, Image: "genepattern/docker-java17:0.12", User: "image", Network: "ferry", ReadOnlyInputs: true, Placement: "mount"},
 		Dirs: job.Dirs{Work: "/opt/gp/jobs/101", Metadata: "/opt/gp/jobs/101.meta", Tasklib: "/opt/gp/taskLib/PreprocessDataset.6.1",
 			Mounts: []job.Mount{{Path: "/opt/gp/users/ann@example.org/uploads", Writable: true}, {Path: "/opt/gp/taskLib", Writable: true},
 				{Path: "/opt/gp/wrapper_scripts", Writable: true}}},

@@ -1,0 +1,171 @@
+package docker
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/versions"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
+)
+
+// The two networks of engine.OwnNetwork. Whichever job comes first makes them, and they stay: a network for each job would take as long
+// as a container does, and an engine has room for some thirty.
+const (
+	ownNetwork = engine.OwnNetwork
+	// deadEnd has the link-local addresses, at which clouds keep a node's credentials, and nobody is there. It has no address on the
+	// node, so the node's own way to those addresses stays as it is.
+	deadEnd = "ferry-linklocal"
+)
+
+// Options of Docker's bridge driver.
+const (
+	optionTalk    = "com.docker.network.bridge.enable_icc"
+	optionInhibit = "com.docker.network.bridge.inhibit_ipv4"
+)
+
+// linkLocal is RFC 3927's block. Containers get addresses of a part that no cloud uses.
+const linkLocal, linkLocalUsed = "169.254.0.0/16", "169.254.128.0/20"
+
+// inhibits is the Engine API's version from which engines are known to keep an address of a network off the node.
+const inhibits = "1.41"
+
+// networkLabel marks the networks that ferry made.
+const networkLabel = "ferry.network"
+
+// ownNetworks finds or makes ferry's networks, as their IDs: several processes that make them at the same time may make two of one name, of
+// which each process takes the same one. dead is "" where there is to be none.
+func (e *Engine) ownNetworks(ctx context.Context) (own, dead string, err error) {
+	own, err = e.network(ctx, ownNetwork, network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}})
+	if err != nil {
+		return "", "", err
+	}
+	if e.localNames {
+		return own, "", nil
+	}
+	dead, err = e.network(ctx, deadEnd, network.CreateOptions{
+		Driver: "bridge", Internal: true, Options: map[string]string{optionTalk: "false", optionInhibit: "true"},
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: linkLocal, IPRange: linkLocalUsed}}},
+	})
+	return own, dead, err
+}
+
+// network finds a network or makes it, as its ID; "" where this engine cannot make it safely.
+func (e *Engine) network(ctx context.Context, name string, options network.CreateOptions) (string, error) {
+	found, err := e.findNetwork(ctx, name, options)
+	if found != "" || err != nil {
+		return found, err
+	}
+	if options.Options[optionInhibit] != "" {
+		if ok, err := e.canInhibit(ctx); !ok || err != nil {
+			return "", err
+		}
+	}
+	options.Labels = map[string]string{networkLabel: "1"}
+	made, failed := e.cli.NetworkCreate(ctx, name, options)
+	if failed != nil && gone(failed) {
+		return "", e.noNetwork(name, failed)
+	}
+	found, err = e.findNetwork(ctx, name, options) // another process may have made it
+	switch {
+	case err != nil:
+		return "", err
+	case found != "":
+	case options.Internal: // the addresses may be another network's
+		return "", nil
+	default:
+		return "", e.noNetwork(name, failed)
+	}
+	if made.ID != "" && found != made.ID {
+		_ = e.cli.NetworkRemove(ctx, made.ID) // nobody else takes it
+	}
+	return found, nil
+}
+
+func (e *Engine) noNetwork(name string, err error) error {
+	err = e.explain(fmt.Sprintf("making the network %q for modules", name), err)
+	if gone(err) {
+		return err
+	}
+	return &cause.Error{Cause: cause.Launch, Hint: "give --network bridge, on which jobs reach each other, or --network none", Err: err}
+}
+
+// findNetwork finds the oldest network of the name, so that every process finds the same. A network of another kind is refused: on it
+// jobs would reach each other.
+func (e *Engine) findNetwork(ctx context.Context, name string, want network.CreateOptions) (string, error) {
+	list, err := e.cli.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
+	if err != nil {
+		return "", e.explain("listing networks", err)
+	}
+	list = slices.DeleteFunc(list, func(n network.Summary) bool { return n.Name != name })
+	if len(list) == 0 {
+		return "", nil
+	}
+	n := slices.MinFunc(list, func(a, b network.Summary) int {
+		if d := a.Created.Compare(b.Created); d != 0 {
+			return d
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	for option, value := range want.Options {
+		if n.Options[option] != value {
+			return "", cause.Fail(cause.Refused, "remove it, and ferry makes its own; or name another --network",
+				"the network %q on this node has not the option %s=%s, without which jobs are not kept apart", name, option, value)
+		}
+	}
+	return n.ID, nil
+}
+
+// canInhibit says whether this engine keeps an address off the node when it is asked to. One that ignores the option would take the node's
+// own way to its credentials.
+func (e *Engine) canInhibit(ctx context.Context) (bool, error) {
+	v, err := e.cli.ServerVersion(ctx)
+	if err != nil {
+		return false, e.explain("asking its version", err)
+	}
+	for _, c := range v.Components {
+		if c.Name == "Engine" { // others that speak this API have other names
+			return !versions.LessThan(v.APIVersion, inhibits), nil
+		}
+	}
+	return false, nil
+}
+
+// asksLinkLocal says whether a resolv.conf has a name server at a link-local address, as Google's cloud does: a module would find no name
+// any more if that were closed.
+func asksLinkLocal(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	block := netip.MustParsePrefix(linkLocal)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if words := strings.Fields(lines.Text()); len(words) > 1 && words[0] == "nameserver" {
+			if a, err := netip.ParseAddr(words[1]); err == nil && block.Contains(a.Unmap()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// join gives a container its way to the dead end.
+func (e *Engine) join(ctx context.Context, id, dead string) error {
+	if dead == "" {
+		return nil
+	}
+	err := e.explain("closing the link-local addresses", e.cli.NetworkConnect(ctx, dead, id, nil))
+	if err != nil && !gone(err) {
+		err = fmt.Errorf("%w: %w", engine.ErrLaunch, err)
+	}
+	return err
+}
