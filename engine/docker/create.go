@@ -19,7 +19,7 @@ import (
 func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, error) {
 	net, dead, err := s.Network, "", error(nil)
 	if net == engine.OwnNetwork {
-		if net, dead, err = e.ownNetworks(ctx); err != nil {
+		if net, dead, err = e.networks.own(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -57,7 +57,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		return nil, err
 	}
 	c := &Container{conn: e.conn, id: made.ID}
-	if err := e.join(ctx, c.id, dead); err != nil {
+	if err := e.networks.join(ctx, c.id, dead); err != nil {
 		_ = c.Remove(context.WithoutCancel(ctx))
 		return nil, err
 	}

@@ -25,8 +25,7 @@ type Engine struct {
 	*conn
 	images    *images
 	mountinfo string // the file that says what is mounted for this process
-	// localNames says that the node finds names at a link-local address, which must then stay open to modules.
-	localNames bool
+	networks  *networks
 }
 
 // Config says where the engine is, in the terms of the docker command's environment.
@@ -57,7 +56,7 @@ func New(c Config) (*Engine, error) {
 	if err := shared.open(c.CertPath, standard); err != nil {
 		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
-	return &Engine{conn: shared, images: &images{conn: shared}, mountinfo: "/proc/self/mountinfo", localNames: asksLinkLocal("/etc/resolv.conf")}, nil
+	return &Engine{conn: shared, images: &images{conn: shared}, mountinfo: "/proc/self/mountinfo", networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
 }
 
 // Close gives up idle connections.

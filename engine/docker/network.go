@@ -41,40 +41,47 @@ const inhibits = "1.41"
 // networkLabel marks the networks that ferry made.
 const networkLabel = "ferry.network"
 
-// ownNetworks finds or makes ferry's networks, as their IDs: several processes that make them at the same time may make two of one name, of
+// networks are the networks of an engine.
+type networks struct {
+	conn *conn
+	// localNames says that the node finds names at a link-local address, which must then stay open to modules.
+	localNames bool
+}
+
+// own finds or makes ferry's networks, as their IDs: several processes that make them at the same time may make two of one name, of
 // which each process takes the same one. dead is "" where there is to be none.
-func (e *Engine) ownNetworks(ctx context.Context) (own, dead string, err error) {
-	own, err = e.network(ctx, ownNetwork, network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}})
+func (n *networks) own(ctx context.Context) (own, dead string, err error) {
+	own, err = n.find(ctx, ownNetwork, network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}})
 	if err != nil {
 		return "", "", err
 	}
-	if e.localNames {
+	if n.localNames {
 		return own, "", nil
 	}
-	dead, err = e.network(ctx, deadEnd, network.CreateOptions{
+	dead, err = n.find(ctx, deadEnd, network.CreateOptions{
 		Driver: "bridge", Internal: true, Options: map[string]string{optionTalk: "false", optionInhibit: "true"},
 		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: linkLocal, IPRange: linkLocalUsed}}},
 	})
 	return own, dead, err
 }
 
-// network finds a network or makes it, as its ID; "" where this engine cannot make it safely.
-func (e *Engine) network(ctx context.Context, name string, options network.CreateOptions) (string, error) {
-	found, err := e.findNetwork(ctx, name, options)
+// find finds a network or makes it, as its ID; "" where this engine cannot make it safely.
+func (n *networks) find(ctx context.Context, name string, options network.CreateOptions) (string, error) {
+	found, err := n.oldest(ctx, name, options)
 	if found != "" || err != nil {
 		return found, err
 	}
 	if options.Options[optionInhibit] != "" {
-		if ok, err := e.canInhibit(ctx); !ok || err != nil {
+		if ok, err := n.canInhibit(ctx); !ok || err != nil {
 			return "", err
 		}
 	}
 	options.Labels = map[string]string{networkLabel: "1"}
-	made, failed := e.cli.NetworkCreate(ctx, name, options)
+	made, failed := n.conn.cli.NetworkCreate(ctx, name, options)
 	if failed != nil && gone(failed) {
-		return "", e.noNetwork(name, failed)
+		return "", n.explain(name, failed)
 	}
-	found, err = e.findNetwork(ctx, name, options) // another process may have made it
+	found, err = n.oldest(ctx, name, options) // another process may have made it
 	switch {
 	case err != nil:
 		return "", err
@@ -82,54 +89,54 @@ func (e *Engine) network(ctx context.Context, name string, options network.Creat
 	case options.Internal: // the addresses may be another network's
 		return "", nil
 	default:
-		return "", e.noNetwork(name, failed)
+		return "", n.explain(name, failed)
 	}
 	if made.ID != "" && found != made.ID {
-		_ = e.cli.NetworkRemove(ctx, made.ID) // nobody else takes it
+		_ = n.conn.cli.NetworkRemove(ctx, made.ID) // nobody else takes it
 	}
 	return found, nil
 }
 
-func (e *Engine) noNetwork(name string, err error) error {
-	err = e.explain(fmt.Sprintf("making the network %q for modules", name), err)
+func (n *networks) explain(name string, err error) error {
+	err = n.conn.explain(fmt.Sprintf("making the network %q for modules", name), err)
 	if gone(err) {
 		return err
 	}
 	return &cause.Error{Cause: cause.Launch, Hint: "give --network bridge, on which jobs reach each other, or --network none", Err: err}
 }
 
-// findNetwork finds the oldest network of the name, so that every process finds the same. A network of another kind is refused: on it
+// oldest finds the oldest network of the name, so that every process finds the same. A network of another kind is refused: on it
 // jobs would reach each other.
-func (e *Engine) findNetwork(ctx context.Context, name string, want network.CreateOptions) (string, error) {
-	list, err := e.cli.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
+func (n *networks) oldest(ctx context.Context, name string, want network.CreateOptions) (string, error) {
+	list, err := n.conn.cli.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	if err != nil {
-		return "", e.explain("listing networks", err)
+		return "", n.conn.explain("listing networks", err)
 	}
-	list = slices.DeleteFunc(list, func(n network.Summary) bool { return n.Name != name })
+	list = slices.DeleteFunc(list, func(s network.Summary) bool { return s.Name != name })
 	if len(list) == 0 {
 		return "", nil
 	}
-	n := slices.MinFunc(list, func(a, b network.Summary) int {
+	first := slices.MinFunc(list, func(a, b network.Summary) int {
 		if d := a.Created.Compare(b.Created); d != 0 {
 			return d
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
 	for option, value := range want.Options {
-		if n.Options[option] != value {
+		if first.Options[option] != value {
 			return "", cause.Fail(cause.Refused, "remove it, and ferry makes its own; or name another --network",
 				"the network %q on this node has not the option %s=%s, without which jobs are not kept apart", name, option, value)
 		}
 	}
-	return n.ID, nil
+	return first.ID, nil
 }
 
 // canInhibit says whether this engine keeps an address off the node when it is asked to. One that ignores the option would take the node's
 // own way to its credentials.
-func (e *Engine) canInhibit(ctx context.Context) (bool, error) {
-	v, err := e.cli.ServerVersion(ctx)
+func (n *networks) canInhibit(ctx context.Context) (bool, error) {
+	v, err := n.conn.cli.ServerVersion(ctx)
 	if err != nil {
-		return false, e.explain("asking its version", err)
+		return false, n.conn.explain("asking its version", err)
 	}
 	for _, c := range v.Components {
 		if c.Name == "Engine" { // others that speak this API have other names
@@ -159,11 +166,11 @@ func asksLinkLocal(file string) bool {
 }
 
 // join gives a container its way to the dead end.
-func (e *Engine) join(ctx context.Context, id, dead string) error {
+func (n *networks) join(ctx context.Context, id, dead string) error {
 	if dead == "" {
 		return nil
 	}
-	err := e.explain("closing the link-local addresses", e.cli.NetworkConnect(ctx, dead, id, nil))
+	err := n.conn.explain("closing the link-local addresses", n.conn.cli.NetworkConnect(ctx, dead, id, nil))
 	if err != nil && !gone(err) {
 		err = fmt.Errorf("%w: %w", engine.ErrLaunch, err)
 	}

@@ -129,7 +129,7 @@ func TestLinkLocal(t *testing.T) {
 		}
 	}
 	routes, err := exec.Command("ip", "route", "get", "169.254.169.254").CombinedOutput()
-	dead, _ := e.findNetwork(t.Context(), deadEnd, network.CreateOptions{})
+	dead, _ := e.networks.oldest(t.Context(), deadEnd, network.CreateOptions{})
 	if err == nil && (dead == "" || strings.Contains(string(routes), "br-"+dead[:12])) {
 		t.Errorf("the node reaches its own credentials through %q: %s", dead, routes)
 	}
@@ -154,7 +154,7 @@ func TestOwnNetworkOnce(t *testing.T) {
 		other := testEngine(t)
 		wg.Go(func() {
 			var err error
-			if ids[i], err = other.network(t.Context(), name, options); err != nil {
+			if ids[i], err = other.networks.find(t.Context(), name, options); err != nil {
 				t.Error(err)
 			}
 		})
@@ -180,7 +180,7 @@ func TestForeignNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = e.cli.NetworkRemove(context.WithoutCancel(t.Context()), made.ID) }()
-	id, err := e.network(t.Context(), name, network.CreateOptions{Options: map[string]string{optionTalk: "false"}})
+	id, err := e.networks.find(t.Context(), name, network.CreateOptions{Options: map[string]string{optionTalk: "false"}})
 	if id != "" || cause.Of(err) != cause.Refused || cause.HintOf(err) == "" {
 		t.Errorf("%q, %v", id, err)
 	}
