@@ -106,7 +106,7 @@ func (e *ending) refuse() {
 		return
 	}
 	if err := a.remote.refuse(e.save, &a.job, a.tell.rec, e.out); err != nil {
-		a.tell.keepRecord(&a.job, err)
+		e.keepRecord(err)
 		return
 	}
 	a.dropRecords()
@@ -243,10 +243,19 @@ func (e *ending) tellAgain() {
 		limit = recordAgain
 	}
 	if err := a.outbox.send(e.save, limit, a.module); err != nil {
-		a.tell.keepRecord(&a.job, err)
+		e.keepRecord(err)
 		return
 	}
 	a.dropRecords()
+}
+
+// keepRecord keeps the record on the node that the store does not have. Where a newer attempt runs, that one's counts.
+func (e *ending) keepRecord(why error) {
+	if errors.Is(why, errNewer) {
+		e.attempt.tell.log.Warn().Err(why).Msg("nothing more of this attempt is sent")
+		return
+	}
+	e.attempt.tell.keepRecord(&e.attempt.job, why)
 }
 
 // giveBack gives the directories of a job in place back to whoever asked for it.

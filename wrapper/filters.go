@@ -32,7 +32,16 @@ func staleFilters(j *job.Job) []ferrysync.Filter {
 	for _, n := range names {
 		f = append(f, ferrysync.Filter{Pattern: escapePattern(n)})
 	}
-	return f
+	return withoutAside(f, j, j.Dirs.Metadata)
+}
+
+// withoutAside adds filters to f that leave older attempts' exit codes out of dir.
+func withoutAside(f []ferrysync.Filter, j *job.Job, dir string) []ferrysync.Filter {
+	rel, ok := strings.CutPrefix(j.Files.ExitCode, dir+"/")
+	if !ok {
+		return f
+	}
+	return append(f, ferrysync.Filter{Pattern: escapePattern(rel+asideMark) + "*"})
 }
 
 // withoutFile adds filters to f that leave the file with the given path out of dir. They also match a directory of that

@@ -19,6 +19,7 @@ type outbox struct {
 	site     *site
 	remote   *remote
 	transfer *ferrysync.Engine
+	claim    *claim // nil in place, where nothing is sent
 
 	moved   movement
 	sending sync.Mutex // held while the metadata dir goes up
@@ -39,7 +40,11 @@ const (
 )
 
 func newOutbox(s *site, r *remote, transfer *ferrysync.Engine) *outbox {
-	return &outbox{site: s, remote: r, transfer: transfer, snaps: map[string]*ferrysync.Snapshot{}}
+	o := &outbox{site: s, remote: r, transfer: transfer, snaps: map[string]*ferrysync.Snapshot{}}
+	if r != nil {
+		o.claim = newClaim(r, s.job.Dirs.Metadata, s.tell.rec)
+	}
+	return o
 }
 
 // metadata is the metadata dir, with the URL that it is staged out to.
@@ -99,6 +104,11 @@ func (o *outbox) remember(ctx context.Context, d job.Input) error {
 // made. The error has a cause.
 func (o *outbox) stageOut(ctx context.Context, m *module) error {
 	o.site.logs.restore(o.site)
+	if err := o.claim.check(ctx); err != nil {
+		return err
+	}
+	ctx, stop := o.claim.while(ctx)
+	defer stop()
 	if o.since(o.site.job.Dirs.Metadata) == nil {
 		return nil // nothing was staged in whole; send sends what there is to say
 	}
@@ -117,6 +127,9 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 		if err != nil {
 			all = append(all, err)
 		}
+	}
+	if err := o.claim.given(); err != nil {
+		return err
 	}
 	if err := errors.Join(all...); err != nil {
 		if ctx.Err() != nil && !lost.forGood() {
@@ -200,6 +213,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 // settled, and the record once it was told.
 func (o *outbox) filters(dir string) []ferrysync.Filter {
 	f := withoutFiles(insideFilters(&o.site.job, dir), dir, o.site.job.ControlFiles())
+	f = withoutAside(f, &o.site.job, dir)
 	if !o.is(settled) {
 		f = withoutFile(f, dir, o.site.job.Files.ExitCode)
 	}

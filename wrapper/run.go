@@ -16,6 +16,7 @@ type attempt struct {
 	deps Deps
 	tell *teller
 	work context.Context
+	stop context.CancelCauseFunc // ends work
 
 	sweep  *sweeping
 	remote *remote
@@ -26,7 +27,7 @@ type attempt struct {
 
 // Run takes the job through its life:
 //
-//  1. prepare: the engine answers, this attempt's root and directories, run.json
+//  1. prepare: the engine answers, this attempt's root and directories, run.json, which the store gets at once
 //  2. choose the image: a frozen one where there is one and it is preferred
 //  3. stage in, and pull the image and make the module's container at the same time
 //  4. launch the module
@@ -47,7 +48,10 @@ type attempt struct {
 func Run(work, save context.Context, j job.Job, deps Deps) (out Outcome) {
 	save, giveUp := context.WithCancelCause(save)
 	defer giveUp(nil)
+	work, stop := context.WithCancelCause(work)
+	defer stop(nil)
 	a := &attempt{job: j, deps: deps, work: work, tell: newTeller(record.New(j, deps.Version), deps.Log)}
+	a.stop = stop
 	end := &ending{attempt: a, save: save}
 	defer func() {
 		if p := recover(); p != nil {
@@ -96,7 +100,11 @@ func (a *attempt) prepare() (err error) {
 		return err
 	}
 	a.site, a.outbox = s, newOutbox(s, a.remote, a.deps.Transfer)
-	return nil
+	if a.remote == nil {
+		return nil
+	}
+	a.outbox.claim.onLost = a.stop
+	return a.outbox.claim.announce(a.work, a.job.Files.ExitCode)
 }
 
 // gather stages in and pulls the image at the same time. The first failure stops the other. Beside an error it gives the module

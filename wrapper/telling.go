@@ -69,6 +69,9 @@ func (o *outbox) send(save context.Context, limit time.Duration, m *module) erro
 	ctx, cancel := lastly(save, limit)
 	defer cancel()
 	s := o.site
+	if err := o.ask(ctx, save); err != nil {
+		return err
+	}
 	first := !o.is(told)
 	written := s.tell.rec.Save() // where it cannot be written, it is sent from memory
 	err := o.file(ctx, s.metadata(record.FileName), written == nil, s.tell.rec.JSON())
@@ -92,6 +95,17 @@ func (o *outbox) send(save context.Context, limit time.Duration, m *module) erro
 		s.tell.log.Warn().Err(err).Msg("sending the logs")
 	}
 	return nil
+}
+
+// ask is claim.check, in the time that is left.
+func (o *outbox) ask(ctx, save context.Context) error {
+	limit := askTime
+	if save.Err() != nil {
+		limit = askLast
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return o.claim.check(ctx)
 }
 
 // sendLogs sends what changed in the metadata dir. Where that was not staged in whole, it sends ferry's own files and stderr.txt
@@ -144,6 +158,9 @@ const refuseTime = 20 * time.Second
 func (r *remote) refuse(save context.Context, j *job.Job, rec *record.Keeper, out Outcome) error {
 	ctx, cancel := lastly(save, refuseTime)
 	defer cancel()
+	if err := newClaim(r, j.Dirs.Metadata, rec).check(ctx); err != nil {
+		return err
+	}
 	rec.Conclude(out.Code, out.Cause, out.Err)
 	rec.End()
 	for _, f := range []struct {

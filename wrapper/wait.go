@@ -162,6 +162,9 @@ func (w watch) report(ctx context.Context) {
 		fmt.Fprintf(s.logs.stats, "%s memory=%d peak=%d cpu_seconds=%.2f pids=%d\n",
 			time.Now().UTC().Format(time.RFC3339), now.Memory, peak, now.CPUSeconds, now.PIDs)
 		s.tell.save()
+		if w.outbox.claim.check(ctx) != nil {
+			return
+		}
 		if _, err := w.outbox.up(ctx, w.outbox.metadata(), w.module, nil); err != nil && ctx.Err() == nil {
 			s.tell.log.Warn().Err(err).Msg("sending the metadata dir")
 		}

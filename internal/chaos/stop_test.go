@@ -232,7 +232,24 @@ func killRows() (rows []row) {
 			s.orphaned(code, stage)
 		}})
 	}
-	return rows
+	return append(rows, row{group: group, name: "in stage-in of a second attempt, after a first that succeeded", code: 137, quick: true, run: func(s *scene) {
+		if code := s.start().end(); code != 0 {
+			s.bad("the first attempt ended with %d", code)
+		}
+		release := s.stallOn("GET", input+"/f003.txt")
+		f := s.start("--attempt", "2")
+		s.waitFor("stage-in", s.held.Load)
+		f.signal(syscall.SIGKILL)
+		code := f.end()
+		release()
+		if text, ok := s.stored(meta + "/exit_code.txt"); ok {
+			s.bad("the store has an exit code: %s", text)
+		}
+		if text, _ := s.stored(meta + "/run.json"); !strings.Contains(text, `"attempt": 2`) || !strings.Contains(text, `"state": "running"`) {
+			s.bad("run.json in the store: %s", text)
+		}
+		s.orphaned(code, "stage-in")
+	}})
 }
 
 // orphaned checks what a killed ferry left, and that the next ferry on the node finds and removes it.
@@ -246,6 +263,9 @@ func (s *scene) orphaned(code int, stage string) {
 		s.bad("an exit code is in the store: %q", text)
 	}
 	local := filepath.Join(s.prefix, s.id+".1")
+	if _, err := os.Stat(filepath.Join(s.prefix, s.id+".2")); err == nil {
+		local = filepath.Join(s.prefix, s.id+".2")
+	}
 	if stage != "prepare" {
 		s.running(local, stage)
 		s.doctor("text", s.id)

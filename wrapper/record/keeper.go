@@ -1,6 +1,7 @@
 package record
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -28,7 +29,7 @@ const maxWarnings = 1000
 // comes so far has met a bug.
 func New(j job.Job, version string) *Keeper {
 	return &Keeper{r: Record{
-		Subject: Subject{Version: version, Job: j.Identity.ID, Attempt: j.Identity.Attempt, User: j.Identity.User, Module: j.Module, Remote: j.Remote, InPlace: j.Dirs.InPlace},
+		Subject: Subject{Version: version, Job: j.Identity.ID, Attempt: j.Identity.Attempt, Run: rand.Text(), User: j.Identity.User, Module: j.Module, Remote: j.Remote, InPlace: j.Dirs.InPlace},
 		Verdict: Verdict{State: StateRunning, Started: time.Now().UTC(), ExitCode: cause.Internal.Code(), Cause: cause.Internal, Error: "the job has not ended"},
 		Setup:   Setup{Image: Image{Ref: j.Container.Image}, Walltime: j.Walltime.Seconds()}, Transfers: map[string]ferrysync.Stats{},
 	}}

@@ -28,6 +28,7 @@ type Subject struct {
 	Version string     `json:"ferry_version"`
 	Job     string     `json:"job"`
 	Attempt int        `json:"attempt"`
+	Run     string     `json:"run"` // random: another run of the same attempt has another
 	User    string     `json:"user,omitempty"`
 	Module  job.Module `json:"module"`
 	Remote  string     `json:"remote"`
