@@ -75,18 +75,18 @@ func awsChecks(w world, remote string, askECR bool) []func(context.Context) wrap
 	endpoint, _ := w.lookup("AWS_ENDPOINT_URL")
 	var checks []func(context.Context) wrapper.Check
 	if inS3 || askECR {
-		checks = append(checks, checkCredentials)
+		checks = append(checks, w.checkCredentials)
 	}
 	if askECR || inS3 && endpoint == "" {
-		return append(checks, checkECR)
+		return append(checks, w.checkECR)
 	}
 	return append(checks, func(context.Context) wrapper.Check {
 		return wrapper.Check{Name: "ecr", OK: true, Detail: "not looked at; --ecr does"}
 	})
 }
 
-func checkCredentials(ctx context.Context) wrapper.Check {
-	conf, err := awsConfig()
+func (w world) checkCredentials(ctx context.Context) wrapper.Check {
+	conf, err := awsConfig(w)
 	if err == nil && conf.Credentials != nil {
 		var c aws.Credentials
 		if c, err = conf.Credentials.Retrieve(ctx); err == nil {
@@ -100,8 +100,8 @@ func checkCredentials(ctx context.Context) wrapper.Check {
 		Hint: "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the job a role"}
 }
 
-func checkECR(ctx context.Context) wrapper.Check {
-	client := &ecr.Client{Load: func(context.Context) (aws.Config, error) { return awsConfig() }}
+func (w world) checkECR(ctx context.Context) wrapper.Check {
+	client := &ecr.Client{Load: func(context.Context) (aws.Config, error) { return awsConfig(w) }}
 	host, err := client.Home(ctx)
 	if err != nil {
 		return wrapper.Check{Name: "ecr", Detail: err.Error(), Hint: "only freezing and images in ECR need it; `ferry jobdef --iam` prints the policy"}

@@ -25,7 +25,7 @@ type registryLogin struct{ host, user, passwordFile string }
 // newLogins collects the logins of this machine: the given one, ECR's, and those of the engine's configuration file. It
 // contacts nobody.
 func newLogins(w world, given registryLogin, log zerolog.Logger) (engine.Login, commit.Home, error) {
-	client := &ecr.Client{Load: func(context.Context) (aws.Config, error) { return awsConfig() }}
+	client := &ecr.Client{Load: func(context.Context) (aws.Config, error) { return awsConfig(w) }}
 	l := &registry.Logins{Issuers: []registry.Issuer{client}}
 	var err error
 	if l.Config, err = engineConfig(w.lookup); err != nil {

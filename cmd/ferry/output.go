@@ -142,7 +142,7 @@ type outputs []*output
 func (w world) steady() (world, outputs) {
 	// PIPE is caught and dropped, so that a write to a closed pipe is an error and not the process's end. It is not ignored,
 	// because a module's processes would inherit that.
-	signal.Notify(make(chan os.Signal), syscall.SIGPIPE)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	all := outputs{newOutput(w.stdout)}
 	if !sameFile(w.stdout, w.stderr) { // one queue keeps the order of what comes out of one pipe
 		all = append(all, newOutput(w.stderr))

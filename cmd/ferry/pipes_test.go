@@ -162,7 +162,7 @@ func TestStandingReader(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer r.Close()
+			defer func() { _ = r.Close() }()
 			j.cmd.Stdout, j.cmd.Stderr = w, w
 			j.start()
 			_ = w.Close()

@@ -41,7 +41,7 @@ var confined = []struct {
 	{"github.com/docker/docker/client", []string{"engine/docker"}},
 	{"github.com/aws/aws-sdk-go-v2/feature/s3/manager", []string{"sync/store/s3"}},
 	{"github.com/aws/aws-sdk-go-v2/service/ecr", []string{"commit/ecr"}},
-	{"github.com/aws/aws-sdk-go-v2/feature/ec2/imds", []string{"scheduler/batch"}},
+	{"github.com/aws/aws-sdk-go-v2/feature/ec2/imds", []string{"scheduler/batch", "internal/awsconfig"}},
 	{"gopkg.in/", nil},
 }
 

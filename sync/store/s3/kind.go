@@ -42,6 +42,9 @@ func NewKind(load Load) store.Kind {
 			if err != nil {
 				return nil, &cause.Error{Cause: cause.Usage, Hint: "see ~/.aws/config and the AWS_ variables", Err: err}
 			}
+			if at.Lookup != nil {
+				o.Home = func() string { return awsconfig.Region(at.Lookup) }
+			}
 			return New(conf, at.Bucket, o), nil
 		},
 	}

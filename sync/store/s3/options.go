@@ -33,6 +33,9 @@ type Options struct {
 	Timeouts wire.Timeouts
 	Choice   awsconfig.Choice // what the configuration was loaded with
 	Keys     awsconfig.S3     // what the AWS CLI would read beside it
+	// Home gives the region where this process runs, "" for none. A configuration without region and endpoint begins there, and follows
+	// where S3 says that the bucket is. It may be nil.
+	Home func() string
 	// CopyLimit is the size of the largest object that is copied by one request, in bytes. 0 is S3's own limit, 5 GiB.
 	CopyLimit int64
 }

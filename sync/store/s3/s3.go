@@ -36,7 +36,7 @@ type partSizes struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New makes a Store of the bucket. It sends nothing. A configuration that cannot work fails at the first request.
+// New makes a Store of the bucket. It sends nothing to the bucket. A configuration that cannot work fails at the first request.
 func New(cfg aws.Config, bucket string, o Options) *Store {
 	s := &Store{bucket: bucket, options: o, parts: o.partSizes(), auth: new(auth)}
 	s.auth.cache, _ = cfg.Credentials.(*aws.CredentialsCache)
@@ -51,7 +51,11 @@ func New(cfg aws.Config, bucket string, o Options) *Store {
 	s.loop = retry.New(sdk.MaxAttempts(), &policy{sdk, s.auth}, pacer{sdk}).Probing(s.probe)
 	s.places = &places{s: s, config: cfg, retry: sdk}
 	s.wire = o.throttled(transport(cfg.HTTPClient, o.Timeouts))
-	if err := configure(s, cfg.Region); err != nil {
+	region := cfg.Region
+	if region == "" && o.Home != nil && s.places.client(region).Options().BaseEndpoint == nil {
+		region = o.Home()
+	}
+	if err := configure(s, region); err != nil {
 		s.problem = err
 	}
 	return s
