@@ -60,7 +60,9 @@ func TestRegion(t *testing.T) {
 		if cfg.Region != "" {
 			t.Fatalf("the machine has the region %q", cfg.Region)
 		}
-		lookup := func(name string) (string, bool) { return c.task, name == "ECS_CONTAINER_METADATA_URI_V4" && c.task != "" }
+		lookup := func(name string) (string, bool) {
+			return c.task, name == "ECS_CONTAINER_METADATA_URI_V4" && c.task != ""
+		}
 		if got := new(Home).find(cfg, lookup); got != c.want {
 			t.Errorf("%s: %q, want %q", c.about, got, c.want)
 		}
