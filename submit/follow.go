@@ -46,6 +46,12 @@ func (c *Client) Follow(ctx context.Context, w Watch) (Status, error) {
 				err = showAll(ctx, tails)
 			}
 			if err == nil && st.State.Ended() {
+				if ended != nil { // the record is final, and ferry still tidies up
+					select {
+					case <-ended:
+					case <-ctx.Done():
+					}
+				}
 				return st, nil
 			}
 		}
