@@ -35,3 +35,19 @@ func (s *Space) take(size int64) error {
 	}
 	return nil
 }
+
+// Take claims room for what is not a transfer of this package. The error wraps syscall.ENOSPC, and nothing is claimed then.
+func (s *Space) Take(size int64) error {
+	err := s.take(size)
+	if err != nil {
+		s.Give(size)
+	}
+	return err
+}
+
+// Give gives room of the same size back.
+func (s *Space) Give(size int64) {
+	if s != nil {
+		s.left.Add((size + blockSize - 1) / blockSize * blockSize)
+	}
+}

@@ -46,6 +46,9 @@ func newAWS(c *compiler, args []field) (command, error) {
 	}
 	d.byName()
 	for _, name := range d.names {
+		if len(name) > maxPath {
+			return nil, &pathError{name[:100] + "…", fmt.Sprintf("is longer than %d bytes", maxPath)}
+		}
 		if slices.Contains(strings.Split(name, "/"), "..") || strings.HasPrefix(name, "/") || strings.Contains(name, "\x00") {
 			return nil, &pathError{name, "is no file below a directory"}
 		}

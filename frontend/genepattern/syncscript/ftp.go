@@ -11,7 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/egress"
 )
 
@@ -49,16 +51,50 @@ func (w *wget) fetchFTP(ctx context.Context, t *task, idle *time.Timer) (again b
 	if err != nil {
 		return false, err
 	}
-	f := &ftp{ctx: ctx, t: t, text: textproto.NewConn(conn), host: host}
+	f := &ftp{ctx: ctx, t: t, text: textproto.NewConn(&control{Conn: conn, left: maxControl}), host: host}
 	err = f.login(user, password)
 	if err == nil {
-		err = f.retrieve(name, func(data io.Reader) error { return w.keep(t, &watched{data, idle, w.timeout}) })
+		err = f.retrieve(name, func(data io.Reader) error { return w.keep(t, &watched{data, idle, w.timeout}, -1) })
 	}
 	var refused *textproto.Error
 	if errors.As(err, &refused) {
-		return refused.Code < 500, fmt.Errorf("the server answers %d %s", refused.Code, strings.TrimSpace(refused.Msg))
+		return refused.Code < 500, fmt.Errorf("the server answers %d %s", refused.Code, oneLine(refused.Msg))
 	}
-	return true, because(ctx, err)
+	return cause.Of(err) != cause.Disk, because(ctx, err)
+}
+
+// maxControl bounds all answers of a server, in bytes. A session has some ten lines, and a welcome.
+const maxControl = 256 << 10
+
+// control is the connection for commands. It reads no more than is left: a line may have no end.
+type control struct {
+	net.Conn
+	left int
+}
+
+func (c *control) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, fmt.Errorf("the server's answers are longer than %d bytes", maxControl)
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// oneLine is what a server says, for a message: the first 200 bytes, and nothing that a terminal obeys.
+func oneLine(said string) string {
+	said = strings.TrimSpace(said)
+	return printable(strings.ToValidUTF8(said[:min(len(said), 200)], "?"))
+}
+
+// printable has a "?" in place of each control character but tabs and newlines.
+func printable(said string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && r != '\n' && unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, said)
 }
 
 // ask sends a command and reads the answer, whose code must begin as want does.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
 
@@ -16,7 +17,9 @@ import (
 // Bounds of a script. A server's has three hundred bytes an input.
 const (
 	maxScript     = 16 << 20 // bytes
-	maxStatement  = 64 << 10 // bytes; bounds how deep statements nest, and with it the parser's stack
+	maxStatement  = 64 << 10 // bytes
+	maxOpen       = 2000     // ( and { in one statement; bounds how deep it nests, and with it the parser's stack
+	maxMessage    = 500      // bytes of an error's text, which may quote the script
 	maxStatements = 50_000
 )
 
@@ -90,7 +93,7 @@ func compile(name string, src []byte, j job.Job) ([]node, error) {
 			failed = syntaxError(name, err)
 			return false
 		}
-		lim.used = 0
+		lim.used, lim.open = 0, 0
 		n, err := c.stmt(stmt, false)
 		switch {
 		case err != nil:
@@ -110,7 +113,7 @@ func syntaxError(name string, err error) error {
 	if errors.As(err, &pe) {
 		return cause.Fail(cause.StageIn, "", "sync script %q, line %d: %s", name, pe.Pos.Line(), pe.Text)
 	}
-	if errors.Is(err, errLongStatement) {
+	if errors.Is(err, errLongStatement) || errors.Is(err, errNested) {
 		return cause.Fail(cause.Refused, "", "sync script %q: %w", name, err)
 	}
 	return cause.Fail(cause.StageIn, "", "sync script %q: %w", name, err)
@@ -120,9 +123,18 @@ func syntaxError(name string, err error) error {
 func scriptError(name string, err error) error {
 	var le *lineError
 	if errors.As(err, &le) {
-		return cause.Fail(cause.Refused, "", "sync script %q, line %d: %s", name, le.line, egress.Scrub(le.err.Error()))
+		return cause.Fail(cause.Refused, "", "sync script %q, line %d: %s", name, le.line, message(le.err))
 	}
-	return cause.Fail(cause.Refused, "", "sync script %q: %s", name, egress.Scrub(err.Error()))
+	return cause.Fail(cause.Refused, "", "sync script %q: %s", name, message(err))
+}
+
+// message is an error's text without what must not or cannot be shown.
+func message(err error) string {
+	text := egress.Scrub(err.Error())
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
+	}
+	return text
 }
 
 // A lineError is an error with the line of the script that it is about.
@@ -146,12 +158,15 @@ func refuse(n syntax.Node, what string) error {
 	return &lineError{n.Pos().Line(), fmt.Errorf("%s is not part of what a sync script may do", what)}
 }
 
-var errLongStatement = fmt.Errorf("a statement of more than %d bytes", maxStatement)
+var (
+	errLongStatement = fmt.Errorf("a statement of more than %d bytes", maxStatement)
+	errNested        = fmt.Errorf("a statement with more than %d parentheses and braces", maxOpen)
+)
 
-// limited reads a script for as long as no statement is longer than maxStatement.
+// limited reads a script for as long as no statement is longer than maxStatement, or opens more than maxOpen.
 type limited struct {
-	src  io.Reader
-	used int
+	src        io.Reader
+	used, open int
 }
 
 func (l *limited) Read(p []byte) (int, error) {
@@ -160,6 +175,9 @@ func (l *limited) Read(p []byte) (int, error) {
 	}
 	n, err := l.src.Read(p)
 	l.used += n
+	if l.open += bytes.Count(p[:n], []byte("(")) + bytes.Count(p[:n], []byte("{")); l.open > maxOpen {
+		return 0, errNested
+	}
 	return n, err
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/genepattern/ferry/job"
 )
 
+// maxPath is the kernel's PATH_MAX, in bytes.
+const maxPath = 4096
+
 // paths says where in the attempt's root a path of the script lies.
 type paths struct {
 	prefix string   // GP_LOCAL_PREFIX
@@ -50,6 +53,8 @@ func (p paths) rel(v string) (string, error) {
 	switch {
 	case !strings.HasPrefix(v, "/"):
 		return "", &pathError{v, "is not absolute"}
+	case len(v) > maxPath:
+		return "", &pathError{v[:100] + "…", fmt.Sprintf("is longer than %d bytes", maxPath)}
 	case strings.ContainsAny(v, "\x00\n"):
 		return "", &pathError{v, "holds a control character"}
 	case slices.Contains(strings.Split(v, "/"), ".."):

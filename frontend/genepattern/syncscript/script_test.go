@@ -325,7 +325,7 @@ func TestOrder(t *testing.T) {
 		{"lib/a", "", "7", ""},
 		{"lib", "", "7 8", ""},
 	} {
-		run, write := o.add(strings.Fields(c.touches), strings.Fields(c.outputs))
+		run, write, _ := o.add(strings.Fields(c.touches), strings.Fields(c.outputs))
 		if got := strings.Trim(fmt.Sprint(run), "[]"); got != c.run {
 			t.Errorf("step %d runs after %s, want %s", i, got, c.run)
 		}

@@ -111,13 +111,16 @@ func (r *runner) run(ctx context.Context, nodes []node) {
 	var all sync.WaitGroup
 	for i, n := range nodes {
 		ended[i] = make(chan struct{})
-		before, prior := o.add(claimed(n))
+		before, prior, every := o.add(claimed(n))
 		// A step waits only for earlier ones, which have their slots already.
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
 			defer close(ended[i])
 			for _, j := range before {
+				<-ended[j]
+			}
+			for j := 0; every && j < i; j++ {
 				<-ended[j]
 			}
 			t := &task{runner: r, ctx: ctx, turn: func() {
@@ -146,12 +149,12 @@ func claimed(n node) (touches, outputs []string) {
 	return touches, outputs
 }
 
-// failed notes the failure of a command.
+// failed notes the failure of a command. A full disk is the job's failure, whatever the script says then.
 func (r *runner) failed(s *simple, err error) {
 	if errors.Is(err, errMissing) {
 		return // warned of by name
 	}
-	if s.guarded || !hard(err) {
+	if s.guarded && cause.Of(err) != cause.Disk || !hard(err) {
 		r.warn(fmt.Sprintf("sync script %q, line %d: %s: %v", r.work.Job.Files.SyncScript, s.line, s.name, err))
 		return
 	}

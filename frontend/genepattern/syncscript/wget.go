@@ -13,9 +13,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/egress"
+	ferrysync "github.com/genepattern/ferry/sync"
 )
 
 // Bounds of a wget. The timeout is GNU wget's own for reads; it stands for each wait, not for the whole.
@@ -182,14 +185,26 @@ func (w *wget) fetch(ctx context.Context, t *task) (again bool, err error) {
 	}
 	if resp.StatusCode != http.StatusOK {
 		busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
-		return busy, fmt.Errorf("the server answers %s", resp.Status)
+		return busy, fmt.Errorf("the server answers %s", oneLine(resp.Status))
 	}
-	return true, because(ctx, w.keep(t, &watched{resp.Body, idle, w.timeout}))
+	err = w.keep(t, &watched{resp.Body, idle, w.timeout}, resp.ContentLength)
+	return cause.Of(err) != cause.Disk, because(ctx, err)
 }
 
-// keep saves the answer and says so.
-func (w *wget) keep(t *task, body io.Reader) error {
-	n, err := w.save(t.work.Root, body)
+// keep saves the answer and says so. size is what the server announced, -1 where it did not.
+func (w *wget) keep(t *task, body io.Reader, size int64) error {
+	room := &claim{Reader: body, space: t.work.Space}
+	err := room.take(size)
+	var n int64
+	if err == nil {
+		n, err = w.save(t.work.Root, room)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		err = cause.Fail(cause.Disk, "give the node more space", "%w", err)
+	}
+	if err != nil {
+		room.giveBack()
+	}
 	if err == nil && !w.quiet {
 		t.stderr(fmt.Sprintf("%s: %d bytes saved to %s\n", egress.ShownURL(w.url), n, t.shown(w.dest)))
 	}
@@ -201,8 +216,8 @@ func because(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
+	if why := context.Cause(ctx); why != nil {
+		return why
 	}
 	var ue *url.Error
 	if errors.As(err, &ue) {
@@ -232,6 +247,43 @@ func (w *wget) save(root *os.Root, body io.Reader) (int64, error) {
 	return n, nil
 }
 
+// A claim takes room for what comes before it is read, so that no answer fills the disk.
+type claim struct {
+	io.Reader
+	space *ferrysync.Space
+	taken int64
+	read  int64
+}
+
+// claimStep is how much is taken at a time where nobody said how much comes.
+const claimStep = 1 << 20
+
+func (c *claim) take(n int64) error {
+	if n <= 0 {
+		return nil
+	}
+	if err := c.space.Take(n); err != nil {
+		return err
+	}
+	c.taken += n
+	return nil
+}
+
+func (c *claim) giveBack() {
+	c.space.Give(c.taken)
+	c.taken = 0
+}
+
+func (c *claim) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if c.read += int64(n); c.read > c.taken {
+		if e := c.take((c.read - c.taken + claimStep - 1) / claimStep * claimStep); e != nil {
+			return 0, e
+		}
+	}
+	return n, err
+}
+
 // watched winds the timer up again with each piece that comes.
 type watched struct {
 	io.Reader
@@ -248,7 +300,7 @@ func (w *watched) Read(p []byte) (int, error) {
 // headerText is what wget -S prints. Cookies are left out, being secrets.
 func headerText(resp *http.Response) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "  %s %s\n", resp.Proto, resp.Status)
+	fmt.Fprintf(&b, "  %s %s\n", resp.Proto, oneLine(resp.Status))
 	names := make([]string, 0, len(resp.Header))
 	for name := range resp.Header {
 		names = append(names, name)
@@ -256,7 +308,7 @@ func headerText(resp *http.Response) string {
 	slices.Sort(names)
 	for _, name := range names {
 		if name != "Set-Cookie" {
-			fmt.Fprintf(&b, "  %s: %s\n", name, strings.Join(resp.Header[name], ", "))
+			fmt.Fprintf(&b, "  %s: %s\n", name, printable(strings.Join(resp.Header[name], ", ")))
 		}
 	}
 	return b.String()
