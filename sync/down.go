@@ -43,6 +43,7 @@ type download struct {
 type downloads struct {
 	t                *transfer
 	planned, settled atomic.Int64 // objects to download, and those whose outcome was told
+	cases            cases
 }
 
 // plan decides about every object and queues those to download. It returns the files to delete.
@@ -114,6 +115,9 @@ func (d *downloads) planObject(p pair, seen *clashes, w *workers[download]) {
 		t.skip(p.obj.Key, p.path, p.obj.Size, why)
 		return
 	}
+	if !d.takes(p) {
+		return
+	}
 	if err := t.o.Space.take(p.obj.Size); err != nil {
 		t.halt(err)
 		return
@@ -141,6 +145,7 @@ func (t *transfer) download(f download) {
 	switch {
 	case err == nil:
 		t.done(OpDownload, f.obj.Key, f.path, size, f.why)
+	case f.unlisted && errors.Is(err, store.ErrArchived) && t.leaves(store.Object{Key: f.obj.Key, Archived: true}, f.path):
 	case errors.Is(err, tree.ErrLink):
 		t.refuse(f.obj.Key, f.path, t.refusedKey(f.obj.Key, fmt.Errorf("%w: %w", ErrRefused, err)), true)
 	default:

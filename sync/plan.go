@@ -65,6 +65,8 @@ func (o *Options) needDown(f *tree.Entry, obj store.Object) (bool, string) {
 	switch {
 	case f == nil:
 		return true, "not there"
+	case o.Manner.Always:
+		return true, "asked for"
 	case f.Err != nil:
 		return true, "no file there"
 	case isDir(obj.Key):
@@ -99,6 +101,8 @@ func (o *Options) needDown(f *tree.Entry, obj store.Object) (bool, string) {
 // needUp decides whether the file is to be sent over the object.
 func (o *Options) needUp(f *tree.Entry, obj *store.Object) (bool, string) {
 	switch {
+	case o.Manner.Always:
+		return true, "asked for"
 	case obj == nil:
 		return true, "not there"
 	case isDir(f.Path):

@@ -80,6 +80,7 @@ const (
 	OpSkip     Op = "skip"
 	OpRefuse   Op = "refuse"
 	OpFail     Op = "fail"
+	OpWarn     Op = "warn" // Err says what
 )
 
 // Progress is what a transfer has before it and behind it. It may be read at any time.
@@ -97,6 +98,7 @@ type Stats struct {
 	Deleted  int64 `json:"deleted"`
 	Refused  int64 `json:"refused"` // by policy, each with an Event
 	Failed   int64 `json:"failed"`
+	Warned   int64 `json:"warned,omitempty"`  // left out with a warning, as Manner says; each with an Event
 	Dropped  int64 `json:"dropped,omitempty"` // planned, but the transfer was stopped before; each with an Event
 	Listed   int64 `json:"listed"`            // objects or files seen at the source
 	Requests int64 `json:"requests"`
@@ -118,5 +120,6 @@ func (s *Stats) Add(o Stats) {
 	s.Requests += o.Requests
 	s.Retries += o.Retries
 	s.Dropped += o.Dropped
+	s.Warned += o.Warned
 	s.CutShort = s.CutShort || o.CutShort
 }

@@ -33,7 +33,7 @@ type transfer struct {
 }
 
 // A tally counts what Stats tells.
-type tally struct{ files, bytes, skipped, deleted, refused, failed, dropped, listed atomic.Int64 }
+type tally struct{ files, bytes, skipped, deleted, refused, failed, dropped, warned, listed atomic.Int64 }
 
 // trouble is what went wrong.
 type trouble struct {
@@ -65,7 +65,7 @@ func (t *transfer) end(outer context.Context) (Stats, error) {
 	s := Stats{
 		Files: n.files.Load(), Bytes: n.bytes.Load(), Skipped: n.skipped.Load(), Deleted: n.deleted.Load(),
 		Refused: n.refused.Load(), Failed: n.failed.Load(), Listed: n.listed.Load(),
-		Dropped: n.dropped.Load(), CutShort: t.cutShort,
+		Dropped: n.dropped.Load(), Warned: n.warned.Load(), CutShort: t.cutShort,
 		Requests: t.count.Requests.Load(), Retries: t.count.Retries.Load(),
 	}
 	t.trouble.mu.Lock()
@@ -160,6 +160,11 @@ func (t *transfer) refuse(key, path string, err error, isError bool) {
 		t.keep(err)
 	}
 	t.event(Event{Op: OpRefuse, Key: key, Path: path, Err: err})
+}
+
+// warn tells of a file that is left out, or moved in spite of a doubt.
+func (t *transfer) warn(key, path string, err error) {
+	t.event(Event{Op: OpWarn, Key: key, Path: path, Err: err})
 }
 
 func (t *transfer) keep(err error) {

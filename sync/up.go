@@ -51,7 +51,11 @@ type uploads struct {
 // plan decides about every file and queues those to send. It returns the keys to delete, without the prefix.
 func (u *uploads) plan() (gone []string) {
 	t := u.t
-	pairs := merge(t.ctx, orNothing(t.st.List(t.ctx, u.prefix+narrow(t.o.Filters))), u.prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
+	there := orNothing(t.st.List(t.ctx, u.prefix+narrow(t.o.Filters)))
+	if t.o.Manner.Always {
+		there = nothing // nobody asks what is there
+	}
+	pairs := merge(t.ctx, there, u.prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()
@@ -87,6 +91,9 @@ func orNothing(list iter.Seq2[store.Object, error]) iter.Seq2[store.Object, erro
 		}
 	}
 }
+
+// nothing is the listing of an empty store.
+func nothing(func(store.Object, error) bool) {}
 
 // planSince queues what changed since the snapshot.
 func (u *uploads) planSince() {

@@ -182,6 +182,9 @@ func syncFailure(down bool, err error) error {
 // syncError gives the outcome its cause. Files that failed or were refused have had their lines.
 func syncError(ctx context.Context, s ferrysync.Stats, err error, down bool) error {
 	if err == nil && s.Refused == 0 {
+		if s.Warned > 0 {
+			return exitError(exitWarned)
+		}
 		return nil
 	}
 	if s.Failed == 0 && s.Refused > 0 && (err == nil || errors.Is(err, ferrysync.ErrRefused)) {

@@ -23,7 +23,9 @@ type syncArgs struct {
 	quiet      bool
 	noProgress bool
 	debug      bool
-	help       bool
+	// quietGlacier matters unless archived objects are asked for.
+	quietGlacier bool
+	help         bool
 }
 
 // A syncOption is one of the options. A switch has set alone, others have value.
@@ -97,6 +99,15 @@ func ownOptions() []syncOption {
 		{name: "only-show-errors", usage: "print errors and warnings only", set: func(a *syncArgs) { a.onlyErrors = true }},
 		{name: "quiet", usage: "print nothing", set: func(a *syncArgs) { a.quiet = true }},
 		{name: "no-guess-mime-type", usage: "send no content type; it is guessed from the file's name otherwise", set: func(a *syncArgs) { a.options.Manner.NoGuess = true }},
+		{name: "force-glacier-transfer", usage: "ask for archived objects, too, some of which may be restored", set: func(a *syncArgs) { a.options.Manner.Archived = ferrysync.ArchivedAsked }},
+		{name: "ignore-glacier-warnings", usage: "pass over archived objects without a warning", set: func(a *syncArgs) { a.quietGlacier = true }},
+		{name: "case-conflict", usage: "what to do where names to download differ only by case: `ignore|skip|warn|error`", value: func(a *syncArgs, v string) error {
+			a.options.Manner.Case = ferrysync.CaseConflict(v)
+			if !slices.Contains(ferrysync.CaseConflicts, a.options.Manner.Case) {
+				return fmt.Errorf("--case-conflict: %q is none of ignore, skip, warn, error", v)
+			}
+			return nil
+		}},
 		{name: "debug", usage: "say on stderr of every file what is done, and why", set: func(a *syncArgs) { a.debug = true }},
 		{name: "no-progress", usage: "no progress bar", set: func(a *syncArgs) { a.noProgress = true }},
 		{name: "transfers", usage: "at most `N` transfers at once (default: as many as pay)", value: func(a *syncArgs, v string) (err error) {
@@ -125,6 +136,7 @@ func syncFlags(kinds stores.Registry) []cli.Flag {
 // a space or an equals sign; "--" makes what follows paths.
 func parseSync(args []string, kinds stores.Registry) (a syncArgs, err error) {
 	a.settings = store.Settings{}
+	a.options.Manner.Archived = ferrysync.ArchivedWarned
 	options := map[string]syncOption{}
 	for _, o := range syncOptions(kinds) {
 		options["--"+o.name] = o
@@ -181,6 +193,9 @@ func (a *syncArgs) take(paths []string) error {
 		return fmt.Errorf("want two paths, SRC and DST, got %d", len(paths))
 	}
 	a.src, a.dst = paths[0], paths[1]
+	if a.quietGlacier && a.options.Manner.Archived == ferrysync.ArchivedWarned {
+		a.options.Manner.Archived = ferrysync.ArchivedSilent
+	}
 	for _, p := range paths {
 		if p == "" {
 			return fmt.Errorf("a path is empty")

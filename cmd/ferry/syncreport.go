@@ -148,6 +148,9 @@ func (r *syncReport) event(e ferrysync.Event) {
 		}
 		r.say("%s failed: %s to %s %v", doing, printable(from), printable(to), e.Err)
 		return
+	case ferrysync.OpWarn:
+		r.say("warning: %s", warning(e.Err, printable(from), printable(to), doing))
+		return
 	case ferrysync.OpRefuse:
 		r.say("warning: %v", e.Err)
 		return
@@ -236,7 +239,7 @@ func (r *syncReport) close(s ferrysync.Stats, err error) {
 	for _, extra := range []struct {
 		n    int64
 		what string
-	}{{s.Skipped, "unchanged"}, {s.Deleted, "deleted"}, {s.Refused, "refused"}, {s.Failed, "failed"}, {s.Dropped, "dropped"}, {s.Requests, "requests"}, {s.Retries, "retries"}} {
+	}{{s.Skipped, "unchanged"}, {s.Deleted, "deleted"}, {s.Refused, "refused"}, {s.Failed, "failed"}, {s.Warned, "left out"}, {s.Dropped, "dropped"}, {s.Requests, "requests"}, {s.Retries, "retries"}} {
 		if extra.n > 0 {
 			line += fmt.Sprintf(", %d %s", extra.n, extra.what)
 		}

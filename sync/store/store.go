@@ -21,6 +21,7 @@ var (
 	ErrUnreachable = errors.New("store cannot be reached")
 	ErrOutage      = errors.New("store answers nobody") // besides ErrUnreachable: no other request would fare better
 	ErrChanged     = errors.New("object changed while it was read")
+	ErrArchived    = errors.New("object is archived, restore it first")
 	ErrOrder       = errors.New("listing is not in the order of keys")
 )
 
@@ -50,6 +51,8 @@ type Object struct {
 	Key     string
 	Size    int64
 	ModTime time.Time
+	// Archived says that the object cannot be read before somebody restores it, as far as a listing tells.
+	Archived bool
 	// ETag is opaque. Equal tags of one key mean the same content. It is "" where the store has none.
 	ETag string
 }

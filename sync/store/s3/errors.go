@@ -43,6 +43,7 @@ func (s *Store) fault(op, key string, kind error, message string, err error) *Er
 var hints = map[error]string{
 	store.ErrCredentials: "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the job a role",
 	store.ErrDenied:      "`ferry jobdef --iam` prints the policy that ferry needs",
+	store.ErrArchived:    "`aws s3api restore-object` asks S3 for a copy that can be read, which takes minutes to hours",
 	store.ErrNoBucket:    "is the bucket's name right, and AWS_REGION?",
 	store.ErrUnreachable: "is AWS_ENDPOINT_URL right, and the network there?",
 }
@@ -94,6 +95,8 @@ func kindOf(e *Error) error {
 		return store.ErrCredentials
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "TemporaryRedirect":
 		return store.ErrRegion
+	case "InvalidObjectState":
+		return store.ErrArchived
 	case "AccessDenied": // in a list of failed deletions no status tells
 		return store.ErrDenied
 	}

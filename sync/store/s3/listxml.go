@@ -66,6 +66,8 @@ func parseList(doc []byte) (listPage, error) {
 				fail = errors.New("size is not a number")
 			}
 			o.Size = n
+		case "StorageClass":
+			o.Archived = archived(string(text))
 		case "LastModified":
 			o.ModTime = parseTime(text)
 		case "IsTruncated":
@@ -201,3 +203,7 @@ func parseTime(t []byte) time.Time {
 	}
 	return v
 }
+
+// archived reports whether objects of the storage class must be restored before they are read. It is the AWS CLI's rule: a listing does
+// not tell which of them are restored.
+func archived(class string) bool { return class == "GLACIER" || class == "DEEP_ARCHIVE" }
