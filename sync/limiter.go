@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/genepattern/ferry/sync/store"
 )
 
 // A limiter decides how many transfers run at once. It climbs: as long as more of them move more in the same time
@@ -99,6 +101,31 @@ func (l *limiter) wait(ctx context.Context, c *sync.Cond, free func() bool) erro
 		l.next()
 	}
 	return nil
+}
+
+// atMost lowers the most there may be; 0 leaves it.
+func (l *limiter) atMost(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n > 0 && n < l.most {
+		l.most = n
+		l.target = min(l.target, float64(n))
+	}
+}
+
+// limit is the most there may be.
+func (l *limiter) limit() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.most
+}
+
+// limitOf is how many requests a store allows at once; 0 for no limit.
+func limitOf(st store.Store) int {
+	if l, ok := st.(store.Limited); ok {
+		return l.MaxRequests()
+	}
+	return 0
 }
 
 // next wakes who may take a slot that is free.

@@ -30,6 +30,10 @@ func (e *Engine) DownFile(ctx context.Context, st store.Store, key string, root 
 	t.o.Progress.Complete.Store(true)
 	f := download{obj: store.Object{Key: key}, path: name, why: "asked for", unlisted: true}
 	if o.DryRun {
+		if _, err := stat(t.ctx, st, key); err != nil {
+			t.fail(key, name, err)
+			return t.end(ctx)
+		}
 		t.done(OpDownload, key, name, 0, f.why)
 		return t.end(ctx)
 	}

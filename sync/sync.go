@@ -61,7 +61,8 @@ type Filter struct {
 // An Event is something that happened to one file.
 type Event struct {
 	Op   Op
-	Key  string // the object's key, whole
+	Key  string // the object's key, whole; of a copy the new one
+	From string // of a copy: the key it is copied from
 	Path string // relative to the local tree
 	Size int64
 	Err  error  // for a failure or a refusal
@@ -76,6 +77,7 @@ type Op string
 const (
 	OpDownload Op = "download"
 	OpUpload   Op = "upload"
+	OpCopy     Op = "copy"
 	OpDelete   Op = "delete"
 	OpSkip     Op = "skip"
 	OpRefuse   Op = "refuse"

@@ -150,17 +150,21 @@ func (u *uploads) planFile(f *tree.Entry, need bool, why string) {
 
 // deleteKeys removes objects that the tree does not have, unless anything went wrong before.
 func (u *uploads) deleteKeys(paths []string) {
-	t := u.t
+	deleteAt(u.t, u.t.st, u.prefix, paths, "not in the tree")
+}
+
+// deleteAt removes the paths below a prefix of a store, unless anything went wrong before.
+func deleteAt(t *transfer, st store.Store, prefix string, paths []string, why string) {
 	may := t.mayDelete()
 	for len(paths) > 0 && may && t.ctx.Err() == nil {
 		n := min(len(paths), 1000)
 		keys := make([]string, n)
 		for i, p := range paths[:n] {
-			keys[i] = u.prefix + p
+			keys[i] = prefix + p
 		}
 		var failed *store.DeleteError
 		if !t.o.DryRun {
-			if err := t.st.Delete(t.ctx, keys); errors.As(err, &failed) {
+			if err := st.Delete(t.ctx, keys); errors.As(err, &failed) {
 			} else if err != nil {
 				t.halt(err)
 				return
@@ -172,7 +176,7 @@ func (u *uploads) deleteKeys(paths []string) {
 				continue
 			}
 			t.tally.deleted.Add(1)
-			t.event(Event{Op: OpDelete, Key: k, Path: paths[i], Why: "not in the tree", Dry: t.o.DryRun})
+			t.event(Event{Op: OpDelete, Key: k, Path: paths[i], Why: why, Dry: t.o.DryRun})
 		}
 		paths = paths[n:]
 	}

@@ -24,7 +24,7 @@ func startWorkers[J any](t *transfer, run, drop func(J)) *workers[J] {
 
 // add queues a job; one goroutine calls it.
 func (w *workers[J]) add(j J) {
-	if w.n < w.t.e.lim.most {
+	if w.n < w.t.e.lim.limit() {
 		w.n++
 		w.wg.Go(w.work)
 	}

@@ -127,7 +127,7 @@ func run(ctx context.Context, o options, in io.Reader, out io.Writer) error {
 
 // serve runs the gateway over o.dir until ctx ends.
 func serve(ctx context.Context, o options, ready func()) error {
-	be, err := posix.New(o.dir, meta.XattrMeta{}, posix.PosixOpts{NewDirPerm: 0o755, Concurrency: 256})
+	be, err := posix.New(o.dir, meta.XattrMeta{}, posix.PosixOpts{NewDirPerm: 0o755, Concurrency: 256, CopyObjectThreshold: 5 << 30})
 	if err != nil {
 		return err
 	}
