@@ -77,7 +77,7 @@ func (cp copying) begin(ctx context.Context) (id string, err error) {
 
 // keep adds the source's headers, metadata and tags.
 func (cp copying) keep(ctx context.Context, to http.Header) error {
-	have, err := cp.src.head(ctx, cp.o.Key, cp.s.options.Headers)
+	have, err := head(ctx, cp.src, cp.o.Key, cp.s.options.Headers)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ const maxParts = 10000
 
 // putParts uploads in parts, by the SDK's manager. Upstream no longer develops the manager. A move to its successor,
 // feature/s3/transfermanager, changes this file alone.
-func (s *Store) putParts(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
+func putParts(ctx context.Context, s *Store, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	client := s.places.here().client
 	api := &partsAPI{Client: client, s: s, key: key, sent: o.Sent}
 	up := manager.NewUploader(api, func(u *manager.Uploader) {

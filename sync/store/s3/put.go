@@ -19,24 +19,24 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 		return store.Object{}, s.problem
 	}
 	if b.At == nil {
-		return s.put(ctx, key, b, o)
+		return putBody(ctx, s, key, b, o)
 	}
 	ctx, src := wire.Watch(ctx, b.At)
 	defer src.Close()
 	b.At = src
-	put, err := s.put(ctx, key, b, o)
+	put, err := putBody(ctx, s, key, b, o)
 	if own := src.Err(); own != nil {
 		return store.Object{}, s.fault("writing", key, nil, "", own)
 	}
 	return put, err
 }
 
-func (s *Store) put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
+func putBody(ctx context.Context, s *Store, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	if b.Len() > s.parts.single {
 		at := s.places.here()
-		put, err := s.putParts(ctx, key, b, o)
+		put, err := putParts(ctx, s, key, b, o)
 		if err != nil && s.places.follow(ctx, at, err) {
-			return s.putParts(ctx, key, b, o)
+			return putParts(ctx, s, key, b, o)
 		}
 		return put, err
 	}

@@ -13,7 +13,7 @@ var _ store.Stater = (*Store)(nil)
 
 // Stat asks for an object's headers. One that was restored counts as no longer archived.
 func (s *Store) Stat(ctx context.Context, key string) (o store.Object, err error) {
-	h, err := s.head(ctx, key, s.options.Headers)
+	h, err := head(ctx, s, key, s.options.Headers)
 	if err != nil {
 		return o, err
 	}
@@ -29,7 +29,7 @@ func (s *Store) Stat(ctx context.Context, key string) (o store.Object, err error
 }
 
 // head asks for the headers of an object. What headers say of a copy's source is said of this object.
-func (s *Store) head(ctx context.Context, key string, headers Headers) (h http.Header, err error) {
+func head(ctx context.Context, s *Store, key string, headers Headers) (h http.Header, err error) {
 	own := Headers{any: headers.any, key: headers.key}
 	if len(headers.source) > 0 {
 		own.key = http.Header{}

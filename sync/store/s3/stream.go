@@ -32,7 +32,7 @@ func (s *Store) PutStream(ctx context.Context, key string, r io.Reader, expected
 	s.places.move(at, s.places.regionOf(ctx, at, new(Error)))
 	src := &streamSource{r: r}
 	client := s.places.here().client
-	up := manager.NewUploader(&partsAPI{Client: client, s: s, sent: o.Sent}, func(u *manager.Uploader) {
+	up := manager.NewUploader(&partsAPI{Client: client, s: s, key: key, sent: o.Sent}, func(u *manager.Uploader) {
 		u.Concurrency = min(max(1, o.Parallel), streamed)
 		u.PartSize = s.parts.size
 		if least := expected/(maxParts-1) + 1; u.PartSize < least {
@@ -74,7 +74,12 @@ func (s *streamSource) Read(p []byte) (int, error) {
 }
 
 // PutObject is how the manager sends what is no longer than one part.
-func (a *partsAPI) PutObject(ctx context.Context, in *awss3.PutObjectInput, fns ...func(*awss3.Options)) (*awss3.PutObjectOutput, error) {
-	store.CounterOf(ctx).Requests.Add(1)
-	return a.Client.PutObject(ctx, in, append(fns, bringing(a.s.options.Headers.writes()))...)
+func (a *partsAPI) PutObject(ctx context.Context, in *awss3.PutObjectInput, fns ...func(*awss3.Options)) (out *awss3.PutObjectOutput, err error) {
+	fns = append(fns, bringing(a.s.options.Headers.writes()))
+	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
+		partLen(in.Body) // rewinds it
+		out, err = a.Client.PutObject(ctx, in, fns...)
+		return err
+	})
+	return out, err
 }
