@@ -26,7 +26,7 @@ func jobdefCommand(w world) *cli.Command {
 			if c.Bool("iam") {
 				v, err = batch.NewPolicy(batch.PolicyInput{
 					Bucket: c.String("bucket"), Prefix: c.String("prefix"), Repositories: c.StringSlice("repository"),
-					Freeze: c.Bool("freeze"), KMSKey: c.String("kms-key"), Partition: c.String("partition"),
+					Freeze: c.Bool("freeze"), KMSKey: c.String("kms-key"), Partition: c.String("partition"), Account: c.String("account"), Region: c.String("region"),
 				})
 			} else {
 				v, err = batch.NewDefinition(batch.DefinitionInput{
@@ -67,6 +67,8 @@ func jobdefFlags(def batch.DefinitionInput, pol batch.PolicyInput) []cli.Flag {
 		&cli.StringSliceFlag{Name: "repository", Usage: "--iam: an ECR `NAME` that module images come from, * at its end for all that begin so; repeatable"},
 		&cli.BoolFlag{Name: "freeze", Usage: "--iam: also create those repositories and push to them, for --freeze"},
 		&cli.StringFlag{Name: "kms-key", Usage: "--iam: `ARN` of the key that encrypts the bucket"},
+		&cli.StringFlag{Name: "account", Usage: "--iam: `NUMBER` of the account that bucket and repositories are in; any without it"},
+		&cli.StringFlag{Name: "region", Usage: "--iam: `NAME` of the repositories' region; any without it"},
 		&cli.StringFlag{Name: "partition", Value: pol.Partition, Usage: "--iam: `NAME` of the partition: aws, aws-cn, aws-us-gov"},
 	}
 }
