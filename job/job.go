@@ -46,6 +46,7 @@ type Dirs struct {
 	Libraries []Input // as Inputs, but a frozen image contains them
 	Outputs   []string
 	Mounts    []Mount
+	MaxOutput int64    // bytes of results; 0 is the size of the disk they lie on
 	Sources   []string // URLs outside the remote root below which a sync script may fetch
 	InPlace   bool     // all of them are on this node at their own paths: nothing is transferred, and there is no remote root
 }

@@ -80,6 +80,7 @@ func (v Vocabulary) Options() []Option {
 		option("library", "DIR[=KEYPREFIX|URL]", true, "", "library directory, synced in and mounted, not synced back", v.inputs(func(j *Job) *[]Input { return &j.Dirs.Libraries })),
 		option("output", "DIR", true, "", "directory synced back besides working and metadata dir", setOutputs),
 		option("mount", "DIR|HOSTDIR:DIR[:rw]", true, "", "directory mounted but not synced, of the attempt's root or of the node", setMounts),
+		option("max-output", "SIZE", false, "the size of the disk they lie on", "results of more than SIZE in all are refused by name, such as 200g", setMaxOutput),
 		option("exec", "FILE", false, "<metadata-dir>/exec.sh", "script run in the module container", pathOf(func(j *Job) *string { return &j.Program.Exec })),
 		option("local-prefix", "DIR", false, "/local", "where jobs stand on this node", pathOf(func(j *Job) *string { return &j.LocalPrefix })),
 		option("job-id", "ID", false, "AWS_BATCH_JOB_ID, or made from remote and workdir", "identity of the job", setID(func(j *Job) *string { return &j.Identity.ID })),

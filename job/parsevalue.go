@@ -83,6 +83,15 @@ var setMemory = one(func(d *describer, v string) error {
 	return nil
 })
 
+var setMaxOutput = one(func(d *describer, v string) error {
+	n, err := units.RAMInBytes(v)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is no size, such as 200g", v)
+	}
+	d.job.Dirs.MaxOutput = n
+	return nil
+})
+
 var setCPUs = one(func(d *describer, v string) error {
 	n, err := strconv.ParseFloat(v, 64)
 	if err != nil || !(n >= 0.01 && n <= 1<<16) {

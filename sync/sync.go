@@ -44,6 +44,8 @@ type Options struct {
 	Since *Snapshot
 	// Space, unless nil, is the room that Down may fill.
 	Space *Space
+	// Budget, unless nil, is what Up may send. A file that does not fit has failed, and is named.
+	Budget *Budget
 	// Event is called for each file moved, skipped, deleted, refused or failed; it must be quick and safe for concurrent
 	// use. A failure that stops the whole transfer, such as a full disk, is what the transfer returns and no Event; the
 	// files that were planned and are not moved for it have one each, with ErrStopped.

@@ -139,6 +139,11 @@ func (u *uploads) planFile(f *tree.Entry, need bool, why string) {
 		t.skip(key, f.Path, f.Size, why)
 		return
 	}
+	if err := t.o.Budget.Take(f.Size); err != nil {
+		t.partial()
+		t.fail(key, f.Path, err)
+		return
+	}
 	t.o.Progress.Files.Add(1)
 	t.o.Progress.Bytes.Add(f.Size)
 	if t.o.DryRun {

@@ -2,6 +2,7 @@ package wrapper
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"path"
 	"slices"
@@ -17,10 +18,19 @@ import (
 type missing struct {
 	mu     sync.Mutex
 	names  map[string]bool
+	size   int // bytes of names
+	seed   maphash.Seed
+	others []uint64 // hashes of the names that are too many to be kept
 	refuse bool
 }
 
-func newMissing() *missing { return &missing{names: map[string]bool{}} }
+// Bounds of the names that are kept. A module can leave millions that cannot be stored, and run.json has them all.
+const (
+	maxMissing      = 10_000
+	maxMissingBytes = 1 << 20
+)
+
+func newMissing() *missing { return &missing{names: map[string]bool{}, seed: maphash.MakeSeed()} }
 
 func (m *missing) add(name string) {
 	if m == nil {
@@ -28,7 +38,14 @@ func (m *missing) add(name string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.names[name] = true
+	switch {
+	case m.names[name]:
+	case len(m.names) < maxMissing && m.size+len(name) <= maxMissingBytes:
+		m.names[name] = true
+		m.size += len(name)
+	default:
+		m.others = append(m.others, maphash.String(m.seed, name))
+	}
 }
 
 // refused notes that something is missing for another reason than the lack of time.
@@ -48,6 +65,7 @@ func (m *missing) forGood() bool {
 	return m.refuse
 }
 
+// list has the names in their order, and at its end how many there are besides.
 func (m *missing) list() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,6 +74,11 @@ func (m *missing) list() []string {
 		all = append(all, n)
 	}
 	slices.Sort(all)
+	slices.Sort(m.others)
+	m.others = slices.Compact(m.others)
+	if n := len(m.others); n > 0 {
+		all = append(all, fmt.Sprintf("and %d more, which transfer.log names", n))
+	}
 	return all
 }
 

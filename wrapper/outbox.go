@@ -10,6 +10,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
@@ -115,13 +116,14 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 	lost := newMissing()
 	rec := o.site.tell.rec
 	defer func() { rec.Edit(func(r *record.Record) { r.NotStored = lost.list() }) }()
+	budget := o.budget()
 	var total ferrysync.Stats
 	var all []error
 	for _, d := range o.site.job.Results() {
 		if o.since(d.Path) == nil {
 			continue // not staged in whole, so nothing in it is known to be a result
 		}
-		s, err := o.up(ctx, d, m, lost)
+		s, err := o.up(ctx, d, m, lost, budget)
 		total.Add(s)
 		rec.Edit(func(r *record.Record) { r.Transfers["stage-out"] = total })
 		if err != nil {
@@ -144,8 +146,8 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 }
 
 // up sends one directory. A later call sends what changed after this one. The files that could not be sent are added to
-// lost, which may be nil.
-func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) (s ferrysync.Stats, err error) {
+// lost, which may be nil, and so are those that do not fit into the budget.
+func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, budget *ferrysync.Budget) (s ferrysync.Stats, err error) {
 	if o.remote == nil {
 		return s, nil // what is in place needs no sending
 	}
@@ -173,7 +175,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	if err != nil {
 		return s, err
 	}
-	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path), Progress: &o.moved.progress}
+	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path), Progress: &o.moved.progress, Budget: budget}
 	// The new snapshot is taken before the transfer. A file that changes meanwhile is sent again by the next call.
 	next, err := o.transfer.Take(ctx, root, opts)
 	if next == nil {
@@ -199,7 +201,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	if err != nil {
 		looked = true
 		lost.look(ctx, d.Path, sent, func(ctx context.Context, event func(ferrysync.Event)) {
-			opts.DryRun, opts.Event, opts.Progress = true, event, nil
+			opts.DryRun, opts.Event, opts.Progress, opts.Budget = true, event, nil, nil
 			// What fails here is missing as well, and was an event.
 			_, _ = o.transfer.Up(ctx, root, st, prefix, opts)
 		})
@@ -207,6 +209,19 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing) 
 	}
 	o.replace(d.Path, next)
 	return s, nil
+}
+
+// budget is how much may go up at once. Results larger than the disk that they lie on are none: a sparse file of terabytes takes
+// no space, and would be sent whole.
+func (o *outbox) budget() *ferrysync.Budget {
+	if n := o.site.job.Dirs.MaxOutput; n > 0 {
+		return ferrysync.NewBudget(n)
+	}
+	n, err := node.Size(o.site.paths.dir)
+	if err != nil || n == 0 {
+		return nil // a file system that does not tell
+	}
+	return ferrysync.NewBudget(n)
 }
 
 // filters leave out of a directory what is sent by itself, and what is never sent. The exit code is left out unless the outcome is

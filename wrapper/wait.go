@@ -165,7 +165,7 @@ func (w watch) report(ctx context.Context) {
 		if w.outbox.claim.check(ctx) != nil {
 			return
 		}
-		if _, err := w.outbox.up(ctx, w.outbox.metadata(), w.module, nil); err != nil && ctx.Err() == nil {
+		if _, err := w.outbox.up(ctx, w.outbox.metadata(), w.module, nil, w.outbox.budget()); err != nil && ctx.Err() == nil {
 			s.tell.log.Warn().Err(err).Msg("sending the metadata dir")
 		}
 	}

@@ -33,6 +33,7 @@ type Extractor struct {
 
 	buf  []byte
 	real string     // the directory that was last found to be one, with no link on the way to it
+	deep bool       // something was left out for its depth
 	open []dirTimes // directories whose times are set once what is in them is written, outermost first
 }
 
@@ -45,7 +46,7 @@ type dirTimes struct {
 // Extract unpacks the stream. An entry that policy refuses ends it with ErrRefused: a stream that holds one is not to be
 // trusted. A file that is there already with the same content and time is left as it is.
 func (x *Extractor) Extract(ctx context.Context, r io.Reader) error {
-	x.buf, x.real, x.open = make([]byte, bufferSize), "", nil
+	x.buf, x.real, x.open, x.deep = make([]byte, bufferSize), "", nil, false
 	for tr := tar.NewReader(r); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -56,6 +57,10 @@ func (x *Extractor) Extract(ctx context.Context, r io.Reader) error {
 		}
 		if err != nil {
 			return fmt.Errorf("reading the stream of files: %w", err)
+		}
+		if len(h.Name) > maxPath {
+			x.tooDeep(h.Name)
+			continue
 		}
 		name, ok, err := x.local(h.Name)
 		if err != nil {
@@ -71,6 +76,14 @@ func (x *Extractor) Extract(ctx context.Context, r io.Reader) error {
 			return fmt.Errorf("unpacking %q: %w", name, err)
 		}
 	}
+}
+
+// tooDeep leaves out what no path can reach. One warning says so for all.
+func (x *Extractor) tooDeep(entry string) {
+	if !x.deep && x.Warn != nil {
+		x.Warn("%q… is deeper than a path can be, and is left out", entry[:100])
+	}
+	x.deep = true
 }
 
 // local is the name in Root of an entry's name; false for what is stripped off whole.

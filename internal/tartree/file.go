@@ -76,9 +76,12 @@ func (x *Extractor) write(r io.Reader, h *tar.Header, name string) (err error) {
 			_ = x.Root.Remove(name)
 		}
 	}()
-	n, err := io.CopyBuffer(onlyWriter{f}, onlyReader{r}, x.buf)
+	n, err := io.CopyBuffer(onlyWriter{&holes{f: f}}, onlyReader{r}, x.buf)
 	if err == nil && n != h.Size {
 		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		err = f.Truncate(h.Size) // it may end in a hole
 	}
 	if err != nil {
 		return err
@@ -90,6 +93,32 @@ func (x *Extractor) write(r io.Reader, h *tar.Header, name string) (err error) {
 	}
 	return f.Chmod(h.FileInfo().Mode().Perm())
 }
+
+// holes writes a file without its zeros. A stream has a file of terabytes that take no space as so many zeros, and these would fill
+// the disk.
+type holes struct{ f *os.File }
+
+func (h *holes) Write(p []byte) (int, error) {
+	for at := 0; at < len(p); {
+		block := p[at:min(at+holeSize, len(p))]
+		at += len(block)
+		if len(block) == holeSize && bytes.Equal(block, noBytes[:]) {
+			if _, err := h.f.Seek(holeSize, io.SeekCurrent); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if _, err := h.f.Write(block); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// holeSize is the least hole, in bytes.
+const holeSize = 64 << 10
+
+var noBytes [holeSize]byte
 
 // onlyReader hides WriteTo, so that CopyBuffer uses its buffer.
 type onlyReader struct{ io.Reader }

@@ -14,6 +14,15 @@ func Free(dir string) (int64, error) {
 	return int64(st.Bavail) * st.Bsize, nil
 }
 
+// Size is how many bytes the file system of dir can hold.
+func Size(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("asking how large the disk of %q is: %w", dir, err)
+	}
+	return int64(st.Blocks) * st.Bsize, nil
+}
+
 // Full reports whether the file system of dir has fewer than less bytes free. With root it counts what the file system reserves
 // for root as free. A file system that does not tell is not full.
 func Full(dir string, less int64, root bool) bool {
