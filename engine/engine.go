@@ -49,6 +49,7 @@ type Info struct {
 	Name     string   `json:"name"`
 	Version  string   `json:"version"`
 	Root     string   `json:"-"` // the directory where it keeps images; "" where it does not tell
+	Platform string   `json:"-"` // what its containers' programs are made for, as Image.Platform; "" where it does not tell
 	Enforces Enforces `json:"enforces"`
 }
 
@@ -64,7 +65,9 @@ type Image struct {
 	Cmd        []string
 	Env        []string
 	Labels     map[string]string
-	Size       int64 // bytes
+	Volumes    []string // paths of which each container gets a volume of its own, unless something is mounted there
+	Platform   string   // what its programs are made for, such as "linux/arm64"; "" where it does not tell
+	Size       int64    // bytes
 }
 
 // A Spec describes a container.

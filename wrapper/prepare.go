@@ -36,7 +36,7 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 	if err != nil {
 		return nil, cause.Stopped(ctx, err)
 	}
-	s := &site{job: j, tell: tell, paths: paths, enforces: info.Enforces, id: rand.Text()}
+	s := &site{job: j, tell: tell, paths: paths, enforces: info.Enforces, platform: info.Platform, id: rand.Text()}
 	_, err = os.Lstat(j.LocalPrefix)
 	s.madePrefix = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(j.LocalPrefix, 0o755); err != nil {

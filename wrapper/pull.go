@@ -30,13 +30,19 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-c
 	case <-ctx.Done():
 		return nil, cause.Stopped(ctx, ctx.Err())
 	}
+	r := recipe{job: &s.job, paths: s.paths, from: from, image: img, id: s.id}
+	if err := r.checkVolumes(); err != nil {
+		return nil, err
+	}
 	s.created = true
-	c, spec, err := create(ctx, a.deps.Engine, recipe{job: &s.job, paths: s.paths, from: from, image: img, id: s.id})
+	c, spec, err := create(ctx, a.deps.Engine, r)
 	if c == nil {
 		return nil, err
 	}
-	m := &module{site: s, engine: a.deps.Engine, container: c, collected: map[string]bool{},
-		recipe: recipe{job: &s.job, paths: s.paths, from: from, image: img, id: s.id}, placement: mountPlacement{}}
+	m := &module{site: s, engine: a.deps.Engine, container: c, collected: map[string]bool{}, recipe: r, placement: mountPlacement{}}
+	if err == nil {
+		err = m.checkPlatform(ctx, spec)
+	}
 	if err == nil {
 		m.placement, err = newPlacement(s, from, c)
 	}

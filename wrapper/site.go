@@ -17,6 +17,7 @@ type site struct {
 	tell       *teller
 	paths      rootPaths
 	enforces   engine.Enforces // the limits that the engine enforces
+	platform   string          // what the engine's programs are made for, "" where it does not tell
 	lock       *node.Lock
 	id         string   // random: what belongs to this attempt carries it
 	root       *os.Root // of the attempt: the job's path /a/b is a/b in it

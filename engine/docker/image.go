@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -92,6 +94,10 @@ func (i *images) inspect(ctx context.Context, ref string) (engine.Image, error) 
 	if c := in.Config; c != nil {
 		img.User, img.Workdir, img.Env, img.Labels = c.User, c.WorkingDir, c.Env, c.Labels
 		img.Entrypoint, img.Cmd = c.Entrypoint, c.Cmd
+		img.Volumes = slices.Sorted(maps.Keys(c.Volumes))
+	}
+	if in.Os != "" && in.Architecture != "" {
+		img.Platform = in.Os + "/" + in.Architecture
 	}
 	img.Owner, err = i.owner(ctx, img)
 	return img, err

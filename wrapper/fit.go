@@ -1,0 +1,76 @@
+package wrapper
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/subpath"
+)
+
+// checkVolumes refuses an image with a volume inside a directory of the job. The engine would lay an empty volume over that part of the
+// directory: inputs there would be hidden, and results there lost with the container.
+func (r recipe) checkVolumes() error {
+	mounts := r.spec(shells[0]).Mounts
+	for _, v := range r.image.Volumes {
+		v = path.Clean("/" + v)
+		// The innermost mount counts: one at the volume's own path takes its place.
+		inner := ""
+		for _, m := range mounts {
+			if subpath.Within(m.Target, v) && len(m.Target) > len(inner) {
+				inner = m.Target
+			}
+		}
+		if inner != "" && !subpath.Within(v, inner) {
+			return cause.Fail(cause.Refused, "give the job other directories, name "+v+" itself with --mount or --output, or build the image without that VOLUME",
+				"image %q has a volume %s inside %s of the job: what is written there would be lost", r.job.Container.Image, v, inner)
+		}
+	}
+	return nil
+}
+
+// checkPlatform is an error where the image's programs are made for another processor and do not run here. Some nodes do run them, by an
+// emulator. So a shell of the image is tried, in a container that has nothing else. spec is the module's container.
+func (m *module) checkPlatform(work context.Context, spec engine.Spec) error {
+	here, there := m.site.platform, m.recipe.image.Platform
+	if here == "" || there == "" || there == here {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), createTime)
+	defer cancel()
+	has, err := m.container.Has(ctx, shells)
+	if err != nil {
+		return cause.Name(work, cause.Engine, "", err)
+	}
+	i := slices.IndexFunc(shells, func(s string) bool { return has[s] })
+	if i < 0 {
+		m.site.tell.warn("image %q is made for %s, and this node is %s: its programs may not run here", m.site.job.Container.Image, there, here)
+		return nil
+	}
+	c, err := m.engine.Create(ctx, engine.Spec{Name: spec.Name + "-try", Image: spec.Image, Command: []string{shells[i], "-c", ":"},
+		User: spec.User, Network: "none", Labels: spec.Labels})
+	if err != nil {
+		return cause.Name(work, cause.Launch, "", err)
+	}
+	defer func() { _ = c.Remove(ctx) }()
+	if err := c.Start(ctx, io.Discard, io.Discard); err != nil {
+		return m.recipe.otherPlatform(here, err)
+	}
+	exit, err := c.Wait(ctx)
+	switch {
+	case err != nil:
+		return cause.Name(work, cause.Engine, "", err)
+	case exit.Code != 0:
+		return m.recipe.otherPlatform(here, fmt.Errorf("its shell ended with %d", exit.Code))
+	}
+	return nil
+}
+
+func (r recipe) otherPlatform(here string, why error) error {
+	return cause.Fail(cause.Launch, "use an image that is made for this node, or a node that the image is made for",
+		"image %q is made for %s, this node is %s, and its programs do not run here: %w", r.job.Container.Image, r.image.Platform, here, why)
+}

@@ -1,0 +1,73 @@
+package wrapper_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/job"
+)
+
+// TestVolumeInside has images with a volume inside a directory of the job, where results would be lost and inputs hidden.
+func TestVolumeInside(t *testing.T) {
+	base := testenv.ModuleImage(t)
+	for name, c := range map[string]struct {
+		volume string
+		more   []string
+		code   int
+	}{
+		"in the working dir":       {"/jobs/1/out", nil, 66},
+		"far in it":                {"/jobs/1/a/b/c", nil, 66},
+		"in an input":              {"/in/part", nil, 66},
+		"written otherwise":        {"/jobs//1/./out/", nil, 66},
+		"the working dir":          {"/jobs/1", nil, 0},
+		"around it":                {"/jobs", nil, 0},
+		"beside it":                {"/jobs/11", nil, 0},
+		"where an output is":       {"/jobs/1/out", []string{"output", "/jobs/1/out"}, 0},
+		"in an output, not around": {"/jobs/1/out/in", []string{"output", "/jobs/1/out"}, 66},
+		"copied":                   {"/jobs/1/out", []string{"stage", "copy"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newRig(t)
+			s.put("in/part/a.txt", "input\n")
+			s.exec("set -e", "cp /in/part/a.txt .", "mkdir -p out/in", "echo result > out/in/r.txt")
+			out := s.run(s.job(testenv.DerivedImage(t, base, nil, "VOLUME "+c.volume), append([]string{"input", "/in"}, c.more...)...))
+			want := cause.None
+			if c.code != 0 {
+				want = cause.Refused
+			}
+			s.ended(out, c.code, want)
+			switch {
+			case c.code != 0 && !strings.Contains(out.Err.Error(), filepath.Clean(c.volume)):
+				t.Errorf("%v names not the volume", out.Err)
+			case c.code == 0 && (s.get("jobs/1/out/in/r.txt") != "result\n" || s.get("jobs/1/a.txt") != "input\n"):
+				t.Errorf("results: %q, %q", s.get("jobs/1/out/in/r.txt"), s.get("jobs/1/a.txt"))
+			}
+		})
+	}
+}
+
+// TestOtherArchitecture has an image whose programs are for another processor.
+func TestOtherArchitecture(t *testing.T) {
+	image, platform := testenv.ForeignImage(t)
+	t.Run("a script", func(t *testing.T) {
+		s := newRig(t)
+		s.exec("echo ran > r.txt")
+		out := s.run(s.job(image))
+		if r := s.ended(out, 72, cause.Launch); !strings.Contains(r.Error, platform) || r.Hint == "" {
+			t.Errorf("%q, hint %q", r.Error, r.Hint)
+		}
+	})
+	t.Run("a command", func(t *testing.T) {
+		s := newRig(t)
+		s.exec("echo unused")
+		j := s.job(image)
+		j.Program = job.Program{Command: []string{"/bin/true"}}
+		out := s.run(j)
+		if r := s.ended(out, 72, cause.Launch); !strings.Contains(r.Error, platform) {
+			t.Errorf("%q", r.Error)
+		}
+	})
+}
