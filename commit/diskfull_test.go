@@ -12,12 +12,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
 	"github.com/genepattern/ferry/commit/registrytest"
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/copytree"
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/internal/testenv"
@@ -75,11 +78,14 @@ func smallEngine(t *testing.T, size int) string {
 	}
 }
 
+var bridges atomic.Int64
+
 // ownBridge makes a bridge for an engine of a test's own: two engines cannot share docker0, and one with --bridge=none
 // removes it, though it is another's.
 func ownBridge(t *testing.T) string {
 	t.Helper()
-	name := fmt.Sprintf("fz%d", os.Getpid())
+	n := bridges.Add(1)
+	name := fmt.Sprintf("fz%d-%d", os.Getpid(), n)
 	ip := func(args ...string) error {
 		out, err := exec.Command("ip", args...).CombinedOutput()
 		if err != nil {
@@ -88,7 +94,7 @@ func ownBridge(t *testing.T) string {
 		return nil
 	}
 	// Of the block for documentation, RFC 5737, which no network uses.
-	err := errors.Join(ip("link", "add", name, "type", "bridge"), ip("addr", "add", "192.0.2.1/24", "dev", name), ip("link", "set", name, "up"))
+	err := errors.Join(ip("link", "add", name, "type", "bridge"), ip("addr", "add", fmt.Sprintf("198.51.100.%d/28", 16*n+1), "dev", name), ip("link", "set", name, "up"))
 	testenv.Require(t, err == nil, fmt.Sprintf("a network bridge (iproute2): %v", err))
 	t.Cleanup(func() {
 		if err := ip("link", "delete", name); err != nil {
@@ -116,6 +122,30 @@ func moveImage(t *testing.T, ref, host string) {
 	defer done.Body.Close()
 	if body, err := io.ReadAll(done.Body); err != nil || done.StatusCode != http.StatusOK || bytes.Contains(body, []byte("errorDetail")) {
 		t.Fatalf("loading an image: %s %s %v", done.Status, body, err)
+	}
+}
+
+// TestPullDiskFull pulls an image that is larger than the engine's disk.
+func TestPullDiskFull(t *testing.T) {
+	t.Parallel()
+	host := smallEngine(t, 80<<20)
+	r := registrytest.Start(t, registrytest.Options{})
+	large := make([]byte, 100<<20)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(large)
+	ref := r.Host + "/lab/large:1"
+	local := testenv.DerivedImage(t, testenv.ModuleImage(t), map[string]string{"large": string(large)})
+	testenv.DockerCommand(t, nil, "tag", local, ref)
+	testenv.DockerCommand(t, nil, "push", "-q", ref)
+	testenv.DockerCommand(t, nil, "rmi", ref)
+	e, err := docker.New(docker.Config{Host: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	_, err = e.Image(t.Context(), ref, nil)
+	named := cause.Name(t.Context(), cause.Image, "", err)
+	if !errors.Is(err, engine.ErrDisk) || cause.Of(named) != cause.Disk || cause.HintOf(named) == "" {
+		t.Errorf("%v is %q", err, cause.Of(named))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -96,8 +98,24 @@ func (c *conn) explain(doing string, err error) error {
 		return err
 	case gone(err):
 		return fmt.Errorf("%s engine at %q: %s: %w", c.name, c.host, doing, engine.Unreachable(c.hint, err))
+	case full(err):
+		return fmt.Errorf("%s engine: %s: %w: %w", c.name, doing, engine.ErrDisk, err)
 	}
 	return fmt.Errorf("%s engine: %s: %w", c.name, doing, err)
+}
+
+// launching is explain for what keeps a container from starting.
+func (c *conn) launching(doing string, err error) error {
+	err = c.explain(doing, err)
+	if err == nil || gone(err) || errors.Is(err, engine.ErrDisk) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", engine.ErrLaunch, err)
+}
+
+// full says that the engine's own disk is. The engine forwards the system's error as a text that ends in the system's words for it.
+func full(err error) bool {
+	return strings.HasSuffix(strings.TrimSpace(err.Error()), syscall.ENOSPC.Error())
 }
 
 // gone says that the engine did not answer at all.

@@ -55,11 +55,10 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 	results, errs := c.conn.cli.ContainerWait(long, c.id, container.WaitConditionNextExit)
 	if err := c.conn.cli.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
 		stream.Close()
-		err = c.conn.explain("starting the container", err)
-		if !gone(err) && ctx.Err() == nil {
-			err = fmt.Errorf("%w: %w", engine.ErrLaunch, err)
+		if ctx.Err() != nil {
+			return c.conn.explain("starting the container", err)
 		}
-		return err
+		return c.conn.launching("starting the container", err)
 	}
 	copied, ended := make(chan struct{}), make(chan struct{})
 	c.mu.Lock()

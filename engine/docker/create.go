@@ -50,11 +50,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		err = errNonsense
 	}
 	if err != nil {
-		err = e.explain(fmt.Sprintf("creating a container of %q", s.Image.Ref), err)
-		if !gone(err) {
-			err = fmt.Errorf("%w: %w", engine.ErrLaunch, err)
-		}
-		return nil, err
+		return nil, e.launching(fmt.Sprintf("creating a container of %q", s.Image.Ref), err)
 	}
 	c := &Container{conn: e.conn, id: made.ID}
 	if err := e.networks.join(ctx, c.id, dead); err != nil {

@@ -56,7 +56,7 @@ func New(c Config) (*Engine, error) {
 	if err := shared.open(c.CertPath, standard); err != nil {
 		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
-	return &Engine{conn: shared, images: &images{conn: shared}, mountinfo: "/proc/self/mountinfo", networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
+	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest}, mountinfo: "/proc/self/mountinfo", networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
 }
 
 // Close gives up idle connections.

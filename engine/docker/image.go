@@ -20,15 +20,18 @@ import (
 	"github.com/genepattern/ferry/engine"
 )
 
-// pullTries and pullPause bound what a registry's hiccup may cost: pauses of about 1, 2 and 4 seconds. Docker Hub's 429
-// lasts longer, and is then the job's retry to wait for.
+// pullTries and pullPause bound what a registry's hiccup may cost: pauses of about 1, 2 and 4 seconds. A registry that is busy is
+// waited for otherwise, see rest.
 const (
 	pullTries = 4
 	pullPause = time.Second
 )
 
 // images are what the engine has of images: engine.Images, and what an engine.Engine does with one.
-type images struct{ conn *conn }
+type images struct {
+	conn *conn
+	rest rest
+}
 
 var _ engine.Images = (*images)(nil)
 
@@ -47,22 +50,43 @@ func (i *images) fetch(ctx context.Context, ref string, login engine.Login) (eng
 	if err == nil || !errors.Is(err, engine.ErrNoImage) {
 		return img, err
 	}
-	for try := 1; ; try++ {
+	var waited time.Duration // for a registry that is busy
+	for try, rests := 1, 0; ; {
 		err = i.pull(ctx, ref, login)
 		if err == nil {
 			return i.inspect(ctx, ref)
 		}
-		final := errors.Is(err, engine.ErrNoImage) || errors.Is(err, engine.ErrDenied) || errors.Is(err, engine.ErrUnavailable)
-		if final || try == pullTries || ctx.Err() != nil {
+		if ctx.Err() != nil || isFinal(err) {
 			return engine.Image{}, err
 		}
 		pause := pullPause << (try - 1)
+		pause = pause/2 + rand.N(pause)
+		if asked := ask(ctx, ref); isBusy(err, asked) {
+			rests++
+			var ok bool
+			if pause, ok = i.rest.nextPause(rests, waited, asked); !ok {
+				return engine.Image{}, busy(ref, waited, err)
+			}
+			waited += pause
+		} else if try++; try > pullTries {
+			return engine.Image{}, err
+		}
 		select {
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return engine.Image{}, ctx.Err()
 		}
 	}
+}
+
+// isFinal says that another try at a pull changes nothing.
+func isFinal(err error) bool {
+	for _, final := range []error{engine.ErrNoImage, engine.ErrDenied, engine.ErrUnavailable, engine.ErrDisk, engine.ErrPlatform} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
 }
 
 // Find describes an image by reference or ID if it is here, asking no registry. engine.ErrNoImage.
@@ -150,6 +174,9 @@ func (i *images) pull(ctx context.Context, ref string, login engine.Login) error
 	switch {
 	case err == nil:
 		return nil
+	case isBusy(err, nil): // it is not asked again for now
+	case !gone(err) && !full(err) && ctx.Err() == nil && i.foreign(ctx, reference.TagNameOnly(named).String(), auth):
+		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrPlatform, err)
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrNoImage, err)
 	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err),

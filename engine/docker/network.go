@@ -3,6 +3,7 @@ package docker
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -99,7 +100,7 @@ func (n *networks) find(ctx context.Context, name string, options network.Create
 
 func (n *networks) explain(name string, err error) error {
 	err = n.conn.explain(fmt.Sprintf("making the network %q for modules", name), err)
-	if gone(err) {
+	if gone(err) || errors.Is(err, engine.ErrDisk) {
 		return err
 	}
 	return &cause.Error{Cause: cause.Launch, Hint: "give --network bridge, on which jobs reach each other, or --network none", Err: err}
@@ -170,9 +171,5 @@ func (n *networks) join(ctx context.Context, id, dead string) error {
 	if dead == "" {
 		return nil
 	}
-	err := n.conn.explain("closing the link-local addresses", n.conn.cli.NetworkConnect(ctx, dead, id, nil))
-	if err != nil && !gone(err) {
-		err = fmt.Errorf("%w: %w", engine.ErrLaunch, err)
-	}
-	return err
+	return n.conn.launching("closing the link-local addresses", n.conn.cli.NetworkConnect(ctx, dead, id, nil))
 }

@@ -1,6 +1,12 @@
 package docker
 
-import "cmp"
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
 
 // architectures are the names that images have for what the kernel calls a machine.
 var architectures = map[string]string{"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i386": "386", "i686": "386"}
@@ -11,4 +17,17 @@ func platform(system, machine string) string {
 		return ""
 	}
 	return system + "/" + cmp.Or(architectures[machine], machine)
+}
+
+// foreign says that ref's registry has the image, and for other platforms than this engine's only.
+func (i *images) foreign(ctx context.Context, ref, auth string) bool {
+	d, err := i.conn.cli.DistributionInspect(ctx, ref, auth)
+	if err != nil || len(d.Platforms) == 0 {
+		return false
+	}
+	in, err := i.conn.cli.Info(ctx)
+	here := platform(in.OSType, in.Architecture)
+	return err == nil && here != "" && !slices.ContainsFunc(d.Platforms, func(p v1.Platform) bool {
+		return p.OS == "" || p.Architecture == "" || p.OS+"/"+p.Architecture == here
+	})
 }

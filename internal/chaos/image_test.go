@@ -100,6 +100,34 @@ func imageRows() []row {
 			})
 			s.runJob("--image", ref)
 		}},
+		{group: group, name: "the registry answers 429 for some time", run: func(s *scene) {
+			r, ref := s.registryImage()
+			var refused atomic.Int64
+			r.Fail(func(w http.ResponseWriter, req *http.Request) bool {
+				if !strings.Contains(req.URL.Path, "/manifests/") || refused.Add(1) > 6 {
+					return false
+				}
+				w.Header().Set("Retry-After", "1")
+				registrytest.Refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "by a test")
+				return true
+			})
+			s.runJob("--image", ref)
+		}},
+		{group: group, name: "the registry answers 429 and wants an hour", code: 75, cause: "interrupted", run: func(s *scene) {
+			r, ref := s.registryImage()
+			r.Fail(func(w http.ResponseWriter, req *http.Request) bool {
+				w.Header().Set("Retry-After", "3600")
+				registrytest.Refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "by a test")
+				return true
+			})
+			s.expect()
+			s.runJob("--image", ref)
+		}},
+		{group: group, name: "its programs are for another processor", code: 72, cause: "launch", run: func(s *scene) {
+			image, _ := testenv.ForeignImage(s.t)
+			s.expect()
+			s.runJob("--image", image)
+		}},
 		{group: group, name: "the registry fails with 500 again and again", code: 71, cause: "image", slow: true, run: func(s *scene) {
 			r, ref := s.registryImage()
 			r.Fail(func(w http.ResponseWriter, _ *http.Request) bool {
