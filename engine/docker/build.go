@@ -21,7 +21,7 @@ import (
 )
 
 // maker is the engine.Builder of an engine with Docker's classic image store.
-type maker struct{ *images }
+type maker struct{ images *images }
 
 var _ engine.Builder = (*maker)(nil)
 
@@ -57,15 +57,17 @@ func (m *maker) Adopt(ctx context.Context, ref, id string, base engine.Image, la
 	if err != nil {
 		return "", err
 	}
-	made, err := m.conn.cli.ContainerCommit(ctx, id, container.CommitOptions{Config: &container.Config{}})
+	made, err := m.images.conn.cli.ContainerCommit(ctx, id, container.CommitOptions{Config: &container.Config{}})
 	if err != nil {
-		return "", m.conn.explain(fmt.Sprintf("committing %q", ref), err)
+		return "", m.images.conn.explain(fmt.Sprintf("committing %q", ref), err)
 	}
 	// The engine's commit has the container's variables in its configuration: only its layer is used.
-	defer func() { _, _ = m.conn.cli.ImageRemove(context.WithoutCancel(ctx), made.ID, image.RemoveOptions{}) }()
-	in, err := m.conn.cli.ImageInspect(ctx, made.ID)
+	defer func() {
+		_, _ = m.images.conn.cli.ImageRemove(context.WithoutCancel(ctx), made.ID, image.RemoveOptions{})
+	}()
+	in, err := m.images.conn.cli.ImageInspect(ctx, made.ID)
 	if err != nil {
-		return "", m.conn.explain(fmt.Sprintf("inspecting image %q", made.ID), err)
+		return "", m.images.conn.explain(fmt.Sprintf("inspecting image %q", made.ID), err)
 	}
 	b.layers = in.RootFS.Layers
 	return m.load(ctx, ref, b, labels, nil)
@@ -80,9 +82,9 @@ type blueprint struct {
 
 func (m *maker) blueprint(ctx context.Context, base engine.Image) (*blueprint, error) {
 	var raw bytes.Buffer
-	in, err := m.conn.cli.ImageInspect(ctx, base.ID, client.ImageInspectWithRawResponse(&raw))
+	in, err := m.images.conn.cli.ImageInspect(ctx, base.ID, client.ImageInspectWithRawResponse(&raw))
 	if err != nil {
-		return nil, m.conn.explain(fmt.Sprintf("inspecting image %q", base.Ref), err)
+		return nil, m.images.conn.explain(fmt.Sprintf("inspecting image %q", base.Ref), err)
 	}
 	var all map[string]json.RawMessage
 	b := &blueprint{fields: map[string]json.RawMessage{}, layers: in.RootFS.Layers}
@@ -141,15 +143,15 @@ func (m *maker) load(ctx context.Context, ref string, b *blueprint, labels map[s
 		return b.archive(w, reference.FamiliarString(named), labels, layer)
 	})
 	defer r.Close()
-	answer, err := m.conn.cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
+	answer, err := m.images.conn.cli.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
 	if err == nil {
 		err = drain(answer.Body, nil)
 		_ = answer.Body.Close()
 	}
 	if err != nil {
-		return "", m.conn.explain(fmt.Sprintf("making image %q", ref), err)
+		return "", m.images.conn.explain(fmt.Sprintf("making image %q", ref), err)
 	}
-	img, err := m.inspect(ctx, ref)
+	img, err := m.images.inspect(ctx, ref)
 	return img.ID, err
 }
 
