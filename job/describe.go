@@ -20,6 +20,10 @@ import (
 // cause cause.Usage, and names the flag, variable or key at fault. Describe reads nothing else and writes nothing.
 func (v Vocabulary) Describe(s Settings, lookup func(string) (string, bool)) (Job, error) {
 	d := &describer{lookup: lookup, job: defaults()}
+	s, err := s.child()
+	if err != nil {
+		return Job{}, err
+	}
 	known := map[string]bool{}
 	for _, o := range v.Options() {
 		known[o.Name] = true
@@ -43,6 +47,7 @@ func (v Vocabulary) Describe(s Settings, lookup func(string) (string, bool)) (Jo
 // job that it was refused. It is false where the settings do not say where the job's files are.
 func (v Vocabulary) Glimpse(s Settings) (Job, bool) {
 	d := &describer{lookup: func(string) (string, bool) { return "", false }, job: defaults()}
+	s, _ = s.child() // what is wrong is told already
 	for _, o := range v.Options() {
 		if given, ok := s[o.Name]; ok {
 			_ = o.set(d, given.Values) // what is wrong is told already

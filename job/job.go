@@ -29,6 +29,7 @@ type Identity struct {
 	ID      string
 	User    string // inputs below a path with this element are private and never outlive the job on the node
 	Attempt int    // from 1
+	Index   string // of a child of an array job, "" for any other job
 }
 
 // Module names the module for the record and for a frozen image.

@@ -86,6 +86,7 @@ func (v Vocabulary) Options() []Option {
 		option("job-id", "ID", false, "AWS_BATCH_JOB_ID, or made from remote and workdir", "identity of the job", setID(func(j *Job) *string { return &j.Identity.ID })),
 		option("user-id", "ID", false, "", "user the job belongs to; inputs below a path of that name are private", text(func(j *Job) *string { return &j.Identity.User })),
 		option("attempt", "N", false, "AWS_BATCH_JOB_ATTEMPT, or 1", "which attempt at this job", setAttempt),
+		option(arrayOption, "N|none", false, "AWS_BATCH_JOB_ARRAY_INDEX", "which child of an array job this is; it takes the place of {index} in all options", setIndex),
 		option("env", "NAME[=VALUE]", true, "", "variable for the module; without a value it is passed on from ferry's environment", setEnv),
 		option("user", "USER", false, UserImage, "who the module runs as: image, caller (the owner of the local prefix; the default with --in-place) or uid:gid", setUser),
 		option("memory", "SIZE", false, "as ferry's own container", "memory limit, such as 4g", setMemory),

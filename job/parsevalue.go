@@ -20,8 +20,9 @@ var setImage = one(func(d *describer, v string) error {
 	return nil
 })
 
-// idPattern keeps ids usable as a directory's and a container's name.
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}$`)
+// idPattern keeps ids usable as a directory's name, and has what AWS Batch's own ids have: x:0 is a child of an array job, x#0 a node of a
+// multi-node job.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@:#+-]{0,127}$`)
 
 // IsID says that a text can be a job's id.
 func IsID(v string) bool { return idPattern.MatchString(v) }
@@ -29,7 +30,7 @@ func IsID(v string) bool { return idPattern.MatchString(v) }
 func setID(f func(*Job) *string) setter {
 	return one(func(d *describer, v string) error {
 		if !IsID(v) {
-			return fmt.Errorf("%q is no usable id: letters, digits and . _ @ : + - only, at most 128", v)
+			return fmt.Errorf("%q is no usable id: letters, digits and . _ @ : # + - only, at most 128", v)
 		}
 		*f(&d.job) = v
 		return nil

@@ -218,3 +218,41 @@ func TestNohup(t *testing.T) {
 	}
 	j.ended(0, "done\n")
 }
+
+// Two children of one AWS Batch array job, at the same time on one node: each has its own directories. Without them both are refused,
+// and nothing is run.
+func TestArrayOnOneNode(t *testing.T) {
+	const script = "echo begun > begun\nsleep 1\necho \"child $PART\" > r.txt\n"
+	store := t.TempDir()
+	start := func(index, workdir string, more ...string) *shellJob {
+		j := newShellJob(t, nil, "", "/usr/bin/env", "AWS_BATCH_JOB_ID=1b2c:"+index, "AWS_BATCH_JOB_ARRAY_INDEX="+index)
+		j.dir = store
+		j.write("store/code/exec.sh", script)
+		args := append([]string{"--remote", filepath.Join(store, "store"), "--workdir", workdir, "--local-prefix", filepath.Join(store, "local"),
+			"--image", testenv.ModuleImage(t), "--network", "none", "--input", "/code", "--exec", "/code/exec.sh", "--env", "PART={index}"}, more...)
+		at := slices.Index(j.cmd.Args, "run")
+		j.cmd.Args = append(j.cmd.Args[:at+1:at+1], args...)
+		j.cmd.Stderr = os.Stderr
+		j.start()
+		return j
+	}
+	all := []*shellJob{start("0", "/jobs/7/{index}"), start("1", "/jobs/7/{index}")}
+	for i, j := range all {
+		j.work = "/jobs/7/" + string(rune('0'+i))
+		_ = j.cmd.Wait()
+		if code := j.cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("child %d ended with %d", i, code)
+		}
+		if got, err := os.ReadFile(filepath.Join(store, "store", j.work, "r.txt")); err != nil || string(got) != "child "+string(rune('0'+i))+"\n" {
+			t.Errorf("child %d has the result %q, %v", i, got, err)
+		}
+	}
+	j := start("2", "/jobs/8")
+	_ = j.cmd.Wait()
+	if code := j.cmd.ProcessState.ExitCode(); code != 64 {
+		t.Errorf("a child without a working dir of its own ended with %d", code)
+	}
+	if _, err := os.Stat(filepath.Join(store, "store/jobs/8/r.txt")); err == nil {
+		t.Error("it was run")
+	}
+}

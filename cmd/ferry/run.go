@@ -188,7 +188,11 @@ func (a runArgs) settings(ctx context.Context, w world, server job.Settings) (jo
 		}
 		sources = append(sources, file)
 	}
-	return job.Merge(append(sources, batchSettings(w.lookup), slurmSettings(w.lookup))...), nil
+	own := batchSettings(w.lookup)
+	if a.handle != "" {
+		delete(own, "array-index") // `ferry submit` has given each child its own
+	}
+	return job.Merge(append(sources, own, slurmSettings(w.lookup))...), nil
 }
 
 // runJob describes the job, builds what it needs, and runs it.

@@ -47,8 +47,9 @@ var jobCalls = map[string][]string{
 		"ecr:CompleteLayerUpload", "ecr:PutImage"},
 }
 
-// othersCalls are services that no job calls: who submits jobs, or asks about them, has rights of their own.
-var othersCalls = []string{"batch.", "cloudwatchlogs."}
+// othersCalls are what no job calls, by how they begin. Who submits jobs or asks about them has rights of their own, and so has who
+// copies from bucket to bucket by `ferry cp` or `ferry sync`.
+var othersCalls = []string{"batch.", "cloudwatchlogs.", "s3: PUT copying", "s3: POST copying", "s3: DELETE copying", "s3: GET reading the tags of"}
 
 // registryCalls are the methods of the engine's client that make the engine speak to a registry.
 var registryCalls = []string{"ImagePull", "ImagePush", "ImageCreate", "ImageBuild", "DistributionInspect", "RegistryLogin", "ImageSearch"}

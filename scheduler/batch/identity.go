@@ -8,7 +8,7 @@ type Value struct {
 
 // identity is the variable for each option of a job that AWS Batch knows.
 // https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
-var identity = map[string]string{"job-id": "AWS_BATCH_JOB_ID", "attempt": "AWS_BATCH_JOB_ATTEMPT"}
+var identity = map[string]string{"job-id": "AWS_BATCH_JOB_ID", "attempt": "AWS_BATCH_JOB_ATTEMPT", "array-index": "AWS_BATCH_JOB_ARRAY_INDEX"}
 
 // Inside reports whether AWS Batch runs this process.
 func Inside(lookup func(string) (string, bool)) bool {

@@ -16,6 +16,8 @@ func TestIdentity(t *testing.T) {
 		{"outside AWS Batch", map[string]string{"HOME": "/root"}, map[string]batch.Value{}},
 		{"in AWS Batch", map[string]string{"AWS_BATCH_JOB_ID": "ab-12", "AWS_BATCH_JOB_ATTEMPT": "2", "AWS_BATCH_JQ_NAME": "q"},
 			map[string]batch.Value{"job-id": {"ab-12", "AWS_BATCH_JOB_ID"}, "attempt": {"2", "AWS_BATCH_JOB_ATTEMPT"}}},
+		{"a child of an array job", map[string]string{"AWS_BATCH_JOB_ID": "ab-12:3", "AWS_BATCH_JOB_ARRAY_INDEX": "3"},
+			map[string]batch.Value{"job-id": {"ab-12:3", "AWS_BATCH_JOB_ID"}, "array-index": {"3", "AWS_BATCH_JOB_ARRAY_INDEX"}}},
 		{"an empty variable", map[string]string{"AWS_BATCH_JOB_ID": "", "AWS_BATCH_JOB_ATTEMPT": "1"},
 			map[string]batch.Value{"attempt": {"1", "AWS_BATCH_JOB_ATTEMPT"}}},
 	} {
