@@ -17,6 +17,7 @@ if is_debian; then
 	# Module images are made of the first two; the race detector needs the C compiler.
 	packages busybox-static bash-static gcc libc6-dev iproute2
 	scripts/registry.sh install
+	scripts/awscli.sh install
 fi
 engine=$(scripts/engine.sh start)
 cleanup() {

@@ -5,6 +5,9 @@ import (
 	"unicode/utf8"
 )
 
+// Included is what the filters decide about a path.
+func Included(filters []Filter, path string) bool { return included(filters, path) }
+
 // included decides by the filters in order: the last that matches wins, and what none matches is included.
 func included(filters []Filter, path string) bool {
 	for i := len(filters) - 1; i >= 0; i-- {

@@ -97,6 +97,7 @@ func newApp(w world) *cli.App {
 			cancelCommand(w),
 			jobsCommand(w),
 			syncCommand(stores.All),
+			cpCommand(stores.All),
 			commitCommand(w),
 			jobdefCommand(w),
 			doctorCommand(w),

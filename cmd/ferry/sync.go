@@ -23,35 +23,41 @@ import (
 // syncCommand makes `ferry sync`. It reads its arguments by itself, because the library stops at the first path and
 // loses the order of --exclude and --include.
 func syncCommand(kinds stores.Registry) *cli.Command {
-	return &cli.Command{
-		Name:      "sync",
-		Usage:     "make a directory and a place in a store alike, as `aws s3 sync` does",
-		ArgsUsage: "SRC DST",
-		Description: "SRC or DST is " + kinds.Forms() + ", the other a local directory. Options may stand\n" +
+	return transferCommand(kinds, syncOptions(kinds), runSync, &cli.Command{
+		Name:  "sync",
+		Usage: "make a directory and a place in a store alike, as `aws s3 sync` does",
+		Description: "SRC, DST or both are " + kinds.Forms() + "; the other is a local directory. Options may stand\n" +
 			"anywhere. Of the --exclude and --include that match a path, the last one counts; * matches slashes too.",
-		Flags:           syncFlags(kinds),
-		SkipFlagParsing: true,
-		HideHelpCommand: true,
-		Action: func(c *cli.Context) error {
-			a, err := parseSync(c.Args().Slice(), kinds)
-			if err != nil {
-				return &cause.Error{Cause: cause.Usage, Hint: "ferry sync --help", Err: err}
-			}
-			if a.help {
-				return cli.ShowSubcommandHelp(c)
-			}
-			a.debug = a.debug || c.String("log-level") == "debug"
-			return runSync(c.Context, a, kinds, c.App.Writer, c.App.ErrWriter)
-		},
+	})
+}
+
+// transferCommand makes a command of the options that it takes and of what it does.
+func transferCommand(kinds stores.Registry, options []syncOption, run func(context.Context, syncArgs, stores.Registry, io.Writer, io.Writer) error, c *cli.Command) *cli.Command {
+	c.ArgsUsage, c.Flags = "SRC DST", syncFlags(options)
+	c.SkipFlagParsing, c.HideHelpCommand = true, true
+	c.Action = func(c *cli.Context) error {
+		a, err := parseSync(c.Args().Slice(), options)
+		if err != nil {
+			return &cause.Error{Cause: cause.Usage, Hint: "ferry " + c.Command.Name + " --help", Err: err}
+		}
+		if a.help {
+			return cli.ShowSubcommandHelp(c)
+		}
+		a.debug = a.debug || c.String("log-level") == "debug"
+		// What lives at once is bounded, and little; collecting it earlier costs next to nothing and keeps the peak low.
+		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+		ctx, stop := interruptible(c.Context)
+		defer stop()
+		return run(ctx, a, kinds, c.App.Writer, c.App.ErrWriter)
 	}
+	return c
 }
 
 // runSync does what the arguments ask for.
 func runSync(ctx context.Context, a syncArgs, kinds stores.Registry, stdout, stderr io.Writer) error {
-	// What lives at once is bounded, and little; collecting it earlier costs next to nothing and keeps the peak low.
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	ctx, stop := interruptible(ctx)
-	defer stop()
+	if a.way() == between {
+		return runBetween(ctx, a, kinds, stdout, stderr)
+	}
 	remote, local, down := a.direction()
 	if err := kinds.CheckFor(remote, a.needs(down)); err != nil {
 		return err

@@ -130,7 +130,7 @@ func names(t *testing.T, dir string) []string {
 }
 
 func TestParseSync(t *testing.T) {
-	a, err := parseSync([]string{"--delete", "SRC", "--exclude", "*", "--include=a=b", "DST", "--exclude", "-x", "--size-only"}, stores.All)
+	a, err := parseSync([]string{"--delete", "SRC", "--exclude", "*", "--include=a=b", "DST", "--exclude", "-x", "--size-only"}, syncOptions(stores.All))
 	if err != nil || a.src != "SRC" || a.dst != "DST" || !a.options.Delete || !a.options.SizeOnly {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -141,11 +141,11 @@ func TestParseSync(t *testing.T) {
 	if want := []string{"*", "a=b", "-x"}; !slices.Equal(got, want) || !a.options.Filters[1].Include || a.options.Filters[2].Include {
 		t.Errorf("%+v", a.options.Filters)
 	}
-	if a, err = parseSync([]string{"--", "-SRC", "--delete"}, stores.All); err != nil || a.src != "-SRC" || a.dst != "--delete" {
+	if a, err = parseSync([]string{"--", "-SRC", "--delete"}, syncOptions(stores.All)); err != nil || a.src != "-SRC" || a.dst != "--delete" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	for _, bad := range []string{"", "a", "a b c", "a b --nonsense", "a b --delete=yes", "a b --include", "a b --transfers 0", "a b --transfers x", "s3://a s3://b"} {
-		if _, err := parseSync(strings.Fields(bad), stores.All); err == nil {
+	for _, bad := range []string{"", "a", "a b c", "a b --nonsense", "a b --delete=yes", "a b --include", "a b --transfers 0", "a b --transfers x"} {
+		if _, err := parseSync(strings.Fields(bad), syncOptions(stores.All)); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
 	}

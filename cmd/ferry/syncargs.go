@@ -21,8 +21,12 @@ type syncArgs struct {
 	transfers  int
 	onlyErrors bool
 	quiet      bool
+	recursive  bool  // of cp
+	expected   int64 // of a stream, in bytes
 	noProgress bool
 	debug      bool
+
+	sourceRegion string // of the source of a copy
 	// quietGlacier matters unless archived objects are asked for.
 	quietGlacier bool
 	help         bool
@@ -54,6 +58,11 @@ func (o syncOption) words(args []string) int {
 
 // syncOptions are the command's own, and those that the stores declare.
 func syncOptions(kinds stores.Registry) []syncOption {
+	return append(compareOptions(), transferOptions(kinds)...)
+}
+
+// transferOptions are those of every command that transfers.
+func transferOptions(kinds stores.Registry) []syncOption {
 	all := append(ownOptions(), idleOptions()...)
 	for _, o := range kinds.Options() {
 		all = append(all, storeOption(o))
@@ -79,6 +88,15 @@ func storeOption(o store.Option) syncOption {
 	return s
 }
 
+// compareOptions are those of a command that compares both sides.
+func compareOptions() []syncOption {
+	return []syncOption{
+		{name: "delete", usage: "delete at the destination what the source does not have", set: func(a *syncArgs) { a.options.Delete = true }},
+		{name: "exact-timestamps", usage: "download also what is newer at the source but of the same size", set: func(a *syncArgs) { a.options.ExactTimestamps = true }},
+		{name: "size-only", usage: "compare nothing but sizes", set: func(a *syncArgs) { a.options.SizeOnly = true }},
+	}
+}
+
 func ownOptions() []syncOption {
 	filter := func(include bool) func(*syncArgs, string) error {
 		return func(a *syncArgs, v string) error {
@@ -89,10 +107,7 @@ func ownOptions() []syncOption {
 	return []syncOption{
 		{name: "exclude", usage: "leave out what matches `PATTERN` (repeatable)", value: filter(false)},
 		{name: "include", usage: "but not what matches `PATTERN` (repeatable)", value: filter(true)},
-		{name: "delete", usage: "delete at the destination what the source does not have", set: func(a *syncArgs) { a.options.Delete = true }},
 		{name: "dryrun", usage: "say what would be done", set: func(a *syncArgs) { a.options.DryRun = true }},
-		{name: "exact-timestamps", usage: "download also what is newer at the source but of the same size", set: func(a *syncArgs) { a.options.ExactTimestamps = true }},
-		{name: "size-only", usage: "compare nothing but sizes", set: func(a *syncArgs) { a.options.SizeOnly = true }},
 		{name: "follow-symlinks", usage: "send what symlinks within SRC lead to (default)", set: func(a *syncArgs) { a.options.NoFollow = false }},
 		{name: "no-follow-symlinks", usage: "pass over symlinks", set: func(a *syncArgs) { a.options.NoFollow = true }},
 		{name: "preserve", usage: "keep permissions, times and empty directories in the objects' metadata", set: func(a *syncArgs) { a.options.Preserve = true }},
@@ -108,6 +123,10 @@ func ownOptions() []syncOption {
 			}
 			return nil
 		}},
+		{name: "source-region", usage: "of a copy from S3 to S3: the `REGION` of SRC, where --region is that of DST", value: func(a *syncArgs, v string) error {
+			a.sourceRegion = v
+			return nil
+		}},
 		{name: "debug", usage: "say on stderr of every file what is done, and why", set: func(a *syncArgs) { a.debug = true }},
 		{name: "no-progress", usage: "no progress bar", set: func(a *syncArgs) { a.noProgress = true }},
 		{name: "transfers", usage: "at most `N` transfers at once (default: as many as pay)", value: func(a *syncArgs, v string) (err error) {
@@ -120,9 +139,9 @@ func ownOptions() []syncOption {
 }
 
 // syncFlags are the options as the CLI library shows them.
-func syncFlags(kinds stores.Registry) []cli.Flag {
+func syncFlags(options []syncOption) []cli.Flag {
 	var flags []cli.Flag
-	for _, o := range syncOptions(kinds) {
+	for _, o := range options {
 		if o.set != nil {
 			flags = append(flags, &cli.BoolFlag{Name: o.name, Usage: o.usage, DisableDefaultText: true, Hidden: o.hidden})
 			continue
@@ -134,11 +153,11 @@ func syncFlags(kinds stores.Registry) []cli.Flag {
 
 // parseSync reads the arguments. As in the AWS CLI options may stand before, between and after the paths, a value after
 // a space or an equals sign; "--" makes what follows paths.
-func parseSync(args []string, kinds stores.Registry) (a syncArgs, err error) {
+func parseSync(args []string, all []syncOption) (a syncArgs, err error) {
 	a.settings = store.Settings{}
 	a.options.Manner.Archived = ferrysync.ArchivedWarned
 	options := map[string]syncOption{}
-	for _, o := range syncOptions(kinds) {
+	for _, o := range all {
 		options["--"+o.name] = o
 	}
 	var paths []string
@@ -201,8 +220,5 @@ func (a *syncArgs) take(paths []string) error {
 			return fmt.Errorf("a path is empty")
 		}
 	}
-	if strings.Contains(a.src, "://") && strings.Contains(a.dst, "://") {
-		return fmt.Errorf("one of SRC and DST must be a local directory, not %q and %q", a.src, a.dst)
-	}
-	return nil
+	return a.fits()
 }

@@ -23,6 +23,7 @@ import (
 type syncReport struct {
 	args     syncArgs
 	st       store.Store
+	ends     func(path string) (from, to string) // of a copy and a stream; else nil
 	local    string
 	down     bool
 	begun    time.Time
@@ -138,7 +139,16 @@ func (r *syncReport) event(e ferrysync.Event) {
 	}
 	from, to := file, r.st.URL(e.Key)
 	doing := "upload"
-	if r.down {
+	switch {
+	case r.ends != nil:
+		from, to = r.ends(e.Path)
+		doing = "copy"
+		if from == "-" {
+			doing = "upload"
+		} else if to == "-" {
+			doing = "download"
+		}
+	case r.down:
 		from, to, doing = to, file, "download"
 	}
 	switch e.Op {
@@ -232,7 +242,10 @@ func (r *syncReport) close(s ferrysync.Stats, err error) {
 	}
 	took := time.Since(r.begun)
 	verb := "uploaded"
-	if r.down {
+	switch {
+	case r.ends != nil:
+		verb = "copied"
+	case r.down:
 		verb = "downloaded"
 	}
 	line := fmt.Sprintf("%s %s, %s, in %s (%s/s)", verb, plural(s.Files, "file", "files"), size(s.Bytes), took.Round(10*time.Millisecond), size(int64(float64(s.Bytes)/max(took.Seconds(), 0.001))))

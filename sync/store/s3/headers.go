@@ -47,14 +47,14 @@ func joined(groups ...http.Header) http.Header {
 	return all
 }
 
-// bringing makes an operation of the SDK bring the headers, signed.
+// bringing makes an operation of the SDK bring the headers, signed. A type that the SDK made up is not sent.
 func bringing(h http.Header) func(*awss3.Options) {
 	return awss3.WithAPIOptions(func(stack *middleware.Stack) error {
-		if len(h) == 0 {
-			return nil
-		}
 		return stack.Build.Add(middleware.BuildMiddlewareFunc("ferryHeaders", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
 			if rq, ok := in.Request.(*smithyhttp.Request); ok {
+				if smithyhttp.GetIsContentTypeDefaultValue(ctx) {
+					rq.Header.Del("Content-Type")
+				}
 				for k, v := range h {
 					rq.Header[k] = v
 				}
