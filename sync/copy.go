@@ -16,8 +16,9 @@ func (e *Engine) Copy(ctx context.Context, src store.Store, from string, dst sto
 	e.lim.atMost(limitOf(dst))
 	c := &copies{t: t, dst: dst, from: dirPrefix(from), to: dirPrefix(to)}
 	w := startWorkers(t, c.run, func(f copyJob) { t.drop(f.key, f.path) })
-	var gone []string
-	t.guard(func() { gone = c.plan(w) })
+	gone := new(pathList)
+	defer gone.close()
+	t.guard(func() { c.plan(w, gone) })
 	t.cutShort = t.ctx.Err() != nil
 	t.o.Progress.Complete.Store(true)
 	w.wait()
@@ -83,8 +84,8 @@ type copies struct {
 	from, to string // prefixes
 }
 
-// plan decides about every object and queues those to copy. It returns the paths to delete.
-func (c *copies) plan(w *workers[copyJob]) (gone []string) {
+// plan decides about every object and queues those to copy. It adds the paths to delete to gone.
+func (c *copies) plan(w *workers[copyJob], gone *pathList) {
 	t := c.t
 	there := orNothing(c.dst.List(t.ctx, c.to+narrow(t.o.Filters)))
 	if t.o.Manner.Always {
@@ -97,20 +98,19 @@ func (c *copies) plan(w *workers[copyJob]) (gone []string) {
 		if err != nil {
 			t.partial()
 			t.halt(err)
-			return nil
+			return
 		}
 		switch {
 		case p.path == "" || !included(t.o.Filters, p.path):
 		case p.from == nil:
 			if t.o.Delete && !isDir(p.path) {
-				gone = append(gone, p.path)
+				gone.add(p.path)
 			}
 		default:
 			t.tally.listed.Add(1)
 			c.planObject(p, w)
 		}
 	}
-	return gone
 }
 
 // planObject decides about one object.
@@ -202,9 +202,9 @@ func (c *copies) move(o store.Object, key string) error {
 }
 
 // deleteKeys removes objects that the source does not have, unless anything went wrong before.
-func (c *copies) deleteKeys(paths []string) {
+func (c *copies) deleteKeys(gone *pathList) {
 	t := c.t
-	deleteAt(t, c.dst, c.to, paths, "not in the source")
+	deleteAt(t, c.dst, c.to, gone, "not in the source")
 }
 
 // objects are those of one path on both sides, one of which may be nil.

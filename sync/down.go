@@ -19,8 +19,9 @@ func (e *Engine) Down(ctx context.Context, st store.Store, prefix string, root *
 	t := e.begin(ctx, st, root, o)
 	d := &downloads{t: t}
 	w := startWorkers(t, d.run, func(f download) { t.drop(f.obj.Key, f.path) })
-	var gone []string
-	t.guard(func() { gone = d.plan(dirPrefix(prefix), w) })
+	gone := new(pathList)
+	defer gone.close()
+	t.guard(func() { d.plan(dirPrefix(prefix), w, gone) })
 	t.cutShort = t.ctx.Err() != nil
 	w.wait()
 	t.guard(func() {
@@ -46,8 +47,8 @@ type downloads struct {
 	cases            cases
 }
 
-// plan decides about every object and queues those to download. It returns the files to delete.
-func (d *downloads) plan(prefix string, w *workers[download]) (gone []string) {
+// plan decides about every object and queues those to download. It adds the files to delete to gone.
+func (d *downloads) plan(prefix string, w *workers[download], gone *pathList) {
 	t := d.t
 	defer t.o.Progress.Complete.Store(true)
 	var seen clashes
@@ -56,22 +57,21 @@ func (d *downloads) plan(prefix string, w *workers[download]) (gone []string) {
 		if err != nil {
 			t.partial()
 			t.halt(err)
-			return nil
+			return
 		}
 		if t.ctx.Err() != nil {
 			t.partial()
-			return nil
+			return
 		}
 		if p.obj == nil {
 			if d.extraFile(p.file) {
-				gone = append(gone, p.path)
+				gone.add(p.path)
 			}
 			continue
 		}
 		t.tally.listed.Add(1)
 		d.planObject(p, &seen, w)
 	}
-	return gone
 }
 
 // extraFile decides about a file that the store does not have.
@@ -163,10 +163,14 @@ func (d *downloads) reconcile() {
 }
 
 // deleteFiles removes files that the store does not have, unless anything went wrong before.
-func (d *downloads) deleteFiles(paths []string) {
+func (d *downloads) deleteFiles(gone *pathList) {
 	t := d.t
 	may := t.mayDelete()
-	for _, p := range paths {
+	for p, err := range gone.all() {
+		if err != nil {
+			t.halt(err)
+			return
+		}
 		if !may || t.ctx.Err() != nil {
 			return
 		}

@@ -102,6 +102,9 @@ func (in *incoming) small(r *store.Reader) error {
 	if r.Sum.Algorithm != checksum.None && checksum.Of(r.Sum.Algorithm, b) != r.Sum {
 		return in.readError(errChecksum)
 	}
+	if err := steady(r); err != nil {
+		return err
+	}
 	file, err := in.t.tree.Create(in.path)
 	if err != nil {
 		return err
@@ -128,12 +131,22 @@ func (in *incoming) large(r *store.Reader) error {
 		} else {
 			err = in.stream(r, file)
 		}
+		if err == nil {
+			err = steady(r)
+		}
 	})
 	if err != nil {
 		file.Abort()
 		return err
 	}
 	return file.Commit(in.attributes(r))
+}
+
+func steady(r *store.Reader) error {
+	if r.Steady == nil {
+		return nil
+	}
+	return r.Steady()
 }
 
 // stream downloads r by its one request, up to its end where the size is not known; then it is.

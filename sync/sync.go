@@ -42,6 +42,8 @@ type Options struct {
 	Manner          Manner
 	// Since makes Up send what is new or changed since the snapshot, and not list the destination.
 	Since *Snapshot
+	// Live says that files may be written while Up sends them, as logs are: each is sent as it was.
+	Live bool
 	// Space, unless nil, is the room that Down may fill.
 	Space *Space
 	// Budget, unless nil, is what Up may send. A file that does not fit has failed, and is named.

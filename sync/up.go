@@ -18,12 +18,13 @@ func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix s
 	t := e.begin(ctx, st, root, o)
 	w := startWorkers(t, t.upload, func(f upload) { t.drop(f.key, f.path) })
 	u := &uploads{t: t, prefix: dirPrefix(prefix), w: w}
-	var gone []string
+	gone := new(pathList)
+	defer gone.close()
 	t.guard(func() {
 		if o.Since != nil {
 			u.planSince()
 		} else {
-			gone = u.plan()
+			u.plan(gone)
 		}
 	})
 	t.cutShort = t.ctx.Err() != nil
@@ -48,8 +49,8 @@ type uploads struct {
 	w      *workers[upload]
 }
 
-// plan decides about every file and queues those to send. It returns the keys to delete, without the prefix.
-func (u *uploads) plan() (gone []string) {
+// plan decides about every file and queues those to send. It adds the keys to delete, without the prefix, to gone.
+func (u *uploads) plan(gone *pathList) {
 	t := u.t
 	there := orNothing(t.st.List(t.ctx, u.prefix+narrow(t.o.Filters)))
 	if t.o.Manner.Always {
@@ -60,15 +61,15 @@ func (u *uploads) plan() (gone []string) {
 		if err != nil {
 			t.partial()
 			t.halt(err)
-			return nil
+			return
 		}
 		if t.ctx.Err() != nil {
 			t.partial()
-			return nil
+			return
 		}
 		if p.file == nil {
 			if t.o.Delete && p.path != "" && included(t.o.Filters, p.path) {
-				gone = append(gone, p.path)
+				gone.add(p.path)
 			}
 			continue
 		}
@@ -78,7 +79,6 @@ func (u *uploads) plan() (gone []string) {
 		need, why := t.o.needUp(p.file, p.obj)
 		u.planFile(p.file, need, why)
 	}
-	return gone
 }
 
 // orNothing is a listing of a destination, where a directory that is yet to be made is as good as an empty one.
@@ -154,35 +154,46 @@ func (u *uploads) planFile(f *tree.Entry, need bool, why string) {
 }
 
 // deleteKeys removes objects that the tree does not have, unless anything went wrong before.
-func (u *uploads) deleteKeys(paths []string) {
-	deleteAt(u.t, u.t.st, u.prefix, paths, "not in the tree")
-}
+func (u *uploads) deleteKeys(gone *pathList) { deleteAt(u.t, u.t.st, u.prefix, gone, "not in the tree") }
 
 // deleteAt removes the paths below a prefix of a store, unless anything went wrong before.
-func deleteAt(t *transfer, st store.Store, prefix string, paths []string, why string) {
+func deleteAt(t *transfer, st store.Store, prefix string, gone *pathList, why string) {
 	may := t.mayDelete()
-	for len(paths) > 0 && may && t.ctx.Err() == nil {
-		n := min(len(paths), 1000)
-		keys := make([]string, n)
-		for i, p := range paths[:n] {
-			keys[i] = prefix + p
+	for paths, err := range gone.chunks(maxDelete) {
+		if err != nil {
+			t.halt(err)
+			return
 		}
-		var failed *store.DeleteError
-		if !t.o.DryRun {
-			if err := st.Delete(t.ctx, keys); errors.As(err, &failed) {
-			} else if err != nil {
-				t.halt(err)
-				return
-			}
+		if !may || t.ctx.Err() != nil || !deleteSome(t, st, prefix, paths, why) {
+			return
 		}
-		for i, k := range keys {
-			if failed != nil && failed.Keys[k] != nil {
-				t.fail(k, paths[i], failed.Keys[k])
-				continue
-			}
-			t.tally.deleted.Add(1)
-			t.event(Event{Op: OpDelete, Key: k, Path: paths[i], Why: why, Dry: t.o.DryRun})
-		}
-		paths = paths[n:]
 	}
+}
+
+// maxDelete is how many keys are removed at once: as many as one request of S3 takes.
+const maxDelete = 1000
+
+// deleteSome reports whether to go on.
+func deleteSome(t *transfer, st store.Store, prefix string, paths []string, why string) bool {
+	keys := make([]string, len(paths))
+	for i, p := range paths {
+		keys[i] = prefix + p
+	}
+	var failed *store.DeleteError
+	if !t.o.DryRun {
+		if err := st.Delete(t.ctx, keys); errors.As(err, &failed) {
+		} else if err != nil {
+			t.halt(err)
+			return false
+		}
+	}
+	for i, k := range keys {
+		if failed != nil && failed.Keys[k] != nil {
+			t.fail(k, paths[i], failed.Keys[k])
+			continue
+		}
+		t.tally.deleted.Add(1)
+		t.event(Event{Op: OpDelete, Key: k, Path: paths[i], Why: why, Dry: t.o.DryRun})
+	}
+	return true
 }

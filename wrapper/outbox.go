@@ -176,6 +176,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, 
 		return s, err
 	}
 	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path), Progress: &o.moved.progress, Budget: budget}
+	opts.Live = d.Path == o.site.job.Dirs.Metadata // ferry's own logs grow while they are sent
 	// The new snapshot is taken before the transfer. A file that changes meanwhile is sent again by the next call.
 	next, err := o.transfer.Take(ctx, root, opts)
 	if next == nil {

@@ -76,6 +76,9 @@ type Reader struct {
 	Meta Meta
 	// Sum is the checksum of the whole object, where the store has one, even if a range is read. The caller verifies it.
 	Sum checksum.Sum
+	// Steady, unless nil, is to be called after the last byte was read, by this Reader or others of the same tag. ErrChanged means that the
+	// bytes may be a mixture.
+	Steady func() error
 }
 
 // Meta is user metadata: names in lower case, without a store's prefix.
@@ -103,6 +106,8 @@ type PutOptions struct {
 	ContentType string
 	// Parallel is how many requests a large body may use at once; 0 is one.
 	Parallel int
+	// Slot, unless nil, is asked for leave before each of them, which returns once the part may go. release is called when it has gone.
+	Slot func(context.Context) (release func(), err error)
 	// Sent is told how many bytes were sent, as they are sent. It is called concurrently. It may be nil.
 	Sent func(n int64)
 }

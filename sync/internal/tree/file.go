@@ -208,6 +208,16 @@ func (t *Tree) OpenSource(path string, link bool) (*Source, error) {
 	return s, nil
 }
 
+// Changed reports whether the file is another one than when it was opened, or gone: nobody can open it any more, and its content is what it was.
+func (s *Source) Changed() (changed, gone bool) {
+	var st unix.Stat_t
+	if err := unix.Fstat(s.fd, &st); err != nil {
+		return true, false
+	}
+	content := st.Size != s.Info.Size || !timeOf(st.Mtim).Equal(s.Info.ModTime)
+	return content || !timeOf(st.Ctim).Equal(s.Info.Change), st.Nlink == 0 && !content
+}
+
 // ReadAt is that of io.ReaderAt. A file that became shorter is io.ErrUnexpectedEOF.
 func (s *Source) ReadAt(p []byte, off int64) (done int, err error) {
 	for done < len(p) {

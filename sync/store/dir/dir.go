@@ -127,6 +127,14 @@ func tagOf(size int64, mod, change time.Time) string {
 	return fmt.Sprintf(`"%x-%x-%x"`, size, mod.UnixNano(), change.UnixNano())
 }
 
+func tagOfInfo(info fs.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return tagOf(info.Size(), info.ModTime(), time.Unix(st.Ctim.Sec, st.Ctim.Nsec))
+}
+
 // Open begins to read a file.
 func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*store.Reader, error) {
 	store.CounterOf(ctx).Requests.Add(1)
@@ -149,8 +157,12 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 	}
 	r := &store.Reader{Meta: store.FileMeta(info.Mode(), info.ModTime())}
 	r.Object = store.Object{Key: key, Size: info.Size(), ModTime: info.ModTime()}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		r.ETag = tagOf(info.Size(), info.ModTime(), time.Unix(st.Ctim.Sec, st.Ctim.Nsec))
+	r.ETag = tagOfInfo(info)
+	r.Steady = func() error {
+		if now, err := f.Stat(); err != nil || tagOfInfo(now) != tagOfInfo(info) {
+			return s.wrap("reading", key, store.ErrChanged)
+		}
+		return nil
 	}
 	if info.IsDir() {
 		r.Size = 0

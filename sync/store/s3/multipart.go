@@ -31,7 +31,7 @@ const maxParts = 10000
 // feature/s3/transfermanager, changes this file alone.
 func putParts(ctx context.Context, s *Store, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	client := s.places.here().client
-	api := &partsAPI{Client: client, s: s, key: key, sent: o.Sent}
+	api := &partsAPI{Client: client, s: s, key: key, sent: o.Sent, slot: o.Slot}
 	up := manager.NewUploader(api, func(u *manager.Uploader) {
 		u.Concurrency = max(1, o.Parallel)
 		u.PartSize = s.parts.size
@@ -60,6 +60,7 @@ type partsAPI struct {
 	s    *Store
 	key  string
 	sent func(int64)
+	slot func(context.Context) (release func(), err error) // nil for no limit
 }
 
 var _ manager.UploadAPIClient = (*partsAPI)(nil)
@@ -85,6 +86,13 @@ func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fn
 		}
 	}()
 	fns = append(fns, bringing(a.s.options.Headers.parts()))
+	if a.slot != nil {
+		release, err := a.slot(ctx)
+		if err != nil {
+			return nil, a.s.sendError(ctx, "writing", a.key, err)
+		}
+		defer release()
+	}
 	n := partLen(in.Body)
 	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
 		partLen(in.Body) // rewinds it
