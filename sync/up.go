@@ -110,7 +110,7 @@ func (u *uploads) planSince() {
 // sendable filters, and accounts for what cannot be sent.
 func (u *uploads) sendable(f *tree.Entry) bool {
 	t := u.t
-	if isDir(f.Path) && !t.o.Preserve && f.Err == nil || !included(t.o.Filters, f.Path) {
+	if isDir(f.Path) && !t.o.Preserve && f.Err == nil || !passes(t.o.Filters, f.Path) || f.Err == nil && !included(t.o.Filters, f.Path) {
 		return false
 	}
 	t.tally.listed.Add(1)
@@ -154,7 +154,9 @@ func (u *uploads) planFile(f *tree.Entry, need bool, why string) {
 }
 
 // deleteKeys removes objects that the tree does not have, unless anything went wrong before.
-func (u *uploads) deleteKeys(gone *pathList) { deleteAt(u.t, u.t.st, u.prefix, gone, "not in the tree") }
+func (u *uploads) deleteKeys(gone *pathList) {
+	deleteAt(u.t, u.t.st, u.prefix, gone, "not in the tree")
+}
 
 // deleteAt removes the paths below a prefix of a store, unless anything went wrong before.
 func deleteAt(t *transfer, st store.Store, prefix string, gone *pathList, why string) {
