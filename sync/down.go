@@ -80,9 +80,11 @@ func (d *downloads) extraFile(f *tree.Entry) (remove bool) {
 	switch {
 	case errors.Is(f.Err, tree.ErrRefused):
 		return false
-	case f.Err != nil:
+	case f.Err != nil && passes(t.o.Filters, f.Path):
 		t.partial()
 		t.fail("", f.Path, f.Err)
+		return false
+	case f.Err != nil:
 		return false
 	}
 	return t.o.Delete && !isDir(f.Path) && included(t.o.Filters, f.Path)
@@ -101,7 +103,9 @@ func (d *downloads) planObject(p pair, seen *clashes, w *workers[download]) {
 		t.refuse(p.obj.Key, p.path, t.refusedKey(p.obj.Key, err), true)
 		return
 	}
-	if with, clash := seen.add(p.path); clash {
+	if with, clash := seen.add(p.path); clash && isDir(p.path) && p.obj.Size == 0 && with == p.path[:len(p.path)-1] {
+		return // a directory that was empty once, and is a file now
+	} else if clash {
 		err := refusal("clashes with " + strconv.Quote(with) + ", which would have to be a directory")
 		t.refuse(p.obj.Key, p.path, t.refusedKey(p.obj.Key, err), true)
 		return

@@ -18,6 +18,36 @@ func included(filters []Filter, path string) bool {
 	return true
 }
 
+// passes says whether the filters may let path through, or, of a directory, anything in it: one that cannot be read is to be told unless
+// all that it may hold is left out.
+func passes(filters []Filter, path string) bool {
+	if !isDir(path) {
+		return included(filters, path)
+	}
+	for i := len(filters) - 1; i >= 0; i-- {
+		f := filters[i]
+		if f.Include && mayHold(path, f.Pattern) {
+			return true
+		}
+		if !f.Include && strings.HasSuffix(f.Pattern, "*") && Match(f.Pattern, path) {
+			return false // and so everything below it matches
+		}
+	}
+	return true
+}
+
+// mayHold says whether something below the directory may match the pattern, as far as the pattern's beginning tells.
+func mayHold(dir, pattern string) bool {
+	literal := pattern
+	if i := strings.IndexAny(pattern, "*?["); i >= 0 {
+		literal = pattern[:i]
+	} else if !strings.HasPrefix(pattern, dir) {
+		return false
+	}
+	n := min(len(literal), len(dir))
+	return literal[:n] == dir[:n]
+}
+
 // Match says whether path, relative to the tree, matches the pattern as the AWS CLI does it, that is, as Python's
 // fnmatch does: "*" is any text, slashes too; "?" any one character; "[seq]" one of seq, which may have ranges; "[!seq]"
 // one that is not; "[" without its end stands for itself, as all else. A character is a code point, or a byte that is

@@ -105,7 +105,7 @@ func (in *incoming) small(r *store.Reader) error {
 	if err := steady(r); err != nil {
 		return err
 	}
-	file, err := in.t.tree.Create(in.path)
+	file, err := in.create(r)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (in *incoming) small(r *store.Reader) error {
 }
 
 func (in *incoming) large(r *store.Reader) error {
-	file, err := in.t.tree.Create(in.path)
+	file, err := in.create(r)
 	if err != nil {
 		return err
 	}
@@ -165,6 +165,11 @@ func (in *incoming) stream(r *store.Reader, file *tree.File) error {
 		n, err := fill(r, buf[:min(left, largeBuffer)])
 		if n > 0 {
 			sum.Write(buf[:n])
+			if r.Size < 0 && in.unlisted {
+				if err := in.t.o.Space.take(int64(n)); err != nil {
+					return err
+				}
+			}
 			if _, err := file.Write(buf[:n]); err != nil {
 				return err
 			}
@@ -210,6 +215,12 @@ func (in *incoming) readError(err error) error {
 		return fmt.Errorf("reading %s: %w", strconv.Quote(in.t.st.URL(in.obj.Key)), err)
 	}
 	return err
+}
+
+// create begins the file. One whose permissions are kept is nobody else's until it has them.
+func (in *incoming) create(r *store.Reader) (*tree.File, error) {
+	_, private := r.Meta.Perm()
+	return in.t.tree.Create(in.path, private && in.t.o.Preserve)
 }
 
 func (in *incoming) attributes(r *store.Reader) tree.Attributes {

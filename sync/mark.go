@@ -37,8 +37,12 @@ const (
 
 // judge compares the file's mark with the object and the file.
 func judge(e *tree.Entry, o store.Object) verdict {
-	m := e.Mark()
-	if m == nil {
+	m, can := e.Mark()
+	switch {
+	case m != nil:
+	case !can && e.Change.Before(o.ModTime): // only the inode's time tells when the file came
+		return changedThere
+	default:
 		return unknown
 	}
 	if bytes.Equal(m, markOf(o, e.ModTime)) {
@@ -49,8 +53,22 @@ func judge(e *tree.Entry, o store.Object) verdict {
 	if err != nil {
 		return unknown
 	}
-	if n != e.ModTime.UnixNano() {
+	if !sameTime(n, e.ModTime.UnixNano()) {
 		return changedHere
 	}
+	if bytes.Equal(m, markOf(o, time.Unix(0, n))) {
+		return same
+	}
 	return changedThere
+}
+
+// sameTime says whether a file system that was given the time asked shows it as got: some keep whole seconds, or two, or micro- or
+// milliseconds.
+func sameTime(asked, got int64) bool {
+	for _, step := range []int64{1, 100, 1e3, 1e6, 1e9, 2e9} {
+		if got == asked-asked%step {
+			return true
+		}
+	}
+	return false
 }

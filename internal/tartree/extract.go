@@ -207,6 +207,12 @@ func (x *Extractor) hardlink(h *tar.Header, name string) error {
 		return err
 	}
 	st, err := x.Root.Lstat(old)
+	if x.Skip != nil && x.Skip(old) && (err != nil || !st.Mode().IsRegular()) {
+		if x.Warn != nil {
+			x.Warn("%q is a hard link to %q, which is left out, and so it is left out too", name, old)
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}

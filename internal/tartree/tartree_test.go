@@ -230,3 +230,30 @@ func TestCancel(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A hard link to what is left out is left out too, and all else is unpacked.
+func TestHardLinkToSkipped(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, h := range []tar.Header{{Name: "a/skipped", Typeflag: tar.TypeReg, Mode: 0o644}, {Name: "a/link", Typeflag: tar.TypeLink, Linkname: "a/skipped"}, {Name: "b", Typeflag: tar.TypeReg, Mode: 0o644}} {
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	warned := 0
+	x := Extractor{Root: root, Skip: func(n string) bool { return n == "a/skipped" }, Warn: func(string, ...any) { warned++ }}
+	if err := x.Extract(t.Context(), &b); err != nil || warned != 1 {
+		t.Errorf("%v, %d warnings", err, warned)
+	}
+	if _, err := root.Stat("b"); err != nil {
+		t.Error(err)
+	}
+}

@@ -18,14 +18,15 @@ func setMark(fd int, mark []byte) {
 }
 
 // markOf reads the mark of the file name in the directory dirfd, which is no symlink. There is no getxattrat before
-// Linux 6.13; the magic link of the descriptor stands for the directory, and name has no slash.
-func markOf(dirfd int, name string) []byte {
+// Linux 6.13; the magic link of the descriptor stands for the directory, and name has no slash. can says whether the file system could have
+// kept one.
+func markOf(dirfd int, name string) (mark []byte, can bool) {
 	var buf [256]byte
 	n, err := unix.Lgetxattr("/proc/self/fd/"+strconv.Itoa(dirfd)+"/"+name, markName, buf[:])
 	if err != nil {
-		return nil
+		return nil, err != unix.ENOTSUP
 	}
-	return buf[:n:n]
+	return buf[:n:n], true
 }
 
 // setTime sets both times of an open file: utimensat with no path, which package unix does not offer.

@@ -40,8 +40,9 @@ type File struct {
 	fd   int
 }
 
-// Create begins the file at path, in a directory that is made where it is missing.
-func (t *Tree) Create(path string) (*File, error) {
+// Create begins the file at path, in a directory that is made where it is missing. A private file is its owner's alone until Commit
+// gives it its permissions; another has those of the umask from the beginning.
+func (t *Tree) Create(path string, private bool) (*File, error) {
 	if err := CheckPath(path); err != nil {
 		return nil, err
 	}
@@ -50,11 +51,15 @@ func (t *Tree) Create(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	mode := uint32(0o666)
+	if private {
+		mode = 0o600
+	}
 	f := &File{dir: d, name: name}
 	for range 3 { // another process, in a container of its own, may have our number and have been killed
 		f.temp = tempPrefix + process + "-" + strconv.FormatUint(temps.Add(1), 36) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 		f.fd, err = retry(func() (int, error) {
-			return unix.Openat(d.fd(), f.temp, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
+			return unix.Openat(d.fd(), f.temp, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		})
 		if err != unix.EEXIST {
 			break
@@ -124,13 +129,13 @@ func (f *File) Commit(a Attributes) error {
 }
 
 func (f *File) finish(a Attributes) error {
+	if a.Mark != nil { // before the permissions: who is not root may mark only what is writable
+		setMark(f.fd, a.Mark)
+	}
 	if a.HasPerm {
 		if err := unix.Fchmod(f.fd, uint32(a.Perm)); err != nil {
 			return err
 		}
-	}
-	if a.Mark != nil {
-		setMark(f.fd, a.Mark)
 	}
 	if !a.ModTime.IsZero() {
 		return setTime(f.fd, a.ModTime)

@@ -36,11 +36,11 @@ type Entry struct {
 // socket, a name that would lead out of the tree.
 var ErrRefused = cause.New(cause.Refused, "", "refused")
 
-// Mark is the mark that the file was committed with; nil where it has none. It may be called during the walk only,
-// before the next entry is asked for.
-func (e *Entry) Mark() []byte {
+// Mark is the mark that the file was committed with; nil where it has none. can says whether its file system keeps marks. It may be
+// called during the walk only, before the next entry is asked for.
+func (e *Entry) Mark() (mark []byte, can bool) {
 	if e.dir == 0 || e.Link {
-		return nil
+		return nil, true
 	}
 	_, name := split(e.Path)
 	return markOf(e.dir, name)

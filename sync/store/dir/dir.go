@@ -239,7 +239,7 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 		}
 		return put, hinted(t.MakeDir(path, a.Perm, a.ModTime))
 	}
-	f, err := t.Create(key)
+	f, err := t.Create(key, a.HasPerm)
 	if err != nil {
 		return put, hinted(err)
 	}

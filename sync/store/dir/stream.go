@@ -29,7 +29,7 @@ func (s *Store) PutStream(ctx context.Context, key string, r io.Reader, _ int64,
 		a.ModTime = m
 	}
 	a.Perm, a.HasPerm = o.Meta.Perm()
-	f, err := t.Create(key)
+	f, err := t.Create(key, a.HasPerm)
 	if err != nil {
 		return put, hinted(err)
 	}
