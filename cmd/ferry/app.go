@@ -96,6 +96,7 @@ func newApp(w world) *cli.App {
 			fetchCommand(w),
 			cancelCommand(w),
 			jobsCommand(w),
+			moduleCommand(w),
 			syncCommand(stores.All),
 			cpCommand(stores.All),
 			commitCommand(w),

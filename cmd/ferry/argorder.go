@@ -40,6 +40,20 @@ func takesValue(cmd *cli.Command, name string) bool {
 	return false
 }
 
+// subFlagsFirst is flagsFirst for the subcommands of the command that is args[i].
+func subFlagsFirst(app *cli.App, args []string, i int) []string {
+	cmd := app.Command(args[i])
+	if cmd == nil {
+		return args
+	}
+	for _, sub := range cmd.Subcommands {
+		if sub.Name == args[i+1] {
+			return slices.Concat(args[:i+2], flagsFirst(sub, args[i+2:]))
+		}
+	}
+	return args
+}
+
 // anywhere are the commands whose flags may stand behind their arguments.
 var anywhere = []string{"status", "logs", "fetch", "cancel", "jobs"}
 
@@ -52,6 +66,9 @@ func orderArgs(app *cli.App, args []string) []string {
 				i++ // the program's own flags have values
 			}
 			continue
+		}
+		if a == "module" && i+1 < len(args) {
+			return subFlagsFirst(app, args, i)
 		}
 		if !slices.Contains(anywhere, a) {
 			break

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"net"
 	"os"
@@ -52,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"store": put, "stored": stored, "nothingleft": nothingLeft, "exits": exits, "oneline": oneLineOnly, "recordleft": recordLeft,
+			"store": put, "stored": stored, "nothingleft": nothingLeft, "exits": exits, "oneline": oneLineOnly, "recordleft": recordLeft, "zip": zipDir,
 			"waitfor": waitFor, "waitstate": waitState,
 		},
 	})
@@ -185,4 +186,14 @@ func waitState(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("it is never %s: %s", args[1], ts.ReadFile("stdout"))
+}
+
+// zipDir is `zip FILE DIR`: what is in the directory, with the bits of files that may be run.
+func zipDir(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	w := zip.NewWriter(f)
+	ts.Check(w.AddFS(os.DirFS(ts.MkAbs(args[1]))))
+	ts.Check(w.Close())
+	ts.Check(f.Close())
 }

@@ -38,20 +38,27 @@ func submitCommand(w world) *cli.Command {
 			a := submitArgs{
 				run: runArgs{flags: flagSettings(c), jobFile: c.String("job")}, to: c.String("to"), command: c.Args().Slice(), stdin: c.String("stdin"),
 				array: c.Int("array"), each: c.String("each"), parallel: c.Int("parallel"), again: c.String("again"), only: c.String("only"),
-				retry: c.String("retry-oom"), show: showArgs{json: c.Bool("json"), wait: c.Bool("wait"), detach: c.Bool("detach")}, scheduler: map[string][]string{},
+				retry: c.String("retry-oom"), show: showArgs{json: c.Bool("json"), wait: c.Bool("wait"), detach: c.Bool("detach")},
 			}
-			for _, o := range schedulers.All.Options() {
-				if !c.IsSet(o.Name) {
-					continue
-				}
-				a.scheduler[o.Name] = []string{c.String(o.Name)}
-				if o.Repeat {
-					a.scheduler[o.Name] = c.StringSlice(o.Name)
-				}
-			}
+			a.scheduler = schedulerSettings(c)
 			return submitJob(c.Context, w, a, log)
 		},
 	}
+}
+
+// schedulerSettings are the options that only schedulers know.
+func schedulerSettings(c *cli.Context) map[string][]string {
+	all := map[string][]string{}
+	for _, o := range schedulers.All.Options() {
+		if !c.IsSet(o.Name) {
+			continue
+		}
+		all[o.Name] = []string{c.String(o.Name)}
+		if o.Repeat {
+			all[o.Name] = c.StringSlice(o.Name)
+		}
+	}
+	return all
 }
 
 // submitArgs are the arguments of `ferry submit`.

@@ -31,6 +31,8 @@ type Source struct {
 	Files    fs.FS
 
 	zip   *zip.Reader
+	raw   io.ReaderAt // the zip's bytes
+	size  int64
 	close []func() error
 }
 
@@ -66,18 +68,33 @@ func (s *Source) open() error {
 	if st, err := os.Stat(file); err == nil && st.IsDir() {
 		return s.openDir(file)
 	}
-	z, err := zip.OpenReader(file)
+	if err := s.openFile(file, inner); err != nil {
+		return err
+	}
+	return s.openZip()
+}
+
+// openFile opens a zip, and one by one the zips in it.
+func (s *Source) openFile(file string, inner []string) error {
+	f, err := os.Open(file)
 	if err != nil {
+		return withoutPath(err)
+	}
+	s.close = append(s.close, f.Close)
+	st, err := f.Stat()
+	if err != nil {
+		return withoutPath(err)
+	}
+	s.raw, s.size = f, st.Size()
+	if s.zip, err = zip.NewReader(f, s.size); err != nil {
 		return fmt.Errorf("it is no zip: %w", withoutPath(err))
 	}
-	s.close = append(s.close, z.Close)
-	s.zip = &z.Reader
 	for _, name := range inner {
 		if s.zip, err = s.nested(s.zip, name); err != nil {
 			return err
 		}
 	}
-	return s.openZip()
+	return nil
 }
 
 // splitPath cuts a path behind the file that is there, and the rest behind each zip.
@@ -256,7 +273,14 @@ func (s *Source) nested(z *zip.Reader, name string) (*zip.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is no zip: %w", name, err)
 	}
+	s.raw, s.size = tmp, n
 	return inner, nil
+}
+
+// Hash writes all of the zip into a hash.
+func (s *Source) Hash(h io.Writer) error {
+	_, err := io.Copy(h, io.NewSectionReader(s.raw, 0, s.size))
+	return err
 }
 
 // Unpack writes the files of a zip below a directory, which must be there and empty. Files that may be run stay so. What a zip says of

@@ -108,7 +108,7 @@ func (c *compiler) imageOf() Image {
 		return Image{ref, "ferry's table"}
 	}
 	if site != "" {
-		ref = site
+		return Image{site, "--images"}
 	}
 	c.notes = append(c.notes, fmt.Sprintf("neither the manifest nor the table names an image for %s: %s is taken; --image chooses another", c.manifest.Name, ref))
 	return Image{ref, "the default"}

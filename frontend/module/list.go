@@ -1,7 +1,6 @@
 package module
 
 import (
-	"archive/zip"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -93,17 +92,9 @@ func zipsIn(p string) []string {
 	if err != nil {
 		return nil
 	}
-	z, err := zip.OpenReader(file)
-	if err != nil {
+	if s.openFile(file, inner) != nil {
 		return nil
 	}
-	s.close = append(s.close, z.Close)
-	r := &z.Reader
-	for _, name := range inner {
-		if r, err = s.nested(r, name); err != nil {
-			return nil
-		}
-	}
-	zips, _, _ := checkZip(r)
+	zips, _, _ := checkZip(s.zip)
 	return zips
 }

@@ -353,3 +353,11 @@ func (c *compiler) lookInLib() {
 
 // errFile is a problem with a parameter's file.
 func errFile(p *Param, err error) string { return fmt.Sprintf("%s: %v", p.Name, err) }
+
+// Look is what a module without parameters asks for: image, resources and notes. Its error names what is wrong with them.
+func (m Manifest) Look(images Images) (Plan, error) {
+	c := &compiler{manifest: m, options: Options{Images: images}}
+	c.plan.Resources, c.plan.Image = c.resources(), c.imageOf()
+	c.plan.Notes = c.notes
+	return c.plan, c.bad.err()
+}

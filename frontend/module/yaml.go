@@ -18,16 +18,6 @@ type entry struct {
 	value any // nil, string, []any or mapping
 }
 
-// get is the value of a key, nil where there is none.
-func (m mapping) get(key string) any {
-	for _, e := range m {
-		if e.key == key {
-			return e.value
-		}
-	}
-	return nil
-}
-
 // maxNested bounds how deep a file's values lie in each other.
 const maxNested = 20
 

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/stores"
+)
+
+// A fetcher fetches what a person names by URL, as that person.
+type fetcher struct {
+	world    world
+	settings store.Settings
+	client   *http.Client
+}
+
+// answerTime bounds how long a server may take to begin its answer, and to go on with it.
+const answerTime = 2 * time.Minute
+
+func newFetcher(w world, settings store.Settings) fetcher {
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerTime, TLSHandshakeTimeout: answerTime}
+	return fetcher{world: w, settings: settings, client: &http.Client{Transport: t}}
+}
+
+// fetch brings the content of a URL into a directory, under the name that its server gives it, and gives the file's path. Its error has
+// a cause.
+func (f fetcher) fetch(ctx context.Context, address, dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", cause.Name(ctx, cause.Usage, "", err)
+	}
+	var body io.ReadCloser
+	var name string
+	var err error
+	for try := range 3 {
+		body, name, err = f.open(ctx, address)
+		if err == nil || !passing(err) || ctx.Err() != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second << try):
+		}
+	}
+	if err != nil {
+		return "", cause.Name(ctx, cause.StageIn, "", fmt.Errorf("fetching %s: %w", withoutPassword(address), err))
+	}
+	defer func() { _ = body.Close() }()
+	if name = module.SafeName(name); name == "" {
+		name = "download"
+	}
+	file := filepath.Join(dir, name)
+	w, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = io.Copy(w, body)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		_ = os.Remove(file)
+		return "", cause.Name(ctx, cause.StageIn, "", fmt.Errorf("fetching %s: %w", withoutPassword(address), err))
+	}
+	return file, nil
+}
+
+// errPassing marks an answer that another try may change.
+var errPassing = errors.New("the server is busy")
+
+func passing(err error) bool {
+	var u *url.Error
+	return errors.Is(err, errPassing) || errors.As(err, &u) && u.Timeout()
+}
+
+// open begins to read what is at a URL.
+func (f fetcher) open(ctx context.Context, address string) (io.ReadCloser, string, error) {
+	scheme, _, _ := strings.Cut(strings.ToLower(address), "://")
+	switch scheme {
+	case "http", "https":
+		return f.openWeb(ctx, address)
+	case "ftp":
+		return nil, "", cause.Fail(cause.Usage, "fetch it by another program, and give the file", "ferry does not speak FTP here")
+	}
+	opener, err := stores.All.Opener(f.settings, f.world.lookup)
+	if err != nil {
+		return nil, "", err
+	}
+	st, key, err := opener.Open(ctx, address)
+	if err != nil {
+		return nil, "", err
+	}
+	r, err := st.Open(ctx, key, store.OpenOptions{})
+	if err != nil {
+		return nil, "", err
+	}
+	return r, path.Base(key), nil
+}
+
+func (f fetcher) openWeb(ctx context.Context, address string) (io.ReadCloser, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	req.Header.Set("User-Agent", "ferry/"+version)
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	if resp.StatusCode != http.StatusOK {
+		_ = resp.Body.Close()
+		err := fmt.Errorf("the server answers %s", resp.Status)
+		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
+			err = fmt.Errorf("%w: it answers %s", errPassing, resp.Status)
+		}
+		return nil, "", err
+	}
+	name := module.URLName(address)
+	if _, params, err := mime.ParseMediaType(resp.Header.Get("Content-Disposition")); err == nil && params["filename"] != "" {
+		name = params["filename"]
+	}
+	return resp.Body, name, nil
+}
+
+// withoutPassword is a URL for messages.
+func withoutPassword(address string) string {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return address
+}
+
+// maxChoices bounds a list of choices, in bytes.
+const maxChoices = 8 << 20
+
+// choose replaces labels of parameters whose choices are at a URL. The list is fetched only where a value is no path and no URL.
+func (f fetcher) choose(ctx context.Context, m module.Manifest, g module.Given) error {
+	for i := range m.Params {
+		p := &m.Params[i]
+		if p.ChoiceDir == "" {
+			continue
+		}
+		values, given := g[p.Name]
+		if !given && p.Default != "" {
+			values = []module.Value{{Text: p.Default}}
+		}
+		for k, v := range values {
+			if module.IsURL(v.Text) || fileExists(v.Text) || v.Text == "" {
+				continue
+			}
+			at, err := f.choice(ctx, p.ChoiceDir, v.Text)
+			if err != nil {
+				return cause.Name(ctx, cause.Usage, "", fmt.Errorf("%s: %w", p.Name, err))
+			}
+			values[k].Text = at
+		}
+		if len(values) > 0 {
+			g[p.Name] = values
+		}
+	}
+	return nil
+}
+
+// choice is the URL that a list of choices has for a label.
+func (f fetcher) choice(ctx context.Context, list, label string) (string, error) {
+	scheme, _, _ := strings.Cut(strings.ToLower(list), "://")
+	if scheme != "http" && scheme != "https" {
+		return strings.TrimSuffix(list, "/") + "/" + label, nil // a directory, whose files are the choices
+	}
+	body, _, err := f.open(ctx, list)
+	if err != nil {
+		return "", fmt.Errorf("fetching its choices from %s: %w", withoutPassword(list), err)
+	}
+	defer func() { _ = body.Close() }()
+	var all []struct{ Label, URL string }
+	if err := json.NewDecoder(io.LimitReader(body, maxChoices)).Decode(&all); err != nil {
+		return "", fmt.Errorf("its choices at %s: %w", withoutPassword(list), err)
+	}
+	var labels []string
+	for _, c := range all {
+		if c.Label == label || path.Base(c.URL) == label {
+			return c.URL, nil
+		}
+		if labels = append(labels, c.Label); len(labels) > 20 {
+			labels[20] = "…"
+			break
+		}
+	}
+	return "", fmt.Errorf("%s is none of %s", label, strings.Join(labels, ", "))
+}
+
+func fileExists(p string) bool {
+	_, err := os.Stat(p)
+	return err == nil
+}
+
+// settingsOf are the options of stores among a job's.
+func settingsOf(s job.Settings) store.Settings { return store.Settings(storeSettings(s)) }
