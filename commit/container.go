@@ -38,7 +38,8 @@ func (f *Freezer) Container(ctx context.Context, id string, r Request, dirs []st
 	}
 	r.Image = d.Image
 	var o Origin
-	if json.Unmarshal([]byte(d.Labels[LabelContainer]), &o) == nil {
+	// A container has its image's labels, too: what comes from there was not written by ferry.
+	if label := d.Labels[LabelContainer]; label != d.Image.Labels[LabelContainer] && json.Unmarshal([]byte(label), &o) == nil {
 		r.Job = o.Job
 		if r.Module == (Module{}) {
 			r.Module = Module{Name: o.Name, LSID: o.LSID}

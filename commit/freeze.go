@@ -29,20 +29,22 @@ func (f *Freezer) Freeze(ctx context.Context, r Request) (Frozen, error) {
 
 // freeze is Freeze:
 //
-//  1. the base image; where the module ran from a frozen image, it is that image's base
-//  2. the name, and whether it is taken
-//  3. a container of the base with the directories copied in, committed
-//  4. push
+//  1. the repository
+//  2. the base image; where the module ran from a frozen image of that repository, it is that image's base
+//  3. the name, and whether it is taken
+//  4. a container of the base with the directories copied in, committed
+//  5. push
 func (f *Freezer) freeze(ctx context.Context, r Request, out *Frozen) error {
-	base, err := f.pristine(ctx, r.Image)
+	n, err := f.repository(ctx, r)
+	if err != nil {
+		return err
+	}
+	base, err := f.pristine(ctx, r, n)
 	if err != nil {
 		return err
 	}
 	out.Base, out.BaseDigest = base.Ref, digestOf(base)
-	n, err := f.target(ctx, r, identity(base))
-	if err != nil {
-		return err
-	}
+	n.setTag(r.Module, identity(base))
 	out.Reference = n.reference()
 	if !r.Local {
 		if done, err := f.taken(ctx, n, out); done || err != nil {
@@ -72,11 +74,16 @@ func identity(base engine.Image) string {
 	return base.ID
 }
 
-// pristine is the image to add a layer to: img itself, or where img is a frozen image, its base. So an image that is frozen again
-// and again does not grow.
-func (f *Freezer) pristine(ctx context.Context, img engine.Image) (engine.Image, error) {
+// pristine is the image to add a layer to: the request's own, or where that is a frozen image of the repository n, its base. So an image
+// that is frozen again and again does not grow. An image from elsewhere is its own base, whatever its labels say.
+func (f *Freezer) pristine(ctx context.Context, r Request, n name) (engine.Image, error) {
+	img := r.Image
 	id := img.Labels[LabelBaseID]
 	if id == "" {
+		return img, nil
+	}
+	if r.Local || !f.genuine(ctx, img, n) {
+		f.log("%s has the labels of a frozen image and is none of %s/%s: they do not count", img.Ref, n.host, n.repo)
 		return img, nil
 	}
 	ref, digest := img.Labels[LabelBase], img.Labels[LabelBaseDigest]
@@ -98,17 +105,11 @@ func (f *Freezer) pristine(ctx context.Context, img engine.Image) (engine.Image,
 	return base, nil
 }
 
-// target is what the request's name becomes.
-func (f *Freezer) target(ctx context.Context, r Request, base string) (name, error) {
+// repository is what the request's name becomes. It has a tag where the name has one.
+func (f *Freezer) repository(ctx context.Context, r Request) (name, error) {
 	n, err := parseName(r.Name, r.Module)
-	if err != nil {
+	if err != nil || n.host != "" {
 		return n, err
-	}
-	if n.tag == "" {
-		n.tag = versionTag(r.Module, base)
-	}
-	if n.host != "" {
-		return n, nil
 	}
 	if r.Local {
 		n.host = "docker.io" // which the engine leaves out: a local name

@@ -54,6 +54,13 @@ func parseName(given string, m Module) (name, error) {
 	return n, nil
 }
 
+// setTag gives a name without a tag the one of the module's version and the base's identity.
+func (n *name) setTag(m Module, base string) {
+	if n.tag == "" {
+		n.tag = versionTag(m, base)
+	}
+}
+
 // reference is the name by which an engine knows the image.
 func (n name) reference() string { return n.host + "/" + n.repo + ":" + n.tag }
 

@@ -33,11 +33,12 @@ func (f *Freezer) prefer(ctx context.Context, r Request, ref string) (Choice, er
 	if base == "" {
 		base = id
 	}
-	n, err := f.target(ctx, r, base)
+	n, err := f.repository(ctx, r)
 	if err != nil {
 		return Choice{}, err
 	}
-	img, err := f.Engine.Image(ctx, n.reference(), f.Login)
+	n.setTag(r.Module, base)
+	img, err := f.fromRepository(ctx, n)
 	if errors.Is(err, engine.ErrNoImage) {
 		return Choice{}, fmt.Errorf("there is no %s yet", n.reference())
 	}

@@ -33,11 +33,11 @@ func DerivedImage(t testing.TB, base string, files map[string]string, instructio
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	id := DockerCommand(t, nil, "create", "--network", "none", "--entrypoint", "/none", base)
+	id := DockerCommand(t, nil, "create", "--network", "none", base, "/none")
 	defer DockerCommand(t, nil, "rm", "-f", "-v", id)
 	DockerCommand(t, &layer, "cp", "-", id+":/")
 	ref := fmt.Sprintf("ferry-test/derived:%d-%d-%d", os.Getpid(), time.Now().UnixNano(), derived.Add(1))
-	args := []string{"commit", "--change", "ENTRYPOINT []"}
+	args := []string{"commit"}
 	for _, i := range instructions {
 		args = append(args, "--change", i)
 	}
