@@ -16,8 +16,8 @@ type Scheduler interface {
 	Submit(ctx context.Context, t Task) (id string, err error)
 	// Find gives the id of the task with a name. ErrUnknown where there is none.
 	Find(ctx context.Context, name string) (id string, err error)
-	// Look tells how far a task is. ErrUnknown.
-	Look(ctx context.Context, id string) (Report, error)
+	// Look tells how far a task is. children are the task's own. ErrUnknown.
+	Look(ctx context.Context, id string, children []int) (Report, error)
 	// Cancel asks the task to end, in whatever phase it is. Ferry on the node gets SIGTERM and the task's grace time. It does not
 	// wait for the end. A task that has ended is no error. ErrUnknown.
 	Cancel(ctx context.Context, id string) error
@@ -31,9 +31,9 @@ type Waiter interface {
 
 // A Logger is a Scheduler that keeps what ferry itself said, apart from the job's store.
 type Logger interface {
-	// Log gives the last lines of ferry's own output, oldest first, at most max bytes of them. child is an index of an array, and -1
-	// for a job that is none. ErrUnknown.
-	Log(ctx context.Context, id string, child int, max int64) (string, error)
+	// Log gives the last lines of ferry's own output, oldest first, at most max bytes of them. children are the task's own, and place
+	// is that of one among them; -1 for a task that is no array. ErrUnknown.
+	Log(ctx context.Context, id string, children []int, place int, max int64) (string, error)
 }
 
 // A Task is what a scheduler gets: one run of ferry, or one for each child of an array.

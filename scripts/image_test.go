@@ -12,7 +12,7 @@ import (
 )
 
 // imageMax is the most bytes that the transfer image may have: every node of a fleet pulls it.
-const imageMax = 30_000_000
+const imageMax = 40_000_000
 
 func TestBinaryIsStatic(t *testing.T) {
 	f, err := elf.Open(testenv.FerryBinary(t))

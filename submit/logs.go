@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func (s *submission) ferryLog(ctx context.Context, l Logs) error {
 	id, err := task(ctx, sched, s.file)
 	if err == nil {
 		var text string
-		if text, err = logger.Log(ctx, id, l.Child, ferryLogMax); err == nil {
+		if text, err = logger.Log(ctx, id, s.file.Children(), slices.Index(s.file.Children(), l.Child), ferryLogMax); err == nil {
 			_, err = io.WriteString(l.Stdout, text)
 		}
 	}

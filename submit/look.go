@@ -59,7 +59,7 @@ func (s *submission) ask(ctx context.Context) word {
 		var id string
 		if id, err = task(ctx, sched, s.file); err == nil {
 			var r scheduler.Report
-			if r, err = sched.Look(ctx, id); err == nil {
+			if r, err = sched.Look(ctx, id, s.file.Children()); err == nil {
 				w.report = &r
 			}
 		}

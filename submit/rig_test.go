@@ -57,7 +57,7 @@ func (d *desk) Find(_ context.Context, name string) (string, error) {
 	return "", scheduler.ErrUnknown
 }
 
-func (d *desk) Look(context.Context, string) (scheduler.Report, error) { return d.report, nil }
+func (d *desk) Look(context.Context, string, []int) (scheduler.Report, error) { return d.report, nil }
 
 func (d *desk) Cancel(_ context.Context, id string) error {
 	d.cancel = append(d.cancel, id)

@@ -41,6 +41,8 @@ var confined = []struct {
 	{"github.com/docker/docker/client", []string{"engine/docker"}},
 	{"github.com/aws/aws-sdk-go-v2/feature/s3/manager", []string{"sync/store/s3"}},
 	{"github.com/aws/aws-sdk-go-v2/service/ecr", []string{"commit/ecr"}},
+	{"github.com/aws/aws-sdk-go-v2/service/batch", []string{"scheduler/batch"}},
+	{"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs", []string{"scheduler/batch"}},
 	{"github.com/aws/aws-sdk-go-v2/feature/ec2/imds", []string{"scheduler/batch", "internal/awsconfig"}},
 	{"gopkg.in/", nil},
 }
@@ -55,6 +57,9 @@ var registries = []struct{ dir, list string }{
 	{"sync/store", "sync/store/stores"},
 	{"scheduler", "scheduler/schedulers"},
 }
+
+// bothHalves are implementations that have something for ferry on a node too, and the package that uses it.
+var bothHalves = map[string]string{"scheduler/batch": "cmd/ferry", "scheduler/slurm": "cmd/ferry"}
 
 // optional is the file that finds an engine's optional interfaces. They are the ones declared in it.
 const optional = "engine/optional.go"

@@ -33,7 +33,7 @@ func registered(t *tree) (all []finding) {
 				continue
 			}
 			for _, spec := range f.ast.Imports {
-				if dir, ours := t.folder(importPath(spec)); ours && implementations[dir] != nil && !within(f.dir, dir) {
+				if dir, ours := t.folder(importPath(spec)); ours && implementations[dir] != nil && !within(f.dir, dir) && bothHalves[dir] != f.dir {
 					all = append(all, t.found(spec.Pos(), "imports %s, which only %s may", dir, r.list))
 				}
 			}

@@ -117,7 +117,7 @@ func (m *Machine) spool(id string) (spool, error) {
 }
 
 // Look reads the spool.
-func (m *Machine) Look(_ context.Context, id string) (scheduler.Report, error) {
+func (m *Machine) Look(_ context.Context, id string, _ []int) (scheduler.Report, error) {
 	s, err := m.spool(id)
 	if err != nil {
 		return scheduler.Report{}, err
@@ -151,10 +151,14 @@ func (m *Machine) Wait(ctx context.Context, id string) error {
 }
 
 // Log reads the end of a file of the spool.
-func (m *Machine) Log(_ context.Context, id string, child int, most int64) (string, error) {
+func (m *Machine) Log(_ context.Context, id string, children []int, place int, most int64) (string, error) {
 	s, err := m.spool(id)
 	if err != nil {
 		return "", err
+	}
+	child := -1
+	if place >= 0 {
+		child = children[place]
 	}
 	return tail(s.log(child), most)
 }

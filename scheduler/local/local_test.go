@@ -73,7 +73,7 @@ func TestKilled(t *testing.T) {
 		if err := m.Cancel(t.Context(), id); err != nil { // which must not end this process
 			t.Fatal(err)
 		}
-		r, err := m.Look(t.Context(), id)
+		r, err := m.Look(t.Context(), id, children)
 		if err != nil || r.Phase != scheduler.Failed || r.Code != nil || r.Why == "" || r.Children[scheduler.Failed] != len(children) {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}

@@ -8,12 +8,14 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/scheduler"
+	"github.com/genepattern/ferry/scheduler/batch"
 	"github.com/genepattern/ferry/scheduler/local"
 )
 
 // All are the kinds, in the order of help texts.
 var All = Registry{
 	local.Kind,
+	batch.Kind,
 }
 
 // A Registry is a list of kinds of scheduler.

@@ -22,6 +22,8 @@ type Rig struct {
 	Dir string
 	// Codes says that the scheduler knows the exit codes of processes.
 	Codes bool
+	// Places says that a child is told its place among the children, and not its index, unless it is alone.
+	Places bool
 	// Busy submits tasks until the next has to wait, and gives a function that ends them; nil where a single task never waits.
 	Busy func(t *testing.T) (done func())
 	// Patience bounds each wait.
@@ -67,11 +69,11 @@ func (r Rig) submit(t *testing.T, task scheduler.Task) string {
 }
 
 // until looks until a report is as wanted.
-func (r Rig) until(t *testing.T, id, what string, ok func(scheduler.Report) bool) scheduler.Report {
+func (r Rig) until(t *testing.T, id string, children []int, what string, ok func(scheduler.Report) bool) scheduler.Report {
 	t.Helper()
 	var last scheduler.Report
 	for end := time.Now().Add(r.Patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		rep, err := r.Scheduler.Look(t.Context(), id)
+		rep, err := r.Scheduler.Look(t.Context(), id, children)
 		if err != nil {
 			t.Fatalf("looking: %v", err)
 		}

@@ -19,7 +19,7 @@ func ends(t *testing.T, r Rig) {
 		if found, err := r.Scheduler.Find(t.Context(), task.Name); err != nil || found != id {
 			t.Errorf("found %q, %v; want %q", found, err, id)
 		}
-		rep := r.until(t, id, "ended", ended)
+		rep := r.until(t, id, nil, "ended", ended)
 		if rep.Phase != want {
 			t.Errorf("code %d: it is %s", code, rep.Phase)
 		}
@@ -38,7 +38,7 @@ func unknown(t *testing.T, r Rig) {
 	_, err := r.Scheduler.Find(ctx, name)
 	isUnknown(t, "find", err)
 	for _, id := range []string{name, "7777777", "00000000-0000-0000-0000-000000000000", ""} {
-		_, err = r.Scheduler.Look(ctx, id)
+		_, err = r.Scheduler.Look(ctx, id, nil)
 		isUnknown(t, "look", err)
 		isUnknown(t, "cancel", r.Scheduler.Cancel(ctx, id))
 	}
@@ -47,13 +47,13 @@ func unknown(t *testing.T, r Rig) {
 func cancelRunning(t *testing.T, r Rig) {
 	id := r.submit(t, r.task("until-term"))
 	r.there(t, "until-term.begun")
-	r.until(t, id, "running", running)
+	r.until(t, id, nil, "running", running)
 	for range 2 { // idempotent
 		if err := r.Scheduler.Cancel(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if rep := r.until(t, id, "ended", ended); rep.Phase != scheduler.Failed {
+	if rep := r.until(t, id, nil, "ended", ended); rep.Phase != scheduler.Failed {
 		t.Errorf("it is %s", rep.Phase)
 	}
 	r.there(t, "until-term.ended") // so the process got a signal that it could catch
@@ -67,12 +67,12 @@ func cancelWaiting(t *testing.T, r Rig) {
 	done := r.Busy(t)
 	defer done()
 	id := r.submit(t, r.task("touch-waited"))
-	rep := r.until(t, id, "waiting, with a reason", func(p scheduler.Report) bool { return p.Phase == scheduler.Waiting && p.Why != "" })
+	rep := r.until(t, id, nil, "waiting, with a reason", func(p scheduler.Report) bool { return p.Phase == scheduler.Waiting && p.Why != "" })
 	t.Logf("it waits: %s", rep.Why)
 	if err := r.Scheduler.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	r.until(t, id, "ended", ended)
+	r.until(t, id, nil, "ended", ended)
 	if _, err := os.Stat(filepath.Join(r.Dir, "waited")); err == nil {
 		t.Error("it has run")
 	}
@@ -80,11 +80,11 @@ func cancelWaiting(t *testing.T, r Rig) {
 
 func cancelEnded(t *testing.T, r Rig) {
 	id := r.submit(t, r.task("exit-0"))
-	r.until(t, id, "ended", ended)
+	r.until(t, id, nil, "ended", ended)
 	if err := r.Scheduler.Cancel(t.Context(), id); err != nil {
 		t.Error(err)
 	}
-	if rep := r.until(t, id, "ended", ended); rep.Phase != scheduler.Succeeded {
+	if rep := r.until(t, id, nil, "ended", ended); rep.Phase != scheduler.Succeeded {
 		t.Errorf("it is %s", rep.Phase)
 	}
 }
@@ -101,17 +101,17 @@ func log(t *testing.T, r Rig) {
 	var text string
 	for end := time.Now().Add(r.Patience); time.Now().Before(end) && !strings.Contains(text, said); time.Sleep(50 * time.Millisecond) {
 		var err error
-		if text, err = logger.Log(t.Context(), id, -1, 1<<16); err != nil {
+		if text, err = logger.Log(t.Context(), id, nil, -1, 1<<16); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if !strings.Contains(text, said) {
 		t.Errorf("the log is %q", text)
 	}
-	if rep, err := r.Scheduler.Look(t.Context(), id); err != nil || rep.Phase.Ended() {
+	if rep, err := r.Scheduler.Look(t.Context(), id, nil); err != nil || rep.Phase.Ended() {
 		t.Errorf("it has ended: %+v, %v", rep, err)
 	}
-	_, err := logger.Log(t.Context(), submit.NewName(), -1, 10)
+	_, err := logger.Log(t.Context(), submit.NewName(), nil, -1, 10)
 	isUnknown(t, "log", err)
 }
 
@@ -123,7 +123,7 @@ func silent(t *testing.T, r Rig) {
 	}
 	ctx := t.Context()
 	_, submitting := r.Silent.Submit(ctx, r.task("exit-0"))
-	_, looking := r.Silent.Look(ctx, "1234")
+	_, looking := r.Silent.Look(ctx, "1234", nil)
 	_, finding := r.Silent.Find(ctx, submit.NewName())
 	for what, err := range map[string]error{"submit": submitting, "look": looking, "find": finding, "cancel": r.Silent.Cancel(ctx, "1234")} {
 		if err == nil || errors.Is(err, scheduler.ErrUnknown) {
@@ -142,7 +142,7 @@ func waiter(t *testing.T, r Rig) {
 	if err := w.Wait(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if rep, err := r.Scheduler.Look(t.Context(), id); err != nil || !rep.Phase.Ended() {
+	if rep, err := r.Scheduler.Look(t.Context(), id, nil); err != nil || !rep.Phase.Ended() {
 		t.Errorf("it has not ended: %+v, %v", rep, err)
 	}
 	isUnknown(t, "wait", w.Wait(t.Context(), submit.NewName()))
