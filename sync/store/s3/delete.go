@@ -68,6 +68,9 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 		hash, sum := sha256.Sum256(doc), md5.Sum(doc)
 		r.sha256, r.length = hex.EncodeToString(hash[:]), int64(len(doc))
 		r.header = http.Header{"Content-Md5": {base64Of(sum[:])}, "Content-Type": {"application/xml"}}
+		if isDirectory(s.bucket) { // which knows no Content-MD5
+			r.header = http.Header{"X-Amz-Checksum-Sha256": {base64Of(hash[:])}, "Content-Type": {"application/xml"}}
+		}
 		return nil
 	}
 	err := s.send(ctx, &r, func(resp *http.Response) (err error) {

@@ -14,6 +14,14 @@ import (
 
 // List yields the objects under prefix. The next page is asked for while one is being read, so memory holds two.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object, error] {
+	if isDirectory(s.bucket) {
+		return listDirectory(ctx, s, prefix)
+	}
+	return list(ctx, s, prefix, true)
+}
+
+// list yields the objects as the answers have them, which must be in order where that is expected.
+func list(ctx context.Context, s *Store, prefix string, ordered bool) iter.Seq2[store.Object, error] {
 	return func(yield func(store.Object, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		pages := make(chan listPage)
@@ -35,7 +43,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 		last := ""
 		for page := range pages {
 			for _, o := range page.objects {
-				if o.Key <= last && last != "" || !strings.HasPrefix(o.Key, prefix) {
+				if ordered && o.Key <= last && last != "" || !strings.HasPrefix(o.Key, prefix) {
 					yield(store.Object{}, s.fault("listing", prefix, store.ErrOrder, strconv.Quote(o.Key), nil))
 					return
 				}

@@ -69,7 +69,7 @@ var _ manager.UploadAPIClient = (*partsAPI)(nil)
 // keep the checksums of the parts only.
 func (a *partsAPI) CreateMultipartUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput, fns ...func(*awss3.Options)) (out *awss3.CreateMultipartUploadOutput, err error) {
 	fns = append(fns, bringing(a.s.options.Headers.writes()))
-	if a.s.upload.Combines() {
+	if wholeSums(a.s) {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
 	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
@@ -109,7 +109,7 @@ func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fn
 // whether it is the one.
 func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.CompleteMultipartUploadInput, fns ...func(*awss3.Options)) (out *awss3.CompleteMultipartUploadOutput, err error) {
 	fns = append(fns, bringing(a.s.options.Headers.parts()))
-	if a.s.upload.Combines() {
+	if wholeSums(a.s) {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
 	tried := 0
