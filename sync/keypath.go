@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/genepattern/ferry/sync/internal/tree"
 )
 
 // maxKey is the longest key S3 takes, in bytes.
@@ -17,13 +19,13 @@ func dirPrefix(prefix string) string {
 	return prefix + "/"
 }
 
-// checkKey says why a file's key cannot be one of an object.
+// checkKey says why a file's key cannot be one of an object. What has content is then an error and no mere warning.
 func checkKey(key string) error {
 	switch {
 	case !utf8.ValidString(key):
-		return refusal("is not UTF-8")
+		return fmt.Errorf("%w: its name is not UTF-8", tree.ErrUnstorable)
 	case len(key) > maxKey:
-		return refusal("would have a key of over 1024 bytes")
+		return fmt.Errorf("%w: it would have a key of over 1024 bytes", tree.ErrUnstorable)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type state struct{ path, rest uint64 }
 // no snapshot only where ctx ended before the tree was walked.
 func (e *Engine) Take(ctx context.Context, root *os.Root, o Options) (*Snapshot, error) {
 	t := tree.New(root)
+	t.Follow(o.Links)
 	defer t.Close()
 	s := &Snapshot{seed: maphash.MakeSeed()}
 	var errs []error

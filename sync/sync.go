@@ -42,6 +42,8 @@ type Options struct {
 	Manner          Manner
 	// Since makes Up send what is new or changed since the snapshot, and not list the destination.
 	Since *Snapshot
+	// Links, unless nil, says where the links may lead that lead out of the tree. They are stored as what they show.
+	Links *Links
 	// Live says that files may be written while Up sends them, as logs are: each is sent as it was.
 	Live bool
 	// Space, unless nil, is the room that Down may fill.
@@ -55,6 +57,12 @@ type Options struct {
 	// Progress, unless nil, is kept up to date while the transfer runs.
 	Progress *Progress
 }
+
+// Links and Place say what links mean to whoever made them.
+type (
+	Links = tree.Links
+	Place = tree.Place
+)
 
 // A Filter is one --exclude or --include.
 type Filter struct {

@@ -50,6 +50,7 @@ const maxErrors = 10
 func (e *Engine) begin(ctx context.Context, st store.Store, root *os.Root, o Options) *transfer {
 	t := &transfer{e: e, o: o, st: st, tree: tree.New(root)}
 	e.lim.atMost(limitOf(st))
+	t.tree.Follow(o.Links)
 	ctx, t.stop = context.WithCancelCause(ctx)
 	t.ctx = store.WithCounter(ctx, &t.count)
 	if t.o.Progress == nil {

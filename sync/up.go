@@ -117,11 +117,14 @@ func (u *uploads) sendable(f *tree.Entry) bool {
 	if f.Err == nil {
 		if err := checkKey(u.prefix + f.Path); err != nil {
 			f.Err = fmt.Errorf("file %s %w", strconv.Quote(f.Path), err)
+			if isDir(f.Path) { // an empty one, in which nothing is lost
+				f.Err = fmt.Errorf("%w: directory %s: %v", ErrRefused, strconv.Quote(f.Path), err)
+			}
 		}
 	}
 	switch {
 	case errors.Is(f.Err, ErrRefused):
-		t.refuse(u.prefix+f.Path, f.Path, f.Err, false)
+		t.refuse(u.prefix+f.Path, f.Path, f.Err, errors.Is(f.Err, tree.ErrUnstorable))
 		t.partial()
 		return false
 	case f.Err != nil:

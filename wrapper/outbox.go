@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
@@ -140,9 +141,21 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 		if ctx.Err() != nil {
 			return cause.Fail(cause.StageOut, "", "no time was left to stage everything out: %w", err)
 		}
+		if errors.Is(err, ferrysync.ErrRefused) && !cause.Is(err) { // a result that no store takes
+			return cause.Fail(cause.StageOut, "give the file a shorter name, in UTF-8", "%w", err)
+		}
 		return cause.Name(ctx, cause.StageOut, "", err)
 	}
 	return nil
+}
+
+// links are where links in a directory of the job may lead: into the job's own directories and files, by the paths that the module knows.
+func (o *outbox) links(self string) *ferrysync.Links {
+	l := &ferrysync.Links{Self: self}
+	for _, d := range slices.Concat(o.site.job.Results(), o.site.job.Staged()) {
+		l.Places = append(l.Places, ferrysync.Place{Path: d.Path, Root: o.site.root, Name: inRoot(d.Path)})
+	}
+	return l
 }
 
 // up sends one directory. A later call sends what changed after this one. The files that could not be sent are added to
@@ -176,6 +189,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, 
 		return s, err
 	}
 	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path), Progress: &o.moved.progress, Budget: budget}
+	opts.Links = o.links(d.Path)
 	opts.Live = d.Path == o.site.job.Dirs.Metadata // ferry's own logs grow while they are sent
 	// The new snapshot is taken before the transfer. A file that changes meanwhile is sent again by the next call.
 	next, err := o.transfer.Take(ctx, root, opts)

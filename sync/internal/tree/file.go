@@ -194,7 +194,11 @@ func (t *Tree) OpenSource(path string, link bool) (*Source, error) {
 		}
 	}
 	if s.fd < 0 {
-		f, err := t.root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		r, n, _, err := t.target(path)
+		if err != nil {
+			return nil, pathless(err)
+		}
+		f, err := r.OpenFile(n, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return nil, pathless(err)
 		}

@@ -17,7 +17,8 @@ import (
 
 // A Tree is safe for concurrent use.
 type Tree struct {
-	root *os.Root
+	root  *os.Root
+	links *Links // nil for what lies in the tree only
 
 	mu   sync.Mutex
 	dirs map[string]*Dir // open ones, by path

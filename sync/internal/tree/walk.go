@@ -36,6 +36,9 @@ type Entry struct {
 // socket, a name that would lead out of the tree.
 var ErrRefused = cause.New(cause.Refused, "", "refused")
 
+// ErrUnstorable is what has content that no store takes under its name. It is an ErrRefused, too.
+var ErrUnstorable = fmt.Errorf("%w: cannot be stored", ErrRefused)
+
 // Mark is the mark that the file was committed with; nil where it has none. can says whether its file system keeps marks. It may be
 // called during the walk only, before the next entry is asked for.
 func (e *Entry) Mark() (mark []byte, can bool) {
@@ -111,7 +114,7 @@ func (w *walker) dir(f *os.File, rel string, link bool) bool {
 	case slices.Contains(w.above, id):
 		return w.refuse(rel, "is a symlink into a directory above itself")
 	case len(rel) > maxPath:
-		return w.refuse(rel, "is deeper than any key can be")
+		return w.yield(Entry{Path: rel, Err: fmt.Errorf("%w: %s is deeper than any key can be", ErrUnstorable, strconv.Quote(rel))})
 	case link && w.ways[id] == maxWays:
 		return w.refuse(rel, fmt.Sprintf("is a symlink to a directory to which %d others were followed", maxWays))
 	case link:
@@ -200,7 +203,7 @@ func (w *walker) kind(rel string, e fs.DirEntry) (nameKind, bool) {
 	case w.o.NoFollow:
 		return 0, false
 	}
-	if info, err := w.t.root.Stat(rel + e.Name()); err == nil && info.IsDir() {
+	if _, _, info, err := w.t.target(rel + e.Name()); err == nil && info.IsDir() {
 		return kindDirLink, true
 	}
 	return kindLink, true
@@ -249,7 +252,11 @@ func (w *walker) entry(fd int, rel, name string, kind nameKind) bool {
 		}
 		return w.dir(os.NewFile(uintptr(sub), name), path+"/", false)
 	case kindDirLink:
-		sub, err := w.t.root.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+		r, n, _, err := w.t.target(path)
+		if err != nil {
+			return w.fail(path+"/", "reading directory", err)
+		}
+		sub, err := r.OpenFile(n, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 		if err != nil {
 			return w.fail(path+"/", "reading directory", err)
 		}
@@ -262,7 +269,7 @@ func (w *walker) entry(fd int, rel, name string, kind nameKind) bool {
 
 // link yields the file a symlink leads to.
 func (w *walker) link(path string) bool {
-	info, err := w.t.root.Stat(path)
+	_, _, info, err := w.t.target(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return w.refuse(path, "is a symlink that leads nowhere")
