@@ -84,6 +84,8 @@ type Frozen struct {
 	CommitSeconds float64 `json:"commit_seconds,omitempty"`
 	PushSeconds   float64 `json:"push_seconds,omitempty"`
 	Error         string  `json:"error,omitempty"`
+	// Changed are the first paths that the job changed in what was frozen as it was before.
+	Changed []string `json:"changed,omitempty"`
 }
 
 func (f *Freezer) log(format string, args ...any) {

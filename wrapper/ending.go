@@ -8,8 +8,6 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
-	"github.com/genepattern/ferry/engine/copytree"
-	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
 )
@@ -210,7 +208,7 @@ func (e *ending) tell() {
 func (e *ending) freeze() {
 	a := e.attempt
 	name := a.job.Freeze.Name
-	if name == "" || e.out.Code != 0 || a.module == nil || a.module.recipe.from.choice != nil || a.work.Err() != nil {
+	if name == "" || e.out.Code != 0 || a.module == nil || a.module.pristine == nil || a.work.Err() != nil {
 		return
 	}
 	if a.deps.Freezer == nil {
@@ -220,11 +218,20 @@ func (e *ending) freeze() {
 	_ = a.tell.stage("freeze", func() error {
 		r := freezeRequest(&a.job)
 		r.Image = a.module.recipe.image
-		for _, d := range subpath.Outermost(frozenDirs(&a.job)) {
-			r.Dirs = append(r.Dirs, copytree.FromRoot(a.site.root, inRoot(d), d, notForImage(&a.job), a.tell.warn))
+		done := commit.Frozen{Name: name, Outcome: commit.OutcomeFailed}
+		kept := a.module.pristine
+		err := kept.err
+		if err == nil {
+			r.Dirs = kept.frozen(a.site)
+			changed := kept.changed(a.site)
+			if len(changed) > 0 {
+				a.tell.warn("the module has changed what is frozen, such as %q: the image has it as it was staged in", changed)
+			}
+			done, err = a.deps.Freezer.Freeze(a.work, r)
+			done.Changed = changed
+		} else {
+			done.Error = err.Error()
 		}
-		var done commit.Frozen
-		done, err := a.deps.Freezer.Freeze(a.work, r)
 		a.tell.rec.Edit(func(r *record.Record) { r.Freeze = &done })
 		if err != nil {
 			a.tell.warn("freezing as %q: %v", name, err)

@@ -32,6 +32,7 @@ type module struct {
 	placement placement
 	usage     usage
 	marked    []*marker // its output for people, from its launch on
+	pristine  *pristine // what is to be frozen, nil where nothing is
 
 	mu        sync.Mutex
 	exit      *engine.Exit    // nil while the module has not ended
@@ -68,6 +69,9 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	if err := m.writeContainerUsed(); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
+	}
+	if s.job.Freeze.Name != "" && m.recipe.from.choice == nil && !s.job.Dirs.InPlace {
+		m.pristine = s.keepPristine(ctx)
 	}
 	if err := m.placement.fill(ctx); err != nil {
 		return err

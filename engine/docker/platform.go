@@ -3,9 +3,6 @@ package docker
 import (
 	"cmp"
 	"context"
-	"slices"
-
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // architectures are the names that images have for what the kernel calls a machine.
@@ -27,7 +24,10 @@ func (i *images) foreign(ctx context.Context, ref, auth string) bool {
 	}
 	in, err := i.conn.cli.Info(ctx)
 	here := platform(in.OSType, in.Architecture)
-	return err == nil && here != "" && !slices.ContainsFunc(d.Platforms, func(p v1.Platform) bool {
-		return p.OS == "" || p.Architecture == "" || p.OS+"/"+p.Architecture == here
-	})
+	for _, p := range d.Platforms {
+		if p.OS == "" || p.Architecture == "" || p.OS+"/"+p.Architecture == here {
+			return false
+		}
+	}
+	return err == nil && here != ""
 }
