@@ -71,7 +71,7 @@ func (m *module) launch(ctx context.Context, stdout, stderr io.Writer) error {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
 	if s.job.Freeze.Name != "" && m.recipe.from.choice == nil && !s.job.Dirs.InPlace {
-		m.pristine = s.keepPristine(ctx)
+		m.pristine = keepPristine(ctx, s)
 	}
 	if err := m.placement.fill(ctx); err != nil {
 		return err

@@ -27,20 +27,20 @@ type pristine struct {
 }
 
 // keepPristine copies what is to be frozen. A failure is the freeze's, not the job's.
-func (s *site) keepPristine(ctx context.Context) *pristine {
+func keepPristine(ctx context.Context, s *site) *pristine {
 	p := &pristine{dirs: subpath.Outermost(frozenDirs(&s.job))}
 	for _, d := range p.dirs {
-		if p.err = s.copyPristine(ctx, d); p.err != nil {
+		if p.err = copyPristine(ctx, s, d); p.err != nil {
 			p.err = fmt.Errorf("keeping %s as it was staged in: %w", d, p.err)
 			_ = rmtree.Below(s.root, pristineDir)
 			return p
 		}
 	}
-	p.made, p.err = s.now()
+	p.made, p.err = clockOf(s)
 	return p
 }
 
-func (s *site) copyPristine(ctx context.Context, dir string) error {
+func copyPristine(ctx context.Context, s *site, dir string) error {
 	if err := s.root.MkdirAll(pristineDir, 0o700); err != nil {
 		return err
 	}
@@ -57,8 +57,8 @@ func (s *site) copyPristine(ctx context.Context, dir string) error {
 	return x.Extract(ctx, r)
 }
 
-// now is the time by the clock of the attempt's file system, which may be another machine's.
-func (s *site) now() (time.Time, error) {
+// clockOf is the time by the clock of the attempt's file system, which may be another machine's.
+func clockOf(s *site) (time.Time, error) {
 	const name = ownDir + "/now"
 	if err := s.root.WriteFile(name, nil, 0o600); err != nil {
 		return time.Time{}, err
