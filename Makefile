@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo test check lint notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke fresh clean
+.PHONY: help build image demo demo-batch test check lint notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -17,8 +17,11 @@ build: ## build bin/ferry, a static binary
 image: build ## build the transfer image; IMAGE=name, default ferry:dev
 	@scripts/tool.sh image '$(IMAGE)' bin/ferry
 
-demo: ## run a real module from S3 to S3; INPUT=file.gct for your own data
+demo: ## run a GenePattern module on a file of yours, with no server; INPUT=file.gct for your own data
 	@scripts/tool.sh demo $(if $(INPUT),'$(INPUT)')
+
+demo-batch: ## run the same module from S3 to S3, as AWS Batch does; INPUT=file.gct for your own data
+	@scripts/tool.sh demo batch $(if $(INPUT),'$(INPUT)')
 
 test: ## run all checks and tests, setting up what they need; PKG=./sync/... for some
 	@scripts/test.sh $(PKG)

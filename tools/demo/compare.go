@@ -33,13 +33,18 @@ func (s *show) compare() error {
 	if code != s.code {
 		return fmt.Errorf("without ferry the exit code is %d", code)
 	}
-	want, err := files(plain + jobs.Dir)
+	return s.same(plain + jobs.Dir)
+}
+
+// same compares each file below a directory with the result of that name. There must be no other results.
+func (s *show) same(plain string) error {
+	want, err := files(plain)
 	if err != nil {
 		return err
 	}
 	for _, name := range want {
-		a, errA := os.ReadFile(filepath.Join(plain+jobs.Dir, name))
-		b, errB := os.ReadFile(filepath.Join(s.in("results"), name))
+		a, errA := os.ReadFile(filepath.Join(plain, name))
+		b, errB := os.ReadFile(filepath.Join(s.results, name))
 		if err := errors.Join(errA, errB); err != nil {
 			return err
 		}
@@ -48,7 +53,7 @@ func (s *show) compare() error {
 		}
 		s.say("same  %9d bytes  %.16s  %s", len(b), fmt.Sprintf("%x", sha256.Sum256(b)), name)
 	}
-	have, err := files(s.in("results"))
+	have, err := files(s.results)
 	if err != nil {
 		return err
 	}

@@ -12,16 +12,14 @@ import (
 )
 
 // runDemo runs the demo with its work below a directory of the test's, and returns what it printed and its exit code.
-func runDemo(t *testing.T, input string, env ...string) (string, int) {
+func runDemo(t *testing.T, args []string, env ...string) (string, int) {
 	t.Helper()
 	testenv.ModuleImage(t) // for what it requires
 	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "ferry-test/demo:1").Run() })
 	tmp := t.TempDir()
 	cmd := exec.Command(testenv.Tool(t, "demo"))
 	cmd.Dir = testenv.Root()
-	if input != "" {
-		cmd.Args = append(cmd.Args, input)
-	}
+	cmd.Args = append(cmd.Args, args...)
 	cmd.Env = append(testenv.Environ("DOCKER_HOST="+testenv.Docker(t), "TMPDIR="+tmp, "IMAGE=ferry-test/demo:1"), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
@@ -43,7 +41,15 @@ func wants(t *testing.T, out string, parts ...string) {
 }
 
 func TestDemo(t *testing.T) {
-	out, code := runDemo(t, "")
+	out, code := runDemo(t, nil)
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	wants(t, out, "== Done: exit code 0", "results in SelectMarkers: ", "two_classes.markers.tsv", "(the module ended by itself)", "input.file")
+}
+
+func TestDemoBatch(t *testing.T) {
+	out, code := runDemo(t, []string{"batch"})
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -53,7 +59,7 @@ func TestDemo(t *testing.T) {
 // The same job on an engine that can mount nothing of this machine.
 func TestDemoRemoteEngine(t *testing.T) {
 	front := remotetest.StartTLS(t)
-	out, code := runDemo(t, "", "REMOTE_ENGINE="+front.Host, "REMOTE_CERTS="+front.Certs)
+	out, code := runDemo(t, []string{"batch"}, "REMOTE_ENGINE="+front.Host, "REMOTE_CERTS="+front.Certs)
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -73,15 +79,17 @@ func TestDemoBadInput(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("junk\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, code := runDemo(t, bad)
-	if code != 1 {
-		t.Errorf("exit code %d", code)
+	for _, how := range [][]string{{bad}, {"batch", bad}} {
+		out, code := runDemo(t, how)
+		if code != 1 {
+			t.Errorf("%q: exit code %d", how, code)
+		}
+		wants(t, out, "== Done: exit code 1", "it's bad $HOME.gct: line 1 should be")
 	}
-	wants(t, out, "== Done: exit code 1", "left on this machine: nothing", "it's bad $HOME.gct: line 1 should be")
 }
 
 func TestDemoNoInput(t *testing.T) {
-	if out, code := runDemo(t, "/nonexistent.gct"); code != 1 || strings.Count(out, "\n") != 1 {
+	if out, code := runDemo(t, []string{"/nonexistent.gct"}); code != 1 || strings.Count(out, "\n") != 1 {
 		t.Errorf("exit code %d, %q", code, out)
 	}
 }

@@ -33,20 +33,38 @@ type show struct {
 	transfer string // the images
 	module   string
 	bucket   *lab.Server
-	code     int // the job's exit code
+	code     int    // the job's exit code
+	results  string // the directory of results
+	said     string // where the module's stdout.txt and stderr.txt are
 }
 
-// demo returns the job's exit code:
+// demo returns the job's exit code. With batch the steps are:
 //
 //  1. an engine, the binary, the images, an S3 server
 //  2. put the job into S3
 //  3. run it: here, or on another engine
 //  4. fetch its results, and show them
 //  5. compare them with those of the analysis alone
+//
+// and without:
+//
+//  1. an engine, the binary, the module's image
+//  2. pack the module
+//  3. show it, and run it
+//  4. show its results
+//  5. compare them with those of the analysis alone
 func demo(ctx context.Context, args []string) (int, error) {
+	batch := len(args) > 0 && args[0] == "batch"
+	if batch {
+		args = args[1:]
+	}
 	s := &show{ctx: ctx, out: os.Stdout, input: jobs.Input(), transfer: tool.Env("IMAGE", "ferry:dev")}
 	if len(args) > 0 {
 		s.input = args[0]
+	}
+	var err error
+	if s.input, err = filepath.Abs(s.input); err != nil {
+		return 0, err
 	}
 	if info, err := os.Stat(s.input); err != nil || !info.Mode().IsRegular() {
 		return 0, fmt.Errorf("no such file: %q", s.input)
@@ -54,13 +72,18 @@ func demo(ctx context.Context, args []string) (int, error) {
 	if runtime.GOOS != "linux" {
 		return 0, errors.New("needs Linux: the containers and the S3 server share its network")
 	}
-	err := tool.InTemp(s.steps)
+	steps := s.moduleSteps
+	if batch {
+		steps = s.batchSteps
+	}
+	err = tool.InTemp(steps)
 	return s.code, err
 }
 
-func (s *show) steps(work string) error {
+func (s *show) batchSteps(work string) error {
 	s.work = work
-	if err := s.build(); err != nil {
+	s.results, s.said = s.in("results"), s.in("results/.gp_metadata")
+	if err := s.build("Build ferry, the transfer image and an S3 server (some minutes the first time)", s.buildTransfer); err != nil {
 		return err
 	}
 	s.step("Put the job into S3")
@@ -86,7 +109,7 @@ func (s *show) steps(work string) error {
 	if err := s.move(remote+jobs.Dir, "results"); err != nil {
 		return err
 	}
-	if err := s.results(); err != nil {
+	if err := s.showResults(); err != nil {
 		return err
 	}
 	if err := s.compare(); err != nil {
@@ -96,8 +119,8 @@ func (s *show) steps(work string) error {
 	return nil
 }
 
-// build makes what the job needs.
-func (s *show) build() (err error) {
+// build makes what the job needs. more builds what else.
+func (s *show) build(title string, more func() error) (err error) {
 	s.step("Docker engine")
 	if s.engine, err = lab.StartEngine(s.ctx, os.Stderr); err != nil {
 		return err
@@ -111,10 +134,21 @@ func (s *show) build() (err error) {
 	}
 	s.say("%s %s", state, s.engine.Host)
 
-	s.step("Build ferry, the transfer image and an S3 server (some minutes the first time)")
+	s.step("%s", title)
 	if s.ferry, err = tool.Build(s.ctx); err != nil {
 		return err
 	}
+	if err := more(); err != nil {
+		return err
+	}
+	if s.module, err = s.engine.DemoModule(s.ctx, os.Stderr); err != nil {
+		return err
+	}
+	s.say("module image   %s", s.module)
+	return nil
+}
+
+func (s *show) buildTransfer() error {
 	if err := lab.BuildTransferImage(s.ctx, s.transfer, s.ferry, s.engine.Host); err != nil {
 		return err
 	}
@@ -126,10 +160,6 @@ func (s *show) build() (err error) {
 		return err
 	}
 	s.say("transfer image %s, %.1f MB", s.transfer, image.Size/1e6)
-	if s.module, err = s.engine.DemoModule(s.ctx, os.Stderr); err != nil {
-		return err
-	}
-	s.say("module image   %s", s.module)
 	return nil
 }
 

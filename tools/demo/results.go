@@ -10,9 +10,9 @@ import (
 	"github.com/genepattern/ferry/internal/lab"
 )
 
-// results shows the record, what the module said, and its tables.
-func (s *show) results() error {
-	meta := s.in("results/.gp_metadata")
+// showResults shows the record, what the module said, and its tables.
+func (s *show) showResults() error {
+	meta := filepath.Join(s.results, ".gp_metadata")
 	s.step("run.json")
 	record := filepath.Join(meta, "run.json")
 	if _, err := os.Stat(record); err != nil {
@@ -35,13 +35,13 @@ func (s *show) results() error {
 
 	s.step("What the module says (stdout.txt, stderr.txt)")
 	for _, name := range []string{"stdout.txt", "stderr.txt"} {
-		said, err := os.ReadFile(filepath.Join(meta, name))
-		if err != nil {
+		said, err := os.ReadFile(filepath.Join(s.said, name))
+		if err != nil && !os.IsNotExist(err) { // ferry module run leaves no empty ones
 			return err
 		}
 		s.indent(string(said))
 	}
-	tables, err := filepath.Glob(s.in("results/*.markers.tsv"))
+	tables, err := filepath.Glob(filepath.Join(s.results, "*.markers.tsv"))
 	if err != nil {
 		return err
 	}
