@@ -14,8 +14,8 @@ export GOFLAGS=-buildvcs=false # the version comes from scripts/version.sh
 MODULES="tools/s3server"      # besides the main one
 
 if is_debian; then
-	# Module images are made of the first two; the race detector needs the C compiler.
-	packages busybox-static bash-static gcc libc6-dev iproute2
+	# Module images are made of the first two; the race detector needs the C compiler; the last two are a Slurm cluster.
+	packages busybox-static bash-static gcc libc6-dev iproute2 slurm-wlm munge
 	scripts/registry.sh install
 	scripts/awscli.sh install
 fi

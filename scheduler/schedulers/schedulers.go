@@ -10,12 +10,14 @@ import (
 	"github.com/genepattern/ferry/scheduler"
 	"github.com/genepattern/ferry/scheduler/batch"
 	"github.com/genepattern/ferry/scheduler/local"
+	"github.com/genepattern/ferry/scheduler/slurm"
 )
 
 // All are the kinds, in the order of help texts.
 var All = Registry{
 	local.Kind,
 	batch.Kind,
+	slurm.Kind,
 }
 
 // A Registry is a list of kinds of scheduler.
