@@ -1,0 +1,163 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/genepattern/ferry/internal/testenv"
+)
+
+const urlManifest = `name=Urls
+commandLine=sh <libdir>run.sh <in> <in_file> <link> <dyn> \\> out.txt
+job.docker.image=%s
+p1_name=in
+p1_type=java.io.File
+p2_name=link
+p2_type=java.io.File
+p2_url=on
+p2_optional=on
+p3_name=dyn
+p3_type=java.io.File
+p3_choiceDir=%s/choices.json
+p3_optional=on
+`
+
+// TestModuleAtURL runs a module whose zip and inputs are all at URLs.
+func TestModuleAtURL(t *testing.T) {
+	t.Parallel()
+	image := testenv.ModuleImage(t)
+	var busy atomic.Int32
+	var packed []byte
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/modules/Urls.zip":
+			_, _ = w.Write(packed)
+		case "/download":
+			w.Header().Set("Content-Disposition", `attachment; filename="../up/s 1.gct"`)
+			_, _ = fmt.Fprint(w, "named by the server\n")
+		case "/a b.txt":
+			if busy.Add(1) == 1 {
+				http.Error(w, "later", http.StatusServiceUnavailable)
+				return
+			}
+			_, _ = fmt.Fprint(w, "a chosen one\n")
+		case "/choices.json":
+			_, _ = fmt.Fprintf(w, `[{"label": "Human", "url": "http://%s/a%%20b.txt"}, {"label": "Mouse", "url": "http://%[1]s/none"}]`, r.Host)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	for name, text := range map[string]string{"manifest": fmt.Sprintf(urlManifest, image, server.URL), "run.sh": "cat \"$1\"; echo \"$2\"; echo \"$3\"; cat \"$4\"; echo \"$4\"\n"} {
+		f, err := z.Create(name)
+		if err == nil {
+			_, err = f.Write([]byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	packed = buf.Bytes()
+	work := filepath.Join(t.TempDir(), "job")
+	env := []string{"DOCKER_HOST=" + testenv.Docker(t), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
+	run := func(args ...string) (string, string, int) {
+		return ferry(t, env, append([]string{"module", "run", server.URL + "/modules/Urls.zip", "--workdir", work, "--network", "none", "--json"}, args...)...)
+	}
+	stdout, stderr, code := run("-p", "in="+server.URL+"/download?id=7", "-p", "link="+server.URL+"/x", "-p", "dyn=Human")
+	if code != 0 {
+		t.Fatalf("%d: %s", code, stderr)
+	}
+	got, _ := os.ReadFile(filepath.Join(work, "out.txt"))
+	want := "named by the server\ns 1.gct\n" + server.URL + "/x\na chosen one\n" + work + "/.gp_metadata/inputs/a b.txt\n"
+	if string(got) != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	var d struct {
+		Results []string `json:"results"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &d); err != nil || !slices.Equal(d.Results, []string{"out.txt"}) {
+		t.Errorf("%s (%v)", stdout, err)
+	}
+	for _, c := range [][2]string{
+		{"in=" + server.URL + "/none", "/none: the server answers 404 Not Found"},
+		{"dyn=Rat", "dyn: Rat is none of Human, Mouse"},
+		{"in=ftp://host/x", "ftp://host/x: ferry does not speak FTP here"},
+	} {
+		args := []string{"-p", c[0]}
+		if !strings.HasPrefix(c[0], "in=") {
+			args = append(args, "-p", "in="+server.URL+"/download")
+		}
+		_, stderr, code := run(args...)
+		if code == 0 || !strings.Contains(stderr, c[1]) {
+			t.Errorf("%s: %d, %s", c[0], code, stderr)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(work, ".gp_metadata/inputs/.fetched*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// Each of the zips that a person may be sent, by the whole program: one line that says what is wrong, and nothing left.
+func TestBadModules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	save := func(name string, entries ...[2]string) string {
+		var buf bytes.Buffer
+		z := zip.NewWriter(&buf)
+		for _, e := range entries {
+			f, err := z.Create(e[0])
+			if err == nil {
+				_, err = f.Write([]byte(e[1]))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, buf.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	good := [2]string{"manifest", "name=Demo\ncommandLine=run <a>\np1_name=a\np1_optional=on\n"}
+	home := t.TempDir()
+	for want, path := range map[string]string{
+		`its entry "../x" leads out of it`:         save("up.zip", good, [2]string{"../x", ""}),
+		"it has no manifest at its top":            save("none.zip", [2]string{"a", ""}),
+		"it has two manifests":                     save("two.zip", good, good),
+		`manifest, line 2: \u12: four hexadecimal`: save("escape.zip", [2]string{"manifest", "name=x\na=\\u12"}),
+		"nobody knows <inputfile>":                 save("unknown.zip", [2]string{"manifest", "name=x\ncommandLine=run <inputfile>"}),
+		`the quote before "open" does not end`:     save("quote.zip", [2]string{"manifest", "name=x\ncommandLine=run \"open"}),
+		"two parameters are called a":              save("twice.zip", [2]string{"manifest", "name=x\ncommandLine=run\np1_name=a\np2_name=a"}),
+	} {
+		_, stderr, code := ferry(t, []string{"HOME=" + home}, "module", "run", path, "--workdir", filepath.Join(dir, "job"))
+		if code != 64 || !strings.Contains(stderr, want) || strings.Count(stderr, "ferry: ") != 1 {
+			t.Errorf("%d, %s\nwant %s", code, stderr, want)
+		}
+	}
+	stdout, stderr, code := ferry(t, []string{"HOME=" + home}, "module", "show", save("lsid.zip", [2]string{"manifest", "name=x\ncommandLine=run\nLSID=urn:lsid"}))
+	if code != 0 || !strings.Contains(stdout, `note       LSID "urn:lsid" is none`) {
+		t.Errorf("%d, %s%s", code, stdout, stderr)
+	}
+	if left, _ := os.ReadDir(home); len(left) > 0 || fileExists(filepath.Join(dir, "job")) {
+		t.Errorf("left: %v", left)
+	}
+}
