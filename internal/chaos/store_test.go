@@ -55,7 +55,12 @@ func storeRows() (rows []row) {
 		}
 		rows = append(rows, fromThenOn(f)...)
 	}
-	return rows
+	return append(rows, row{group: "The store fails for good", name: "an archived object among the inputs", quick: true, code: 65, cause: "stage-in",
+		run: func(s *scene) {
+			s.proxy.Add(testenv.Rule{Kind: "GetObject", Match: func(r testenv.Request) bool { return strings.HasSuffix(r.Key, "/big.bin") }, Fault: testenv.Fault{Status: 403, Code: "InvalidObjectState"}})
+			s.expect()
+			s.runJob()
+		}})
 }
 
 // fromThenOn are the rows of a fault that happens to every request from a moment on.

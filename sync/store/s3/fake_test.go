@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -134,7 +136,7 @@ func (f *fakeAWS) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 		for _, o := range doc.Object {
 			delete(f.objects, o.Key)
 		}
-		io.WriteString(w, "<DeleteResult></DeleteResult>")
+		fmt.Fprint(w, "<DeleteResult></DeleteResult>")
 	case r.Method == http.MethodPut:
 		f.objects[key] = body
 		w.Header().Set("ETag", tagOf(body))
@@ -165,14 +167,16 @@ func (f *fakeAWS) list(w http.ResponseWriter, query url.Values) {
 		x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 		return bytes.Compare(x[:], y[:])
 	})
-	var from int
-	fmt.Sscan(query.Get("continuation-token"), &from)
+	from, err := strconv.Atoi(cmp.Or(query.Get("continuation-token"), "0"))
+	if err != nil {
+		f.t.Error(err)
+	}
 	to := min(len(keys), from+2)
 	fmt.Fprintf(w, "<ListBucketResult><IsTruncated>%v</IsTruncated><NextContinuationToken>%d</NextContinuationToken>", to < len(keys), to)
 	for _, k := range keys[from:to] {
 		fmt.Fprintf(w, "<Contents><Key>%s</Key><Size>%d</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>%s</ETag><StorageClass>EXPRESS_ONEZONE</StorageClass></Contents>", k, len(f.objects[k]), tagOf(f.objects[k]))
 	}
-	io.WriteString(w, "</ListBucketResult>")
+	fmt.Fprint(w, "</ListBucketResult>")
 }
 
 func tagOf(b []byte) string {

@@ -50,8 +50,7 @@ func TestHeadersOfRequests(t *testing.T) {
 	put("small", 10)
 	put("large", 11<<20)
 	_, _ = st.Open(t.Context(), "small", store.OpenOptions{})
-	for range st.List(t.Context(), "") {
-	}
+	storetest.List(t, st, "")
 	_ = st.Delete(t.Context(), []string{"x"})
 
 	const payer, kms, class, owner, customer = "X-Amz-Request-Payer", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "X-Amz-Storage-Class", "X-Amz-Acl", "X-Amz-Server-Side-Encryption-Customer-Key"

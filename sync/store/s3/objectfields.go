@@ -16,9 +16,6 @@ import (
 	"github.com/genepattern/ferry/sync/store/checksum"
 )
 
-// A field is one option of the AWS CLI's `s3 cp` and `s3 sync`, with the same name and the same values.
-type field = store.Field[Options]
-
 // onlyCopies is the form of options that a job does not have.
 var onlyCopies = store.Form{Copies: true}
 

@@ -71,7 +71,9 @@ func (s *Store) try(ctx context.Context, r *request, consume func(*http.Response
 	}
 	defer resp.Body.Close()
 	failed := s.answerError(r.op, r.named(), resp)
-	if s.places.follow(ctx, at, failed) {
+	// The answer to a HEAD has no body to say what was bad about it.
+	mute := r.method == http.MethodHead && resp.StatusCode == http.StatusBadRequest
+	if s.places.follow(ctx, at, failed) || mute && s.places.move(at, s.places.regionOf(ctx, at, failed)) {
 		store.CounterOf(ctx).Requests.Add(1)
 		return s.try(ctx, r, consume)
 	}

@@ -83,7 +83,10 @@ func TestListEnds(t *testing.T) {
 		}
 	}
 	list, _ := made(100, nil)
-	for range List(t.Context(), list, 1000) {
+	for _, err := range List(t.Context(), list, 1000) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	why := errors.New("why")
