@@ -46,7 +46,7 @@ const rowLimit = 12 * time.Minute
 func all() []row {
 	var rows []row
 	for _, some := range [][]row{
-		storeRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), diskRows(), policyRows(), crowdRows(),
+		storeRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), policyRows(), crowdRows(),
 	} {
 		rows = append(rows, some...)
 	}
