@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo demo-batch test check lint notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke fresh clean
+.PHONY: help build image demo demo-batch test check lint govulncheck notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test: ## run all checks and tests, setting up what they need; PKG=./sync/... for
 
 lint: ## run staticcheck, errcheck, ineffassign and misspell over everything
 	@scripts/lint.sh
+
+govulncheck: ## look for known vulnerabilities; 69 where their database cannot be reached
+	@scripts/tool.sh vulncheck
 
 notices: ## write THIRD_PARTY_NOTICES, the licences of what is linked in
 	@$(GO) run ./tools/notices
