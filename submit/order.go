@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/job/execsh"
@@ -213,7 +214,7 @@ func (o Order) script(s job.Settings, work, meta string) ([]byte, error) {
 			return nil, nil
 		}
 		delete(s, "exec")
-		return os.ReadFile(own)
+		return bounded.File(own, 16*bounded.Small)
 	}
 	if own != "" {
 		return nil, errors.New("--exec and a command after -- are two ways to say what runs")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper/node"
@@ -165,7 +165,7 @@ func (d *doctor) readWrite(ctx context.Context) Check {
 		return bad("read and write", cause.Name(ctx, cause.StageIn, "", err), "")
 	}
 	defer r.Close()
-	if got, err := io.ReadAll(r); err != nil || string(got) != text {
+	if got, err := bounded.All(r, int64(len(text))); err != nil || string(got) != text {
 		return bad("read and write", fmt.Errorf("reading %s back: %q, %v", path.Base(key), got, err), "")
 	}
 	for o, err := range d.remote.store.List(ctx, key) {

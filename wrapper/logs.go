@@ -65,11 +65,7 @@ func (l *logs) restore(s *site) {
 		if there, err := root.Lstat(in); err == nil && os.SameFile(mine, there) {
 			continue
 		}
-		data, err := io.ReadAll(io.NewSectionReader(f.f, 0, mine.Size()))
-		if err == nil {
-			err = s.write(f.name, data)
-		}
-		if err != nil {
+		if err := writeFrom(s, f.name, f.content(mine.Size())); err != nil {
 			s.tell.warn("restoring %s, which the module removed: %v", path.Base(f.name), err)
 		}
 	}
@@ -95,19 +91,34 @@ func (s *site) event(e ferrysync.Event) {
 // A logFile is a growing file whose Write never fails. A full disk must not stop the module, or the transfer that logs. It
 // keeps the first error, and is safe for concurrent use.
 type logFile struct {
-	mu   sync.Mutex
-	f    *os.File
-	name string // the job's path of it
-	err  error
+	mu      sync.Mutex
+	f       *os.File
+	name    string // in the job
+	written int64  // by ferry
+	err     error
 }
 
 func (l *logFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		_, l.err = l.f.Write(p)
+		var n int
+		n, l.err = l.f.Write(p)
+		l.written += int64(n)
 	}
 	return len(p), nil
+}
+
+// content is what ferry wrote, for a log of the given size that is to be restored. A module may have made the file larger, by bytes
+// or by a hole of any size: then holes and NULs are left out, and it ends after as many bytes as ferry wrote.
+func (l *logFile) content(size int64) io.Reader {
+	l.mu.Lock()
+	written := l.written
+	l.mu.Unlock()
+	if size <= written {
+		return io.NewSectionReader(l.f, 0, size)
+	}
+	return io.LimitReader(&withoutNULs{extents{f: l.f, size: size}}, written)
 }
 
 // failed is the first error of a write, nil where there was none.

@@ -1,6 +1,8 @@
 package wrapper
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"path"
 
@@ -38,7 +40,10 @@ func (s *site) open(p string) (*os.Root, error) { return s.root.OpenRoot(inRoot(
 func (s *site) metadata(name string) string { return path.Join(s.job.Dirs.Metadata, name) }
 
 // write writes a file of ferry's own at the job's path p. It replaces what the module put there, atomically.
-func (s *site) write(p string, data []byte) error {
+func (s *site) write(p string, data []byte) error { return writeFrom(s, p, bytes.NewReader(data)) }
+
+// writeFrom is write of what from has, whatever its size.
+func writeFrom(s *site, p string, from io.Reader) error {
 	root, name := s.at(p)
 	tmp := path.Join(ownDir, path.Base(p))
 	if s.inPlace != nil { // beside the file, which may be on another file system than the attempt's root
@@ -50,7 +55,7 @@ func (s *site) write(p string, data []byte) error {
 	if s.inPlace != nil {
 		_ = root.RemoveAll(tmp) // a link that the module put there
 	}
-	err := root.WriteFile(tmp, data, 0o644)
+	err := fill(root, tmp, from)
 	if err == nil {
 		if st, e := root.Lstat(name); e == nil && st.IsDir() {
 			err = rmtree.Below(root, name)
@@ -61,6 +66,19 @@ func (s *site) write(p string, data []byte) error {
 	}
 	if err != nil {
 		_ = root.Remove(tmp)
+	}
+	return err
+}
+
+// fill makes a file.
+func fill(root *os.Root, name string, from io.Reader) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, from)
+	if e := f.Close(); err == nil {
+		err = e
 	}
 	return err
 }

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/submit"
 )
@@ -147,7 +149,7 @@ func (s shown) listen(ctx context.Context, signals chan os.Signal, st submit.Sta
 	s.tell.say("\ncancel the job %s? It goes on otherwise. [y/N]", st.ID)
 	answer := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		line, _ := bufio.NewReader(io.LimitReader(os.Stdin, bounded.Small)).ReadString('\n')
 		answer <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/genepattern/ferry/commit/ecr"
 	"github.com/genepattern/ferry/commit/registry"
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 // registryLogin is the login given by flags, and the one registry that it is for. No other is sent it, whatever an image is called.
@@ -44,7 +44,7 @@ func newLogins(w world, given registryLogin, log zerolog.Logger) (engine.Login, 
 		return nil, nil, cause.Fail(cause.Usage, "such as --registry registry.example.org, or --registry docker.io",
 			"--registry %q: --registry-user needs the one registry that its password is for", given.host)
 	}
-	password, err := os.ReadFile(given.passwordFile)
+	password, err := bounded.File(given.passwordFile, bounded.Small)
 	if err != nil {
 		return nil, nil, cause.Fail(cause.Usage, "", "--registry-password-file: %w", err)
 	}
@@ -63,7 +63,7 @@ func engineConfig(lookup func(string) (string, bool)) (registry.Config, error) {
 	file := filepath.Join(dir, "config.json")
 	if dir != "" {
 		var err error
-		if content, err = os.ReadFile(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if content, err = bounded.File(file, 16*bounded.Small); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return registry.Config{}, err
 		}
 	}

@@ -3,11 +3,15 @@ package docker
 import (
 	"context"
 	"encoding/json"
+	"io"
 
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/genepattern/ferry/engine"
 )
+
+// statsMax bounds the engine's answer, which has a part for each processor.
+const statsMax = 16 << 20
 
 // Stats implements engine.Container.
 func (c *Container) Stats(ctx context.Context) (engine.Stats, error) {
@@ -17,7 +21,7 @@ func (c *Container) Stats(ctx context.Context) (engine.Stats, error) {
 	}
 	defer r.Body.Close()
 	var s container.StatsResponse
-	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+	if err := json.NewDecoder(io.LimitReader(r.Body, statsMax)).Decode(&s); err != nil {
 		return engine.Stats{}, c.conn.explain("reading the container's statistics", err)
 	}
 	// The page cache is not what the module needs: take the part that can be given back off, as `docker stats` does.

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 // SSH says how to log in where the engine's address is ssh://[USER@]HOST[:PORT][/SOCKET]. The connection is made here
@@ -146,7 +148,7 @@ func (s SSH) methods(ctx context.Context) (all []ssh.AuthMethod, done func()) {
 	done = func() {}
 	var signers []ssh.Signer
 	for _, file := range s.Keys {
-		text, err := os.ReadFile(file)
+		text, err := bounded.File(file, bounded.Small)
 		if err != nil {
 			continue
 		}

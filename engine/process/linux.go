@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 // dropPrivileges gives up, for the calling thread and what it starts, every capability but keep, and the right to gain
@@ -96,7 +97,7 @@ func processes() []stat {
 	}
 	var all []stat
 	for _, n := range names {
-		data, err := os.ReadFile(n)
+		data, err := bounded.File(n, bounded.Small)
 		if err != nil {
 			continue // it has ended
 		}
@@ -133,7 +134,7 @@ func sessionStats(sid int) engine.Stats {
 // oomKills is how often the kernel has killed a process of this container for memory; 0 where it does not say.
 func oomKills() int64 {
 	for _, name := range []string{"/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"} {
-		data, err := os.ReadFile(name)
+		data, err := bounded.File(name, bounded.Small)
 		if err != nil {
 			continue
 		}

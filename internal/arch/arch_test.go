@@ -25,6 +25,7 @@ var rules = map[string]func(*tree) []finding{
 	"limits":      limits,
 	"registry":    registered,
 	"assertions":  assertions,
+	"bounds":      bounds,
 	"comments":    comments,
 	"environment": environment,
 	"groups":      groups,
@@ -63,6 +64,9 @@ func TestDrawing(t *testing.T) {
 	names := []string{optional}
 	for _, c := range confined {
 		names = append(names, c.to...)
+	}
+	for name := range unbounded {
+		names = append(names, name)
 	}
 	for dir := range aliases {
 		names = append(names, dir)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/scheduler"
 )
 
@@ -64,7 +65,7 @@ func (s spool) held() bool {
 }
 
 func (s spool) task() (t scheduler.Task, err error) {
-	data, err := os.ReadFile(s.file(taskName))
+	data, err := bounded.File(s.file(taskName), 64*bounded.Small)
 	if err == nil {
 		err = json.Unmarshal(data, &t)
 	}
@@ -82,7 +83,7 @@ func (s spool) report() (scheduler.Report, error) {
 	if info, err := os.Stat(s.file(taskName)); err == nil {
 		r.Started = info.ModTime()
 	}
-	if data, err := os.ReadFile(s.file(exitName)); err == nil {
+	if data, err := bounded.File(s.file(exitName), bounded.Small); err == nil {
 		code, err := strconv.Atoi(strings.TrimSpace(string(data)))
 		if err == nil {
 			r.Code = &code
@@ -174,7 +175,7 @@ func (s spool) terminate() error {
 		if !s.held() {
 			return nil
 		}
-		data, err := os.ReadFile(s.file(pidName))
+		data, err := bounded.File(s.file(pidName), bounded.Small)
 		if pid, e := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && e == nil && pid > 1 {
 			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return fmt.Errorf("stopping the job's process: %w", err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 // A Book is the directory where this machine keeps the handles of the jobs that were submitted here, by their short ids. It is a
@@ -113,7 +114,7 @@ func (b Book) Remove(id string) error {
 }
 
 func read(name string) (e Entry, err error) {
-	data, err := os.ReadFile(name)
+	data, err := bounded.File(name, bounded.Small)
 	if err != nil {
 		return e, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 // By says which ferry owns something: its process, and its container where it has one. A later ferry looks by it whether the owner
@@ -28,7 +29,7 @@ func Me(self *engine.Self) By {
 	}
 	b.Host, _ = os.Hostname()
 	b.Space, _ = os.Readlink("/proc/self/ns/pid")
-	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+	if id, err := bounded.File("/proc/sys/kernel/random/boot_id", bounded.Small); err == nil {
 		b.Boot = strings.TrimSpace(string(id))
 	}
 	return b
@@ -36,7 +37,7 @@ func Me(self *engine.Self) By {
 
 // startOf is when a process started, in the kernel's clock ticks; "" where there is no such process.
 func startOf(pid int) string {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	data, err := bounded.File(fmt.Sprintf("/proc/%d/stat", pid), bounded.Small)
 	if err != nil {
 		return ""
 	}

@@ -113,7 +113,7 @@ func (s *Store) deleted(ctx context.Context, answer io.Reader, failed map[string
 		Code, Message string
 		Error         []struct{ Key, Code, Message string }
 	}
-	if err := xml.NewDecoder(answer).Decode(&result); err != nil {
+	if err := xml.NewDecoder(io.LimitReader(answer, maxPage)).Decode(&result); err != nil {
 		return nil, s.sendError(ctx, "deleting", "", err)
 	}
 	if result.XMLName.Local == "Error" {

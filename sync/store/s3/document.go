@@ -10,6 +10,9 @@ import (
 // maxDocument is the most of an answer that is read, in bytes.
 const maxDocument = 4 << 20
 
+// maxPage is the most of an answer about a thousand keys, each of which may be a kilobyte and escaped.
+const maxPage = 64 << 20
+
 // document sends r and reads the XML of its answer into v. S3 begins some answers before it knows how they end: a document may be an
 // error although the status was 200.
 func (cp copying) document(ctx context.Context, r *request, v any) error {

@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"io"
 	"iter"
 	"net/http"
 	"strconv"
@@ -105,7 +106,7 @@ func (l listing) page(ctx context.Context, token string) (page listPage, err err
 		if resp.ContentLength > 0 {
 			b.Grow(int(min(resp.ContentLength, 1<<22)) + bytes.MinRead)
 		}
-		if _, err := b.ReadFrom(resp.Body); err != nil {
+		if _, err := b.ReadFrom(io.LimitReader(resp.Body, maxPage)); err != nil {
 			return s.sendError(ctx, r.op, prefix, err)
 		}
 		if page, err = parseList(b.Bytes()); err != nil {

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/checksum"
 )
@@ -135,7 +135,7 @@ func setKey(prefix string, group func(*Options) *http.Header) func(*Options, str
 		key := []byte(v)
 		if name, ok := fileOf(v); ok {
 			var err error
-			if key, err = os.ReadFile(name); err != nil {
+			if key, err = bounded.File(name, bounded.Small); err != nil {
 				return err
 			}
 		}
