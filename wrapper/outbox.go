@@ -124,7 +124,7 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 		if o.since(d.Path) == nil {
 			continue // not staged in whole, so nothing in it is known to be a result
 		}
-		s, err := o.up(ctx, d, m, lost, budget)
+		s, err := o.up(ctx, d, m, lost, budget, nil)
 		total.Add(s)
 		rec.Edit(func(r *record.Record) { r.Transfers["stage-out"] = total })
 		if err != nil {
@@ -159,8 +159,8 @@ func (o *outbox) links(self string) *ferrysync.Links {
 }
 
 // up sends one directory. A later call sends what changed after this one. The files that could not be sent are added to
-// lost, which may be nil, and so are those that do not fit into the budget.
-func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, budget *ferrysync.Budget) (s ferrysync.Stats, err error) {
+// lost, which may be nil, and so are those that do not fit into the budget. A pace, which may be nil, holds back what is large.
+func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, budget *ferrysync.Budget, p *pace) (s ferrysync.Stats, err error) {
 	if o.remote == nil {
 		return s, nil // what is in place needs no sending
 	}
@@ -188,7 +188,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, 
 	if err != nil {
 		return s, err
 	}
-	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.Path), Progress: &o.moved.progress, Budget: budget}
+	opts := ferrysync.Options{Preserve: true, Filters: append(o.filters(d.Path), p.hold(root)...), Progress: &o.moved.progress, Budget: budget}
 	opts.Links = o.links(d.Path)
 	opts.Live = d.Path == o.site.job.Dirs.Metadata // ferry's own logs grow while they are sent
 	// The new snapshot is taken before the transfer. A file that changes meanwhile is sent again by the next call.
@@ -202,6 +202,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, 
 		switch e.Op {
 		case ferrysync.OpUpload:
 			sent.add(e.Path)
+			p.sent(e.Path, e.Size)
 		case ferrysync.OpRefuse:
 			lost.add(path.Join(d.Path, e.Path))
 			lost.refused()

@@ -112,7 +112,7 @@ func (o *outbox) ask(ctx, save context.Context) error {
 // only.
 func (o *outbox) sendLogs(ctx context.Context, m *module) error {
 	if o.since(o.site.job.Dirs.Metadata) != nil {
-		_, err := o.up(ctx, o.metadata(), m, nil, o.budget())
+		_, err := o.up(ctx, o.metadata(), m, nil, o.budget(), nil)
 		return err
 	}
 	all := []string{o.site.job.Files.Stderr} // the most telling first

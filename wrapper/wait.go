@@ -148,10 +148,10 @@ func (m *module) watchUsage(ctx context.Context) {
 	}
 }
 
-// report writes a line of statistics and sends the metadata dir, at least every reportPeriod, so that those who wait see how far the module
-// is. It returns when ctx ends.
+// report writes a line of statistics and sends the metadata dir, at least every reportPeriod, so that those who wait see how far the
+// module is. Large files wait longer, see pace. It returns when ctx ends.
 func (w watch) report(ctx context.Context) {
-	s := w.module.site
+	s, p := w.module.site, newPace()
 	for pause := reportFirst; ; pause = min(pause*2, reportPeriod) {
 		select {
 		case <-ctx.Done():
@@ -165,7 +165,7 @@ func (w watch) report(ctx context.Context) {
 		if w.outbox.claim.check(ctx) != nil {
 			return
 		}
-		if _, err := w.outbox.up(ctx, w.outbox.metadata(), w.module, nil, w.outbox.budget()); err != nil && ctx.Err() == nil {
+		if _, err := w.outbox.up(ctx, w.outbox.metadata(), w.module, nil, w.outbox.budget(), p); err != nil && ctx.Err() == nil {
 			s.tell.log.Warn().Err(err).Msg("sending the metadata dir")
 		}
 	}
