@@ -68,7 +68,7 @@ func (s *scene) start(flags ...string) *ferry {
 			s.t.Fatal(err)
 		}
 		_ = r.Close()
-		defer w.Close()
+		defer func() { _ = w.Close() }()
 		f.cmd.Stdout, f.cmd.Stderr = w, w
 	}
 	if err := f.cmd.Start(); err != nil {
