@@ -12,6 +12,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 func moduleCommand(w world) *cli.Command {
@@ -134,7 +135,7 @@ func readImages(name string) (module.Images, error) {
 	if name == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(name)
+	data, err := bounded.File(name, 16*bounded.Small)
 	if err == nil {
 		var t module.Images
 		if t, err = module.ParseImages(data); err == nil {
@@ -162,7 +163,7 @@ func (a moduleArgs) options(image string) (o module.Options, err error) {
 func (a moduleArgs) values(m module.Manifest) (module.Given, error) {
 	g, own := module.Given{}, map[string]bool{}
 	for _, name := range a.files {
-		data, err := os.ReadFile(name)
+		data, err := bounded.Head(name, jobFileMax+1)
 		if err == nil && len(data) > jobFileMax {
 			err = fmt.Errorf("larger than %d bytes", jobFileMax)
 		}

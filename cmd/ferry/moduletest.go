@@ -22,6 +22,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/job"
 )
 
@@ -208,7 +209,7 @@ func caseFiles(name string) ([]string, error) {
 // read reads one case. What is wrong with it is a failure of this case.
 func (t *tester) read(file string, of *openedModule) testCase {
 	c := testCase{Case: module.Case{File: file, Name: strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))}}
-	data, err := os.ReadFile(file)
+	data, err := bounded.Head(file, jobFileMax+1)
 	if err == nil && len(data) > jobFileMax {
 		err = fmt.Errorf("%s is larger than %d bytes", file, jobFileMax)
 	}
@@ -276,7 +277,7 @@ func (t *tester) ask(cases []testCase) error {
 		return cause.Fail(cause.Refused, "--allow-scripts runs them", "the cases run programs of their own on this machine: %s", list)
 	}
 	fmt.Fprintf(t.world.stderr, "the cases run these programs on this machine: %s\nrun them? [y/N] ", list)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer, _ := bufio.NewReader(io.LimitReader(os.Stdin, bounded.Small)).ReadString('\n')
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return cause.Fail(cause.Refused, "", "the programs of the cases were not to be run")
 	}

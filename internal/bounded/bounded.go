@@ -35,3 +35,13 @@ func File(name string, most int64) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// Head reads the first bytes of a file, at most so many. It is for callers with a message of their own for what is too large.
+func Head(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
+}
