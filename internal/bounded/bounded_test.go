@@ -43,3 +43,15 @@ func TestFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTail(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("one\ntwo\nthree\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for most, want := range map[int64]string{100: "one\ntwo\nthree\n", 14: "one\ntwo\nthree\n", 13: "two\nthree\n", 8: "three\n", 3: ""} {
+		if b, err := bounded.Tail(name, most); string(b) != want || err != nil {
+			t.Errorf("%d: %q, %v, want %q", most, b, err, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/job/execsh"
 	"github.com/genepattern/ferry/scheduler"
 )
@@ -176,12 +177,9 @@ func (c *Cluster) Log(ctx context.Context, id string, children []int, place int,
 	if place >= 0 {
 		name = filepath.Join(c.logDir(), id+"."+strconv.Itoa(children[place])+".out")
 	}
-	data, err := os.ReadFile(name)
+	data, err := bounded.Tail(name, most)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
-	}
-	if n := int64(len(data)); n > most {
-		_, data, _ = bytes.Cut(data[n-most:], []byte("\n"))
 	}
 	return string(data), err
 }
