@@ -15,6 +15,7 @@ func idleOptions() []syncOption {
 // refusedOptions are those of the AWS CLI that ferry does not do, and why.
 var refusedOptions = map[string]string{
 	"--version":         "ferry has its own; `ferry version` prints it",
+	"--no-overwrite":    "`ferry sync` leaves alone what is the same, and nothing else that is there",
 	"--v2-debug":        "it tells what a later version of the AWS CLI would do otherwise, and ferry is none",
 	"--cli-auto-prompt": "ferry asks nothing; `--help` lists the options",
 }

@@ -60,7 +60,12 @@ func (cp copying) source() http.Header {
 // replaces reports whether the copy has the metadata of the command line, and none of its source's.
 func (cp copying) replaces() bool {
 	d := cp.s.options.Directive
-	return d == "REPLACE" || d == "" && cp.s.options.HasMeta
+	return d == "REPLACE" || cp.s.options.CopyProps == "none" || d == "" && cp.s.options.HasMeta
+}
+
+// dropsTags reports whether the copy has none of its source's tags.
+func (cp copying) dropsTags() bool {
+	return cp.s.options.CopyProps == "none" || cp.s.options.CopyProps == "metadata-directive"
 }
 
 // copied is the answer to a copy.
@@ -74,6 +79,9 @@ func (cp copying) whole(ctx context.Context) (store.Object, error) {
 		r.header["X-Amz-Metadata-Directive"] = []string{"REPLACE"}
 	} else if d := cp.s.options.Directive; d != "" {
 		r.header["X-Amz-Metadata-Directive"] = []string{d}
+	}
+	if cp.dropsTags() {
+		r.header["X-Amz-Tagging-Directive"] = []string{"REPLACE"}
 	}
 	if a := cp.s.options.Algorithm; a != "" {
 		r.header["X-Amz-Checksum-Algorithm"] = []string{strings.ToUpper(string(a))}

@@ -91,7 +91,7 @@ func (cp copying) keep(ctx context.Context, to http.Header) error {
 			to[k] = []string{v}
 		}
 	}
-	if n := have.Get("X-Amz-Tagging-Count"); n == "" || n == "0" {
+	if n := have.Get("X-Amz-Tagging-Count"); n == "" || n == "0" || cp.dropsTags() {
 		return nil
 	}
 	var tags struct {

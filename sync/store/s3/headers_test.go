@@ -165,3 +165,30 @@ func TestConformanceSDKSigns(t *testing.T) {
 		PartSize: partSize,
 	}.Run(t)
 }
+
+// What a copy keeps of its source is said in its headers, in one request and in parts.
+func TestCopyProps(t *testing.T) {
+	for props, want := range map[string][2]string{"": {"", ""}, "default": {"", ""}, "metadata-directive": {"", "REPLACE"}, "none": {"REPLACE", "REPLACE"}} {
+		srv := testenv.S3(t)
+		p := testenv.Proxy(t, srv.Endpoint)
+		settings := store.Settings{}
+		if props != "" {
+			settings["copy-props"] = props
+		}
+		st := opened(t, p.Via(srv), awsconfig.S3{}, settings)
+		if _, err := st.Put(t.Context(), "a", store.Body{Bytes: []byte("x")}, store.PutOptions{Meta: store.Meta{"k": "v"}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := st.(store.Copier).CopyFrom(t.Context(), st, store.Object{Key: "a", Size: 1}, "b", store.CopyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		rs := p.Requests()
+		h := rs[len(rs)-1].Header
+		if got := [2]string{h.Get("X-Amz-Metadata-Directive"), h.Get("X-Amz-Tagging-Directive")}; got != want {
+			t.Errorf("%q: %q", props, got)
+		}
+		if got := srv.Head(t, "b").Get("X-Amz-Meta-K"); (got == "v") != (want[0] == "") {
+			t.Errorf("%q: metadata %q", props, got)
+		}
+	}
+}

@@ -56,6 +56,11 @@ var objectFields = store.Fields[Options]{
 	{Name: "metadata", Arg: "KEY=VALUE[,…]", Usage: "metadata of new objects: KEY=VALUE[,…] or JSON", Form: onlyCopies, Set: setMetadata},
 	{Name: "metadata-directive", Arg: "COPY|REPLACE", Usage: "whether a copy keeps its source's metadata: COPY|REPLACE", Form: onlyCopies,
 		Set: func(o *Options, v string) error { o.Directive = v; return oneOf(v, "COPY", "REPLACE") }},
+	{Name: "copy-props", Arg: "PROPS", Usage: "what a copy keeps of its source, PROPS: none, metadata-directive (no tags) or default", Form: onlyCopies,
+		Set: func(o *Options, v string) error {
+			o.CopyProps = v
+			return oneOf(v, "none", "metadata-directive", "default")
+		}},
 	{Name: "checksum-algorithm", Arg: "ALGORITHM", Usage: "have S3 keep a checksum by ALGORITHM: CRC64NVME, CRC32, CRC32C, SHA1 or SHA256", Form: onlyCopies, Set: setAlgorithm},
 	{Name: "checksum-mode", Arg: "ENABLED", Usage: "ENABLED: verify downloads, which ferry always does", Form: onlyCopies, Set: func(_ *Options, v string) error { return oneOf(v, "ENABLED") }},
 	{Name: "page-size", Arg: "N", Usage: "ask for N objects in each page of a listing (1000)", Form: onlyCopies,

@@ -27,6 +27,7 @@ type Options struct {
 	Headers   Headers
 	HasMeta   bool               // Headers have metadata
 	Directive string             // of a copy's metadata: COPY, REPLACE, or "" for what HasMeta suggests
+	CopyProps string             // what a copy keeps: "none", "metadata-directive" for no tags, or all of it
 	Algorithm checksum.Algorithm // of uploads, in place of what the endpoint suggests
 
 	Endpoint string // in place of the configuration's
