@@ -26,6 +26,7 @@ type Container struct {
 	id   string
 
 	command string // what it runs, where that is an absolute path of a container made here
+	watched bool   // its memory is limited, and it was made here on this machine
 
 	mu      sync.Mutex
 	found   bool          // command was seen to be there
@@ -33,6 +34,7 @@ type Container struct {
 	copied  chan struct{} // closed once all output is written; nil before Start
 	ended   chan struct{} // closed once the engine said that it ended, or went away; nil before Start
 	waited  error         // why the engine could not say it; read after ended
+	oom     *oomWatch     // nil where the kernel cannot be asked
 
 	stdout, stderr io.Writer // of Start
 }
@@ -72,6 +74,10 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 		case c.waited = <-errs:
 		}
 	}()
+	watch := c.watchOOM(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.oom = watch
 	return nil
 }
 
@@ -137,6 +143,9 @@ func (c *Container) Stop(ctx context.Context, grace time.Duration) error {
 
 // Remove implements engine.Container.
 func (c *Container) Remove(ctx context.Context) error {
+	c.mu.Lock()
+	c.oom.close()
+	c.mu.Unlock()
 	err := c.conn.cli.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) { // a conflict is a removal that is under way
 		return nil

@@ -52,7 +52,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 	if err != nil {
 		return nil, e.launching(fmt.Sprintf("creating a container of %q", s.Image.Ref), err)
 	}
-	c := &Container{conn: e.conn, id: made.ID}
+	c := &Container{conn: e.conn, id: made.ID, watched: e.Local() && (s.Limits.Memory > 0 || s.Limits.CgroupParent != "")}
 	if err := e.networks.join(ctx, c.id, dead); err != nil {
 		_ = c.Remove(context.WithoutCancel(ctx))
 		return nil, err

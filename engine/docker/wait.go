@@ -138,12 +138,12 @@ func (c *Container) end(ctx context.Context) (end, error) {
 // more to run than it has cores up to half a second was seen.
 const oomTime = 2 * time.Second
 
-// toldOOM looks for the engine's event that a killed container was killed for memory. An engine learns of that and of the
+// toldOOM looks for the kernel's word, and the engine's event, that a killed container was killed for memory. An engine learns of that and of the
 // end on different ways: where the end comes first, what it says of the end leaves it out, for good (Docker 20.10) or for a
 // while. A kill of ferry's own needs no explanation.
 func (c *Container) toldOOM(ctx context.Context, exit engine.Exit) bool {
 	c.mu.Lock()
-	stopped := c.stopped
+	stopped, kernel := c.stopped, c.oom
 	c.mu.Unlock()
 	if stopped || exit.Code != 128+int(syscall.SIGKILL) {
 		return false
@@ -157,6 +157,8 @@ func (c *Container) toldOOM(ctx context.Context, exit engine.Exit) bool {
 	})
 	select {
 	case <-said:
+		return true
+	case <-kernel.killed():
 		return true
 	case err := <-failed: // also the end of the wait
 		_ = err // nothing is known then
