@@ -125,3 +125,36 @@ func TestSelf(t *testing.T) {
 		t.Errorf("without /proc: %+v, %v", self, err)
 	}
 }
+
+// TestSelfBesideAnother has ferry's container share the network of another, whose resolv.conf and host name it then has.
+func TestSelfBesideAnother(t *testing.T) {
+	e := testEngine(t)
+	image := testenv.ModuleImage(t)
+	other := testenv.DockerCommand(t, nil, "run", "-d", image, "/bin/sleep", "300")
+	defer testenv.DockerCommand(t, nil, "rm", "-f", other)
+	dir := t.TempDir()
+	own := testenv.DockerCommand(t, nil, "run", "-d", "--network", "container:"+other, "-v", dir+":/local", "--memory", "64m", image, "/bin/sleep", "300")
+	defer testenv.DockerCommand(t, nil, "rm", "-f", own)
+	for _, id := range []string{own, other} {
+		e.mountinfo = filepath.Join(t.TempDir(), "mountinfo")
+		text := testenv.DockerCommand(t, nil, "exec", id, "/bin/cat", "/proc/self/mountinfo")
+		if !strings.Contains(text, "/containers/"+other+"/") {
+			t.Fatalf("the files are not the other container's:\n%s", text)
+		}
+		if err := os.WriteFile(e.mountinfo, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		self, err := engine.SelfOf(t.Context(), e)
+		if err != nil || self == nil || self.ID != id {
+			t.Errorf("in %.12s: %+v, %v", id, self, err)
+		}
+	}
+	testenv.DockerCommand(t, nil, "exec", own, "/bin/true")
+	text := strings.ReplaceAll(testenv.DockerCommand(t, nil, "exec", own, "/bin/cat", "/proc/self/mountinfo"), "upperdir=", "upperdir=/elsewhere")
+	if err := os.WriteFile(e.mountinfo, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if self, err := engine.SelfOf(t.Context(), e); self != nil || !errors.Is(err, engine.ErrNoContainer) {
+		t.Errorf("a container that the engine does not know, in the network of one that it knows: %+v, %v", self, err)
+	}
+}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 // An oomWatch asks the kernel whether a container was killed for memory. The engine says so by ways of its own, of which each may come too
@@ -31,7 +33,7 @@ func (c *Container) watchOOM(ctx context.Context) *oomWatch {
 	if err != nil || in.State.Pid == 0 {
 		return nil
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", in.State.Pid))
+	text, err := bounded.File(fmt.Sprintf("/proc/%d/cgroup", in.State.Pid), maxMountinfo)
 	if err != nil {
 		return nil
 	}

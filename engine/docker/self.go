@@ -2,10 +2,10 @@ package docker
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 
@@ -13,12 +13,43 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/bounded"
 )
 
 // idInPath finds the container's id in the sources of the files that the engine mounts into every container, such as
 // /var/lib/docker/containers/<id>/resolv.conf. It is there whatever the cgroup version and with the host's network,
 // where neither /proc/self/cgroup nor the host name tell it.
 var idInPath = regexp.MustCompile(`/containers/([0-9a-f]{64})/(?:resolv\.conf|hostname|hosts) /etc/`)
+
+// upperInRoot finds where the engine keeps what a container writes, in the line of its root. No two containers have it in common.
+var upperInRoot = regexp.MustCompile(`(?m)^\S+ \S+ \S+ \S+ / .*[ ,]upperdir=([^, \n]+)`)
+
+// ownUpper is that directory of the container this process runs in, reading the text of /proc/self/mountinfo; "" where that does not say it.
+func ownUpper(mountinfo string) string {
+	if m := upperInRoot.FindStringSubmatch(mountinfo); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// itself is the container of those that run that writes where this process does. A container that shares another's network (docker run
+// --network container:NAME, or a task of ECS in awsvpc) has that one's resolv.conf and host name, and would be taken for it.
+func itself(ctx context.Context, e *conn, first container.InspectResponse, upper string) (container.InspectResponse, error) {
+	is := func(in container.InspectResponse) bool { return in.GraphDriver.Data["UpperDir"] == upper }
+	if upper == "" || first.GraphDriver.Data["UpperDir"] == "" || is(first) {
+		return first, nil
+	}
+	list, err := e.cli.ContainerList(ctx, container.ListOptions{})
+	if err != nil {
+		return first, e.explain("listing containers", err)
+	}
+	for _, c := range list {
+		if in, err := e.container(ctx, c.ID); err == nil && is(in) {
+			return in, nil
+		}
+	}
+	return first, fmt.Errorf("ferry's own container, which is not %.12s whose network it is in: %w", first.ID, engine.ErrNoContainer)
+}
 
 // ownID finds the id of the container this process runs in, reading the text of /proc/self/mountinfo; "" on a host.
 func ownID(mountinfo io.Reader) string {
@@ -32,14 +63,16 @@ func ownID(mountinfo io.Reader) string {
 	return ""
 }
 
+// maxMountinfo bounds what is read of it, in bytes.
+const maxMountinfo = 16 << 20
+
 // Self implements engine.SelfFinder.
 func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
-	f, err := os.Open(e.mountinfo)
+	text, err := bounded.File(e.mountinfo, maxMountinfo)
 	if err != nil {
 		return nil, nil // no Linux, so no container
 	}
-	id := ownID(f)
-	_ = f.Close()
+	id := ownID(bytes.NewReader(text))
 	if id == "" {
 		return nil, nil
 	}
@@ -50,7 +83,10 @@ func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
 	if err != nil {
 		return nil, e.explain("inspecting ferry's own container", err)
 	}
-	self := &engine.Self{ID: id}
+	if in, err = itself(ctx, e.conn, in, ownUpper(string(text))); err != nil {
+		return nil, err
+	}
+	self := &engine.Self{ID: in.ID}
 	for _, m := range in.Mounts {
 		if m.Source != "" {
 			self.Mounts = append(self.Mounts, engine.SelfMount{Source: m.Source, Destination: m.Destination, ReadOnly: !m.RW})
