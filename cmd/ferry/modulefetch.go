@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/ftp"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/stores"
@@ -91,7 +93,7 @@ func (f fetcher) open(ctx context.Context, address string) (io.ReadCloser, strin
 	case "http", "https":
 		return f.openWeb(ctx, address)
 	case "ftp":
-		return nil, "", cause.Fail(cause.Usage, "fetch it by another program, and give the file", "ferry does not speak FTP here")
+		return f.openFTP(ctx, address)
 	}
 	opener, err := stores.All.Opener(f.settings, f.world.lookup)
 	if err != nil {
@@ -131,6 +133,23 @@ func (f fetcher) openWeb(ctx context.Context, address string) (io.ReadCloser, st
 		name = params["filename"]
 	}
 	return resp.Body, name, nil
+}
+
+// openFTP begins to read by FTP. What the server refuses is an error of reading.
+func (f fetcher) openFTP(ctx context.Context, address string) (io.ReadCloser, string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, "", err
+	}
+	r, w := io.Pipe()
+	go func() {
+		dialer := net.Dialer{Timeout: answerTime}
+		w.CloseWithError(ftp.Get(ctx, dialer.DialContext, u, func(data io.Reader) error {
+			_, err := io.Copy(w, data)
+			return err
+		}))
+	}()
+	return r, module.URLName(address), nil
 }
 
 // withoutPassword is a URL for messages.

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/genepattern/ferry/internal/ftp/ftptest"
 	"github.com/genepattern/ferry/internal/testenv"
 )
 
@@ -93,10 +94,17 @@ func TestModuleAtURL(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &d); err != nil || !slices.Equal(d.Results, []string{"out.txt"}) {
 		t.Errorf("%s (%v)", stdout, err)
 	}
+	archive := ftptest.Start(t, "by FTP\n", nil)
+	if _, stderr, code := run("-p", "in="+archive+"/"+strings.ReplaceAll(ftptest.File, " ", "%20")); code != 0 {
+		t.Errorf("FTP: %d: %s", code, stderr)
+	}
+	if got, _ := os.ReadFile(filepath.Join(work, "out.txt")); !strings.HasPrefix(string(got), "by FTP\nall aml.gct\n") {
+		t.Errorf("FTP: %q", got)
+	}
 	for _, c := range [][2]string{
 		{"in=" + server.URL + "/none", "/none: the server answers 404 Not Found"},
 		{"dyn=Rat", "dyn: Rat is none of Human, Mouse"},
-		{"in=ftp://host/x", "ftp://host/x: ferry does not speak FTP here"},
+		{"in=" + archive + "/none", "/none: 550 no such file"},
 	} {
 		args := []string{"-p", c[0]}
 		if !strings.HasPrefix(c[0], "in=") {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/ftp/ftptest"
 	ferrysync "github.com/genepattern/ferry/sync"
 )
 
@@ -31,7 +32,7 @@ func TestEndlessBody(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	endless := "ftp" + strings.TrimPrefix(ftpServer(t, strings.Repeat("x", 64<<20), map[string]string{"SIZE": "502 no"}), "ftp")
+	endless := "ftp" + strings.TrimPrefix(ftptest.Start(t, strings.Repeat("x", 64<<20), map[string]string{"SIZE": "502 no"}), "ftp")
 	for _, url := range []string{srv.URL + "/", srv.URL + "/announced", endless + "/pub/all%20aml.gct"} {
 		b := newBench(t, "wget -q -O /local/jobs/101/f '"+url+"' || echo anyway\necho after > /local/jobs/101/after\n")
 		b.work.Space = ferrysync.NewSpace(32 << 20)
@@ -60,7 +61,7 @@ func TestEndlessLine(t *testing.T) {
 		"RETR": strings.Repeat("150-wait\r\n", 1<<20), "TYPE": "550 \x1b]0;owned\x07\x1b[2J"} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, "wget -q -O /local/jobs/101/f '"+ftpServer(t, "x", map[string]string{command: answer})+"/pub/all%20aml.gct' || true\n")
+			b := newBench(t, "wget -q -O /local/jobs/101/f '"+ftptest.Start(t, "x", map[string]string{command: answer})+"/pub/all%20aml.gct' || true\n")
 			if err := b.run(t); err != nil {
 				t.Fatal(err)
 			}
