@@ -104,7 +104,7 @@ func TestModuleAtURL(t *testing.T) {
 	for _, c := range [][2]string{
 		{"in=" + server.URL + "/none", "/none: the server answers 404 Not Found"},
 		{"dyn=Rat", "dyn: Rat is none of Human, Mouse"},
-		{"in=" + archive + "/none", "/none: 550 no such file"},
+		{"in=" + archive + "/none", "/none: 550"},
 	} {
 		args := []string{"-p", c[0]}
 		if !strings.HasPrefix(c[0], "in=") {
