@@ -25,6 +25,7 @@ type Engine struct {
 	*conn
 	images    *images
 	mountinfo string // the file that says what is mounted for this process
+	task      string // Config.Task
 	networks  *networks
 }
 
@@ -33,6 +34,7 @@ type Config struct {
 	Host     string // DOCKER_HOST; "" is the local socket
 	CertPath string // DOCKER_CERT_PATH: a folder with ca.pem, cert.pem, key.pem; "" is no TLS
 	SSH      SSH    // for an address that begins with ssh://
+	Task     string // ECS_CONTAINER_METADATA_URI_V4: where ECS tells about ferry's own container; "" elsewhere
 
 	Name string // what the engine is called in Info and in errors; "" is docker
 	Hint string // what the reader can do where it does not answer; "" is what helps with Docker's
@@ -56,7 +58,7 @@ func New(c Config) (*Engine, error) {
 	if err := shared.open(c.CertPath, standard); err != nil {
 		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
-	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest}, mountinfo: "/proc/self/mountinfo", networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
+	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest}, mountinfo: "/proc/self/mountinfo", task: c.Task, networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
 }
 
 // Close gives up idle connections.

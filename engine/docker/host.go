@@ -19,10 +19,10 @@ func open(h engine.Host) (engine.Engine, error) {
 	return e, nil
 }
 
-// FromHost reads the variables that the docker command reads: DOCKER_HOST, DOCKER_TLS_VERIFY with DOCKER_CERT_PATH, and
-// what SSHFromHost reads.
+// FromHost reads the variables that the docker command reads: DOCKER_HOST, DOCKER_TLS_VERIFY with DOCKER_CERT_PATH, what
+// SSHFromHost reads, and ECS_CONTAINER_METADATA_URI_V4.
 func FromHost(h engine.Host) Config {
-	c := Config{Host: h.Env("DOCKER_HOST"), SSH: SSHFromHost(h)}
+	c := Config{Host: h.Env("DOCKER_HOST"), SSH: SSHFromHost(h), Task: h.Env(taskVariable)}
 	if h.Env("DOCKER_TLS_VERIFY") != "" {
 		c.CertPath = h.Env("DOCKER_CERT_PATH")
 	}

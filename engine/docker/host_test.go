@@ -2,6 +2,9 @@ package docker
 
 import (
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -156,5 +159,29 @@ func TestSelfBesideAnother(t *testing.T) {
 	}
 	if self, err := engine.SelfOf(t.Context(), e); self != nil || !errors.Is(err, engine.ErrNoContainer) {
 		t.Errorf("a container that the engine does not know, in the network of one that it knows: %+v, %v", self, err)
+	}
+}
+
+// TestSelfByTask has ECS say which container is ferry's own, where the files of another are mounted.
+func TestSelfByTask(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 4)
+	for text, want := range map[string]string{`{"DockerId": "` + id + `", "Name": "ferry"}`: id, `{}`: "", `nonsense`: ""} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }))
+		if got := taskID(t.Context(), server.URL); got != want {
+			t.Errorf("%s: %q", text, got)
+		}
+		server.Close()
+	}
+	e := testEngine(t)
+	own := testenv.DockerCommand(t, nil, "create", testenv.ModuleImage(t), "/bin/true")
+	defer testenv.DockerCommand(t, nil, "rm", "-f", own)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"DockerId":"`+own+`"}`) }))
+	defer server.Close()
+	e.task, e.mountinfo = server.URL, filepath.Join(t.TempDir(), "mountinfo")
+	if err := os.WriteFile(e.mountinfo, []byte(strings.ReplaceAll(inContainer, "%s", strings.Repeat("0", 64))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if self, err := engine.SelfOf(t.Context(), e); err != nil || self == nil || self.ID != own {
+		t.Errorf("%+v, %v", self, err)
 	}
 }

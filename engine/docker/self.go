@@ -3,6 +3,7 @@ package docker
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -72,7 +73,7 @@ func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
 	if err != nil {
 		return nil, nil // no Linux, so no container
 	}
-	id := ownID(bytes.NewReader(text))
+	id := cmp.Or(taskID(ctx, e.task), ownID(bytes.NewReader(text)))
 	if id == "" {
 		return nil, nil
 	}
