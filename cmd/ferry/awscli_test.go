@@ -232,3 +232,68 @@ func TestOptionsOfTheAWSCLI(t *testing.T) {
 		}
 	}
 }
+
+// What both tools ask of S3 for one object: the headers that options make are the same. What the server makes of them does not matter.
+func TestHeadersAsTheAWSCLI(t *testing.T) {
+	aws := awsCLI(t)
+	srv := testenv.S3(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"file.html": "<p>", "key": "0123456789abcdef0123456789abcdef"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(srv.Dir, "there"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	bucket := "s3://" + srv.Bucket + "/"
+	for _, c := range [][]string{
+		{"cp", "file.html", bucket + "k", "--sse", "--storage-class", "STANDARD_IA", "--acl", "public-read", "--request-payer"},
+		{"cp", "file.html", bucket + "k", "--sse", "aws:kms", "--sse-kms-key-id", "k1", "--expires", "2030-01-31T12:00:00Z", "--website-redirect", "/x"},
+		{"cp", "file.html", bucket + "k", "--sse-c", "--sse-c-key", "fileb://key", "--metadata", `{"a":"1","b-c":"x y"}`},
+		{"cp", "file.html", bucket + "k", "--grants", "read=id=1", "full=uri=http://x,id=2", "--cache-control", "max-age=1", "--content-language", "de", "--content-encoding", "x", "--content-disposition", "inline"},
+		{"cp", bucket + "there", bucket + "copy", "--metadata-directive", "REPLACE", "--content-type", "a/b", "--storage-class", "GLACIER_IR"},
+		{"cp", bucket + "there", bucket + "copy", "--sse-c", "--sse-c-key", "fileb://key", "--sse-c-copy-source", "--sse-c-copy-source-key", "fileb://key", "--metadata", "a=1"},
+		{"cp", bucket + "there", "back", "--sse-c", "AES256", "--sse-c-key", "fileb://key", "--request-payer", "requester"},
+	} {
+		var seen [2]map[string]string
+		for i, tool := range [][]string{{aws, "s3"}, {testenv.FerryBinary(t)}} {
+			p := testenv.Proxy(t, srv.Endpoint)
+			cmd := exec.Command(tool[0], append(tool[1:], c...)...)
+			cmd.Dir = dir
+			cmd.Env = testenv.Environ(append(p.Via(srv).Env(), "AWS_EC2_METADATA_DISABLED=true", "HOME="+dir, "AWS_DEFAULT_REGION="+srv.Region, "AWS_MAX_ATTEMPTS=1")...)
+			_ = cmd.Run() // the server refuses some of it
+			for _, r := range p.Requests() {
+				if r.Kind == "PutObject" || r.Kind == "CopyObject" || r.Kind == "GetObject" || r.Kind == "HeadObject" && len(seen[i]) == 0 {
+					seen[i] = optionHeaders(r)
+				}
+			}
+		}
+		for name := range seen[0] {
+			if seen[0][name] != seen[1][name] {
+				t.Errorf("%q: %s is %q with the AWS CLI, %q with ferry", c, name, seen[0][name], seen[1][name])
+			}
+		}
+		for name := range seen[1] {
+			if _, ok := seen[0][name]; !ok {
+				t.Errorf("%q: %s is %q with ferry alone", c, name, seen[1][name])
+			}
+		}
+		if len(seen[0]) == 0 {
+			t.Errorf("%q: the AWS CLI asked for nothing", c)
+		}
+	}
+}
+
+// optionHeaders are the headers that options make. Each tool has its own checksums, conditions and times.
+func optionHeaders(r testenv.Request) map[string]string {
+	all := map[string]string{}
+	for name := range r.Header {
+		low := strings.ToLower(name)
+		own := strings.Contains(low, "checksum") || strings.Contains(low, "sha256") || low == "x-amz-date" || strings.Contains(low, "if-match") || strings.Contains(low, "sdk") || low == "x-amz-trailer" || low == "x-amz-decoded-content-length"
+		if !own && (strings.HasPrefix(low, "x-amz-") || low == "cache-control" || low == "expires" || strings.HasPrefix(low, "content-") && low != "content-length" && low != "content-md5") {
+			all[name] = r.Header.Get(name)
+		}
+	}
+	return all
+}
