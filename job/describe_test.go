@@ -80,6 +80,7 @@ func TestDescribeRefuses(t *testing.T) {
 		want string
 	}{
 		"no remote":         {Settings{"image": {Values: []string{"x"}}, "workdir": {Values: []string{"/w"}}}, "--remote is missing"},
+		"ferry's own":       {given("output", "/.ferry/x"), "--output: \"/.ferry/x\" is ferry's own"},
 		"relative":          {given("workdir", "jobs/1"), "--workdir: \"jobs/1\" is not an absolute path"},
 		"dots":              {given("workdir", "/jobs/../etc"), `holds ".."`},
 		"root dir":          {given("workdir", "//"), "is the root directory"},

@@ -16,6 +16,9 @@ func pathOf(f func(*Job) *string) setter {
 	})
 }
 
+// ownRoot is the job's path of a folder of the attempt's root that no module sees: ferry's files are in it.
+const ownRoot = "/.ferry"
+
 // cleanDir is v as a clean absolute path below the root directory. A ".." is refused and not resolved, because its meaning depends
 // on links.
 func cleanDir(v string) (string, error) {
@@ -26,6 +29,8 @@ func cleanDir(v string) (string, error) {
 		return "", fmt.Errorf("%q holds a control character", v)
 	case slices.Contains(strings.Split(v, "/"), ".."):
 		return "", fmt.Errorf("%q holds \"..\"", v)
+	case strings.HasPrefix(path.Clean(v)+"/", ownRoot+"/"):
+		return "", fmt.Errorf("%q is ferry's own", v)
 	case path.Clean(v) == "/":
 		return "", fmt.Errorf("%q is the root directory", v)
 	}

@@ -19,6 +19,7 @@ type Deps struct {
 	Engine   engine.Engine
 	Transfer *ferrysync.Engine
 	Open     Opener
+	Reopen   Reopener     // nil where results that other jobs left are not sent
 	Stager   Stager       // nil for none
 	Login    engine.Login // nil for anonymous pulls
 	Freezer  Freezer      // nil where the engine makes no images

@@ -212,9 +212,15 @@ func (d *doctor) orphans(ctx context.Context) Check {
 // unsent looks for records that never reached the store.
 func (d *doctor) unsent(context.Context) Check {
 	names, err := node.Unsent(d.job.LocalPrefix)
+	kept, e := node.Kept(d.job.LocalPrefix)
+	if err == nil {
+		err = e
+	}
 	switch {
 	case err != nil:
 		return bad("records", err, "")
+	case len(kept) > 0:
+		return bad("records", fmt.Errorf("results are not in the store: %s", strings.Join(kept, ", ")), "`ferry resume` sends them")
 	case len(names) == 0:
 		return good("records", "all were sent")
 	}

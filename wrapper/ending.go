@@ -3,6 +3,7 @@ package wrapper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"sync"
 
@@ -26,6 +27,8 @@ type ending struct {
 
 	removing sync.WaitGroup // the container's removal, beside stage out
 	sayFails bool           // the record could not be sent at first
+	judged   Outcome        // but for what staging out and telling the store came to
+	keeps    bool           // results are to be kept on the node
 	saidAll  bool           // the store has the whole record, or this node keeps it
 }
 
@@ -51,6 +54,7 @@ func (e *ending) steps() []step {
 		{"freeze", (*ending).freeze},
 		{"end removal", (*ending).endRemoval},
 		{"tell again", (*ending).tellAgain},
+		{"keep", (*ending).keep},
 		{"give back", (*ending).giveBack},
 		{"leave", (*ending).leave},
 	}
@@ -134,6 +138,7 @@ func (e *ending) judge() {
 		s.tell.rec.Edit(func(r *record.Record) { r.Exit = v.recorded(&m.usage) })
 	}
 	e.out = v.outcome(s.tell.warn)
+	e.judged = e.out
 }
 
 // settleFailure makes a failure final before its logs and results go up. A success is final once they are there.
@@ -181,6 +186,9 @@ func (e *ending) stageOut() {
 		return
 	}
 	if err := a.tell.stage("stage-out", func() error { return a.outbox.stageOut(e.save, a.module) }); err != nil {
+		if a.outbox.pending {
+			err = e.toKeep(err)
+		}
 		e.out = e.out.after(a.tell, "staging out", err)
 	}
 }
@@ -199,9 +207,36 @@ func (e *ending) tell() {
 	err := a.outbox.send(e.save, recordTime, a.module)
 	e.sayFails = err != nil
 	if err != nil && e.out.Code == 0 {
+		err = e.toKeep(err)
 		e.out = e.out.after(a.tell, "staging out", err)
 		a.outbox.settle(e.out, a.module)
 	}
+}
+
+// toKeep decides that what is not in the store is kept on the node, and says where in the error and in the record.
+func (e *ending) toKeep(err error) error {
+	a := e.attempt
+	if a.remote == nil || a.job.Keep || errors.Is(err, errNewer) {
+		return err
+	}
+	e.keeps = true
+	_, host := a.site.keptAt(a.outbox.claim.run)
+	a.tell.rec.Edit(func(r *record.Record) { r.Kept = host })
+	return fmt.Errorf("%w; what is not in the store is kept on the node in %s, and `ferry resume` there sends it", err, host)
+}
+
+// keep keeps what is not in the store. Where results are cut by a stop, the record has had its time before.
+func (e *ending) keep() {
+	if !e.keeps {
+		return
+	}
+	a := e.attempt
+	here, host := a.site.keptAt(a.outbox.claim.run)
+	if err := a.outbox.keepResults(e.save, here, e.judged); err != nil {
+		a.tell.log.Error().Err(err).Str("place", host).Msg("what is not in the store could not be kept on the node")
+		return
+	}
+	a.tell.log.Error().Str("place", host).Msg("what is not in the store is kept on the node; ferry resume sends it")
 }
 
 // freeze commits and pushes after the module has ended well. Its failure is recorded and is a warning; the outcome stands.
@@ -254,6 +289,12 @@ func (e *ending) tellAgain() {
 		return
 	}
 	a.dropRecords()
+	if e.out.Code == 0 && a.remote != nil {
+		node.DropKept(a.job.LocalPrefix, a.job.Identity.ID, a.job.Identity.Attempt)
+		ctx, cancel := context.WithTimeout(a.work, sweepLast)
+		defer cancel()
+		_ = node.EmptyTrash(ctx, a.job.LocalPrefix) // the next ferry deletes what is left
+	}
 }
 
 // keepRecord keeps the record on the node that the store does not have. Where a newer attempt runs, that one's counts.

@@ -22,6 +22,7 @@ type missing struct {
 	seed   maphash.Seed
 	others []uint64 // hashes of the names that are too many to be kept
 	refuse bool
+	later  bool
 }
 
 // Bounds of the names that are kept. A module can leave millions that cannot be stored, and run.json has them all.
@@ -56,6 +57,24 @@ func (m *missing) refused() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.refuse = true
+}
+
+// pend adds a path that may be brought there later.
+func (m *missing) pend(name string) {
+	if m == nil {
+		return
+	}
+	m.add(name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.later = true
+}
+
+// hasPending reports whether something is missing that may be brought there later.
+func (m *missing) hasPending() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.later
 }
 
 // forGood reports whether something is missing that more time would not have brought to the store.
@@ -95,11 +114,11 @@ func (m *missing) look(ctx context.Context, dir string, sent *sentSet, plan func
 	was := sent.sorted()
 	plan(ctx, func(e ferrysync.Event) {
 		if e.Op == ferrysync.OpFail || e.Op == ferrysync.OpUpload && !was(e.Path) {
-			m.add(path.Join(dir, e.Path))
+			m.pend(path.Join(dir, e.Path))
 		}
 	})
 	if ctx.Err() != nil { // after half a plan nothing in dir is certain
-		m.add(strings.TrimSuffix(dir, "/") + "/")
+		m.pend(strings.TrimSuffix(dir, "/") + "/")
 	}
 }
 

@@ -21,7 +21,9 @@ type outbox struct {
 	site     *site
 	remote   *remote
 	transfer *ferrysync.Engine
-	claim    *claim // nil in place, where nothing is sent
+	claim    *claim   // nil in place, where nothing is sent
+	refused  *sentSet // paths of files that are too large to be stored
+	pending  bool     // results are left that may be stored later
 
 	moved   movement
 	sending sync.Mutex // held while the metadata dir goes up
@@ -42,7 +44,7 @@ const (
 )
 
 func newOutbox(s *site, r *remote, transfer *ferrysync.Engine) *outbox {
-	o := &outbox{site: s, remote: r, transfer: transfer, snaps: map[string]*ferrysync.Snapshot{}}
+	o := &outbox{site: s, remote: r, transfer: transfer, snaps: map[string]*ferrysync.Snapshot{}, refused: newSentSet()}
 	if r != nil {
 		o.claim = newClaim(r, s.job.Dirs.Metadata, s.tell.rec)
 	}
@@ -134,6 +136,7 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 	if err := o.claim.given(); err != nil {
 		return err
 	}
+	o.pending = lost.hasPending()
 	if err := errors.Join(all...); err != nil {
 		if ctx.Err() != nil && !lost.forGood() {
 			return cause.Fail(cause.Interrupted, "the job is safe to try again", "told to stop before all results were stored: %w", err)
@@ -171,7 +174,7 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, 
 	looked := false
 	defer func() {
 		if err != nil && !looked {
-			lost.add(d.Path + "/") // nothing is known of what is in it
+			lost.pend(d.Path + "/") // nothing is known of what is in it
 		}
 	}()
 	if m != nil {
@@ -205,8 +208,14 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, 
 			p.sent(e.Path, e.Size)
 		case ferrysync.OpRefuse:
 			lost.add(path.Join(d.Path, e.Path))
+			sent.add(e.Path)
 			lost.refused()
 		case ferrysync.OpFail:
+			if errors.Is(e.Err, ferrysync.ErrTooLarge) {
+				lost.add(path.Join(d.Path, e.Path))
+				sent.add(e.Path)
+				o.refused.add(path.Join(d.Path, e.Path))
+			}
 			if ctx.Err() == nil {
 				lost.refused()
 			}

@@ -68,7 +68,7 @@ func (a *attempt) live(save context.Context, atWalltime func()) error {
 	if err := a.tell.stage("prepare", a.prepare); err != nil {
 		return err
 	}
-	a.sweep = sweepBeside(a.work, a.site, a.deps.Engine)
+	a.sweep = sweepBeside(a.work, a.site, a.deps)
 	from, err := a.chooseImage(a.work, a.site)
 	if err != nil {
 		return err

@@ -221,7 +221,11 @@ func (in *stageIn) directory(ctx context.Context, d job.Input, filters []ferrysy
 	}
 	j := &in.site.job
 	empty := d.Path == j.Dirs.Work || d.Path == j.Dirs.Metadata && !subpath.Within(j.Dirs.Metadata, j.Program.Exec)
-	if stats.Listed == 0 && !empty {
+	there := stats.Listed
+	if d.Path == j.Dirs.Metadata { // where this attempt has announced itself
+		there = stats.Files + stats.Skipped + stats.Refused
+	}
+	if there == 0 && !empty {
 		return stats, cause.Fail(cause.StageIn, "is the remote root right, and was the directory uploaded?",
 			"staging in %s: nothing is in the store at %q", d.Path, d.URL)
 	}

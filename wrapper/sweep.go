@@ -16,19 +16,21 @@ type sweeping struct {
 }
 
 const (
-	// sweepLast is how long a job that has ended waits for it: deleting a million files takes some ten seconds.
-	sweepLast = time.Minute
+	// sweepLast is how long a job that has ended waits for it: deleting a million files takes some ten seconds, and results that
+	// other jobs left may be on their way.
+	sweepLast = 2 * time.Minute
 	// sweepStop is how long it may take to stop. An engine may be silent.
 	sweepStop = 2 * time.Second
 )
 
 // sweepBeside begins a sweeping. It stops when work does: whoever stops a job needs the time for its results.
-func sweepBeside(work context.Context, s *site, eng engine.Engine) *sweeping {
+func sweepBeside(work context.Context, s *site, deps Deps) *sweeping {
 	ctx, cancel := context.WithCancel(work)
 	w := &sweeping{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
-		_ = s.tell.guard(func() error { s.sweepOthers(ctx, eng); return nil })
+		_ = s.tell.guard(func() error { s.sweepOthers(ctx, deps.Engine); return nil })
+		_ = s.tell.guard(func() error { s.resumeOthers(ctx, deps); return nil })
 	}()
 	return w
 }
@@ -64,5 +66,25 @@ func (s *site) sweepOthers(ctx context.Context, eng engine.Engine) {
 	err = errors.Join(err, node.EmptyTrash(ctx, s.job.LocalPrefix))
 	if err != nil && ctx.Err() == nil {
 		s.tell.log.Warn().Err(err).Msg("removing what killed ferries left")
+	}
+}
+
+// resumeOthers sends the results that earlier jobs could not store, until ctx ends. It never fails the job.
+func (s *site) resumeOthers(ctx context.Context, deps Deps) {
+	if deps.Reopen == nil {
+		return
+	}
+	all, err := Resume(ctx, s.job.LocalPrefix, deps.Reopen, deps.Transfer, s.tell.log)
+	for _, r := range all {
+		if ctx.Err() == nil || r.Sent {
+			s.tell.log.Warn().Str("job", r.Job).Int("attempt", r.Attempt).Str("place", r.Place).Int64("files", r.Files).Bool("sent", r.Sent).AnErr("why", r.Err).
+				Msg("results that an earlier job left on this node")
+		}
+	}
+	if err == nil {
+		err = node.EmptyTrash(ctx, s.job.LocalPrefix)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.tell.log.Warn().Err(err).Msg("sending what earlier jobs left")
 	}
 }

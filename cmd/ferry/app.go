@@ -90,6 +90,7 @@ func newApp(w world) *cli.App {
 		Flags:          logFlags(),
 		Commands: []*cli.Command{
 			runCommand(w),
+			resumeCommand(w),
 			submitCommand(w),
 			statusCommand(w),
 			logsCommand(w),

@@ -71,7 +71,19 @@ func storeDeps(w world, settings store.Settings, log zerolog.Logger) (wrapper.De
 	if err == nil {
 		deps.Open = opener.Open
 	}
+	deps.Reopen = reopener(w)
 	return deps, err
+}
+
+// reopener opens stores as another job had them.
+func reopener(w world) wrapper.Reopener {
+	return func(settings map[string]string) (wrapper.Opener, error) {
+		opener, err := stores.All.Opener(settings, w.lookup)
+		if err != nil {
+			return nil, err
+		}
+		return opener.Open, nil
+	}
 }
 
 // openEngine makes an engine by its name.

@@ -45,6 +45,9 @@ func (s *scene) check(f *ferry) record.Record {
 	s.checkExitFile(code, where)
 	s.checkResults(rec, where)
 	s.checkLeft()
+	if s.got.kept != (rec.Kept != "") {
+		s.bad("the node keeps results: %v; the record says %q", s.got.kept, rec.Kept)
+	}
 	return rec
 }
 
@@ -162,6 +165,9 @@ func (s *scene) checkLeft() {
 	s.t.Helper()
 	containers, files := s.left()
 	s.got.engine, s.got.disk = "nothing", "nothing"
+	if s.got.kept {
+		s.got.disk = "the results"
+	}
 	if len(containers) > 0 {
 		s.got.engine = "the module's container, until the next ferry"
 		if !s.row.leaves {
@@ -174,6 +180,9 @@ func (s *scene) checkLeft() {
 	switch {
 	case len(files) == 1 && files[0] == filepath.Join(".ferry", s.id+".1.json"):
 		s.got.disk = "the record"
+		if s.got.kept {
+			s.got.disk = "the results, the record"
+		}
 	case len(files) > 0:
 		s.got.disk = "the attempt's files"
 		s.bad("left on disk: %v", files)
@@ -206,6 +215,10 @@ func (s *scene) left() (containers, files []string) {
 			s.t.Fatal(err)
 		}
 		for _, i := range inner {
+			if i.Name() == "kept" {
+				s.got.kept = true
+				continue
+			}
 			files = append(files, filepath.Join(".ferry", i.Name()))
 		}
 	}

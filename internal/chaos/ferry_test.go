@@ -71,6 +71,13 @@ func (s *scene) start(flags ...string) *ferry {
 		defer func() { _ = w.Close() }()
 		f.cmd.Stdout, f.cmd.Stderr = w, w
 	}
+	s.begin(f)
+	return f
+}
+
+// begin starts a ferry, and sees to its end.
+func (s *scene) begin(f *ferry) {
+	s.t.Helper()
 	if err := f.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -89,7 +96,6 @@ func (s *scene) start(flags ...string) *ferry {
 			s.t.Logf("ferry said:\n%s", text)
 		}
 	})
-	return f
 }
 
 // command is ferry with arguments, in its image or on the host.

@@ -35,6 +35,7 @@ type seen struct {
 	engine string // what is left there
 	disk   string
 	store  string
+	kept   bool // results that could not be stored are on the node
 	failed []string
 	took   time.Duration
 }
@@ -47,6 +48,7 @@ func all() []row {
 	var rows []row
 	for _, some := range [][]row{
 		storeRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), policyRows(), crowdRows(),
+		keptRows(),
 	} {
 		rows = append(rows, some...)
 	}

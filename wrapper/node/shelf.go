@@ -85,5 +85,16 @@ func read(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
-	return io.ReadAll(io.LimitReader(f, smallMax))
+	return readAtMost(f, smallMax)
+}
+
+// errLarge is the error of a file that is larger than ferry writes it.
+var errLarge = errors.New("too large for a file of ferry's")
+
+func readAtMost(f *os.File, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = errLarge
+	}
+	return data, err
 }

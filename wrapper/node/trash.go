@@ -54,6 +54,9 @@ func Trash(prefix string) bool {
 // EmptyTrash deletes what is in the trash, until ctx ends. Several ferries may do so at the same time. What cannot be deleted does not
 // stop the rest: the first such errors are joined.
 func EmptyTrash(ctx context.Context, prefix string) error {
+	if err := dropParts(prefix); err != nil {
+		return err
+	}
 	s, err := openShelf(prefix, false)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

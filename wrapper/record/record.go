@@ -44,6 +44,8 @@ type Verdict struct {
 	Cause    cause.Cause `json:"cause"`     // "" where the module ended by itself
 	Error    string      `json:"error,omitempty"`
 	Hint     string      `json:"hint,omitempty"`
+	Kept     string      `json:"kept,omitempty"`    // where the node has the results that are not in the store
+	Resumed  *time.Time  `json:"resumed,omitempty"` // when such results were sent after the job's end
 }
 
 // A Setup says what the module ran in.
@@ -108,3 +110,6 @@ type Exit struct {
 	Started    time.Time `json:"started"`
 	Finished   time.Time `json:"finished"`
 }
+
+// JSON is the file's content.
+func (r *Record) JSON() []byte { return marshal(r) }

@@ -14,6 +14,9 @@ import (
 // maxPath is the kernel's PATH_MAX, in bytes.
 const maxPath = 4096
 
+// ownRoot is a folder of the attempt's root that has ferry's own files.
+const ownRoot = "/.ferry"
+
 // paths says where in the attempt's root a path of the script lies.
 type paths struct {
 	prefix string   // GP_LOCAL_PREFIX
@@ -67,8 +70,11 @@ func (p paths) rel(v string) (string, error) {
 			clean = under
 		}
 	}
-	if clean == "/" {
+	switch {
+	case clean == "/":
 		return "", &pathError{v, "is the whole local directory"}
+	case subpath.Within(ownRoot, clean):
+		return "", &pathError{v, "is ferry's own"}
 	}
 	return clean[1:], nil
 }

@@ -100,6 +100,8 @@ func TestRefused(t *testing.T) {
 	long := strings.Repeat("x", 2*maxStatement)
 	for script, says := range map[string]string{
 		"curl http://x/":                      `command "curl"`,
+		"mkdir -p /.ferry/x":                  "is ferry's own",
+		"mkdir -p /local/.ferry/x":            "is ferry's own",
 		"X=curl; $X http://x/":                `command "curl"`,
 		"/usr/bin/aws s3 sync s3://b/a /a":    `command "/usr/bin/aws"`,
 		"sh -c 'rm -rf /'":                    `command "sh"`,

@@ -1,0 +1,221 @@
+package wrapper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genepattern/ferry/job"
+	ferrysync "github.com/genepattern/ferry/sync"
+	"github.com/genepattern/ferry/wrapper/node"
+	"github.com/genepattern/ferry/wrapper/record"
+)
+
+// A manifest says of kept results where they belong, and how the job ends once they are there.
+type manifest struct {
+	Job      string            `json:"job"`
+	Attempt  int               `json:"attempt"`
+	Run      string            `json:"run"`
+	Remote   string            `json:"remote"`
+	Store    map[string]string `json:"store,omitempty"` // the options of stores that were given
+	Record   string            `json:"record"`          // the job's path of run.json
+	ExitFile string            `json:"exit_code_file"`
+	Code     int               `json:"exit_code"` // of the job, once all is stored
+	Dirs     []keptDir         `json:"dirs"`
+	Lost     []string          `json:"lost,omitempty"` // results that could not be kept either
+	Last     json.RawMessage   `json:"last_record"`    // as the node has it
+}
+
+// A keptDir is one directory of results: what was not sent of it is in the folder of that number.
+type keptDir struct {
+	URL     string   `json:"url"`
+	Files   int64    `json:"files"`
+	Bytes   int64    `json:"bytes"`
+	Left    []string `json:"left,omitempty"`    // what has no content to store, such as sockets: a warning, as it was
+	Refused []string `json:"refused,omitempty"` // too large by policy: they are not kept
+}
+
+// keepTime bounds keeping what was not sent. Each file costs a link.
+const keepTime = 5 * time.Minute
+
+// A keeper keeps on the node what was to be sent and was not. The file system has it already: it only gets another name, outside the
+// attempt's root.
+type keeper struct {
+	box *outbox
+	to  *node.Keeping
+
+	refused func(string) bool
+
+	mu  sync.Mutex
+	dir *keptDir
+	man *manifest
+}
+
+// keepResults keeps what is not in the store at place. judged is the job's outcome but for that.
+func (o *outbox) keepResults(ctx context.Context, place string, judged Outcome) (err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
+	s := o.site
+	to, err := node.Keep(s.job.LocalPrefix, place)
+	if err != nil {
+		return err
+	}
+	k := &keeper{box: o, to: to, refused: o.refused.sorted(), man: &manifest{Job: s.job.Identity.ID, Attempt: s.job.Identity.Attempt, Run: o.claim.run, Remote: s.job.Remote, Store: s.job.Store,
+		Record: s.metadata(record.FileName), ExitFile: s.job.Files.ExitCode, Code: judged.Code, Last: s.tell.rec.JSON()}}
+	for _, d := range s.job.Results() {
+		if o.since(d.Path) == nil {
+			continue // not staged in whole, so nothing in it is known to be a result
+		}
+		if err := k.keep(ctx, d); err != nil {
+			return errors.Join(err, to.Abort())
+		}
+	}
+	data, err := json.Marshal(k.man)
+	if err != nil {
+		return errors.Join(err, to.Abort())
+	}
+	return to.Finish(data)
+}
+
+// keep keeps what a dry run of stage out would send of a directory.
+func (k *keeper) keep(ctx context.Context, d job.Input) error {
+	o := k.box
+	from, err := o.site.open(d.Path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	st, prefix, err := o.remote.at(ctx, d.URL)
+	if err != nil {
+		return err
+	}
+	name := strconv.Itoa(len(k.man.Dirs))
+	if err := k.to.Mkdir(name, 0o700); err != nil {
+		return err
+	}
+	to, err := k.to.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	k.dir = &keptDir{URL: d.URL}
+	own := []string{o.site.metadata(record.FileName), o.site.job.Files.ExitCode}
+	opts := ferrysync.Options{Preserve: true, Filters: withoutFiles(o.filters(d.Path), d.Path, own), Since: o.since(d.Path), DryRun: true,
+		Event: func(e ferrysync.Event) { k.event(from, to, d, e) }}
+	_, err = o.transfer.Up(ctx, from, st, prefix, opts)
+	if ctx.Err() != nil {
+		return fmt.Errorf("keeping what is in %s: %w", d.Path, errors.Join(err, ctx.Err()))
+	}
+	k.man.Dirs = append(k.man.Dirs, *k.dir)
+	return nil
+}
+
+func (k *keeper) event(from, to *os.Root, d job.Input, e ferrysync.Event) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	full := path.Join(d.Path, e.Path)
+	switch {
+	case k.refused(full):
+		k.dir.Refused = named(k.dir.Refused, full)
+	case e.Op == ferrysync.OpUpload:
+		size, err := link(from, to, e.Path)
+		if err != nil {
+			k.man.Lost = named(k.man.Lost, full)
+			k.box.site.tell.log.Error().Err(err).Str("file", full).Msg("a result could not be kept")
+			return
+		}
+		if !strings.HasSuffix(e.Path, "/") {
+			k.dir.Files, k.dir.Bytes = k.dir.Files+1, k.dir.Bytes+size
+		}
+	case e.Op == ferrysync.OpRefuse:
+		k.dir.Left = named(k.dir.Left, full)
+	case e.Op == ferrysync.OpFail:
+		k.man.Lost = named(k.man.Lost, full)
+	}
+}
+
+// named adds a name to a list of names, which is bounded.
+func named(all []string, name string) []string {
+	if len(all) < maxMissing {
+		all = append(all, name)
+	}
+	return all
+}
+
+// link gives what stage out would send another name. A link of the module's becomes what it shows.
+func link(from, to *os.Root, name string) (size int64, err error) {
+	if dir, isDir := strings.CutSuffix(name, "/"); isDir {
+		st, err := from.Stat(dir)
+		if err == nil {
+			err = to.MkdirAll(dir, 0o700)
+		}
+		if err == nil {
+			err = to.Chmod(dir, st.Mode().Perm()|0o700)
+		}
+		if err == nil {
+			err = to.Chtimes(dir, st.ModTime(), st.ModTime())
+		}
+		return 0, err
+	}
+	f, err := from.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%q is no file", name)
+	}
+	if err == nil {
+		err = to.MkdirAll(path.Dir(name), 0o700)
+	}
+	if err != nil {
+		return 0, err
+	}
+	in, err := to.Open(path.Dir(name))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = in.Close() }()
+	self := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	if unix.Linkat(unix.AT_FDCWD, self, int(in.Fd()), path.Base(name), unix.AT_SYMLINK_FOLLOW) == nil {
+		return st.Size(), nil
+	}
+	return st.Size(), copyFile(f, to, name, st) // not ours to link, or on another file system
+}
+
+func copyFile(f io.Reader, to *os.Root, name string, st fs.FileInfo) error {
+	w, err := to.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, st.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	if err = errors.Join(err, w.Close()); err == nil {
+		err = to.Chtimes(name, st.ModTime(), st.ModTime())
+	}
+	return err
+}
+
+// keptAt is where the results of this run are kept, as ferry sees it and as the engine's host does.
+func (s *site) keptAt(run string) (here, host string) {
+	j := &s.job
+	here = node.KeptPlace(j.LocalPrefix, j.Identity.ID, j.Identity.Attempt, run)
+	rel, err := filepath.Rel(j.LocalPrefix, here)
+	if err != nil {
+		return here, here
+	}
+	return here, path.Join(path.Dir(s.paths.host), rel)
+}
