@@ -220,7 +220,7 @@ func (e *ending) toKeep(err error) error {
 		return err
 	}
 	e.keeps = true
-	_, host := a.site.keptAt(a.outbox.claim.run)
+	_, host := keptAt(a.site, a.outbox.claim.run)
 	a.tell.rec.Edit(func(r *record.Record) { r.Kept = host })
 	return fmt.Errorf("%w; what is not in the store is kept on the node in %s, and `ferry resume` there sends it", err, host)
 }
@@ -231,7 +231,7 @@ func (e *ending) keep() {
 		return
 	}
 	a := e.attempt
-	here, host := a.site.keptAt(a.outbox.claim.run)
+	here, host := keptAt(a.site, a.outbox.claim.run)
 	if err := a.outbox.keepResults(e.save, here, e.judged); err != nil {
 		a.tell.log.Error().Err(err).Str("place", host).Msg("what is not in the store could not be kept on the node")
 		return

@@ -210,7 +210,7 @@ func copyFile(f io.Reader, to *os.Root, name string, st fs.FileInfo) error {
 }
 
 // keptAt is where the results of this run are kept, as ferry sees it and as the engine's host does.
-func (s *site) keptAt(run string) (here, host string) {
+func keptAt(s *site, run string) (here, host string) {
 	j := &s.job
 	here = node.KeptPlace(j.LocalPrefix, j.Identity.ID, j.Identity.Attempt, run)
 	rel, err := filepath.Rel(j.LocalPrefix, here)

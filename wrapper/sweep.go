@@ -29,8 +29,8 @@ func sweepBeside(work context.Context, s *site, deps Deps) *sweeping {
 	w := &sweeping{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
-		_ = s.tell.guard(func() error { s.sweepOthers(ctx, deps.Engine); return nil })
-		_ = s.tell.guard(func() error { s.resumeOthers(ctx, deps); return nil })
+		_ = s.tell.guard(func() error { sweepOthers(ctx, s, deps.Engine); return nil })
+		_ = s.tell.guard(func() error { resumeOthers(ctx, s, deps); return nil })
 	}()
 	return w
 }
@@ -55,7 +55,7 @@ func (w *sweeping) end(work context.Context) {
 }
 
 // sweepOthers removes what killed ferries left of other jobs, until ctx ends. It runs beside the job and never fails it.
-func (s *site) sweepOthers(ctx context.Context, eng engine.Engine) {
+func sweepOthers(ctx context.Context, s *site, eng engine.Engine) {
 	if n, err := engine.Sweep(ctx, eng); n > 0 || err != nil {
 		s.tell.log.Debug().Int("removed", n).Err(err).Msg("looking for what engines made for killed ferries")
 	}
@@ -70,7 +70,7 @@ func (s *site) sweepOthers(ctx context.Context, eng engine.Engine) {
 }
 
 // resumeOthers sends the results that earlier jobs could not store, until ctx ends. It never fails the job.
-func (s *site) resumeOthers(ctx context.Context, deps Deps) {
+func resumeOthers(ctx context.Context, s *site, deps Deps) {
 	if deps.Reopen == nil {
 		return
 	}
