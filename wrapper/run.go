@@ -136,9 +136,6 @@ func (a *attempt) gather(box *outbox, from supply) (*module, error) {
 
 // pullAlone is gather for a job in place, which has nothing to stage in.
 func (a *attempt) pullAlone(ctx context.Context, s *site, from supply) (m *module, err error) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	wg.Go(func() { _ = a.tell.guard(func() error { s.sweepOthers(ctx, a.deps.Engine); return nil }) })
 	known := make(chan struct{})
 	close(known)
 	err = a.tell.stage("pull", func() (err error) { m, err = a.pull(ctx, s, from, known); return err })
