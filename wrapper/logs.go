@@ -62,11 +62,11 @@ func (l *logs) restore(s *site) {
 			continue
 		}
 		root, in := s.at(f.name)
-		if there, err := root.Lstat(in); err == nil && os.SameFile(mine, there) {
+		if there, err := root.Lstat(in); err == nil && os.SameFile(mine, there) && mine.Size() <= f.size() {
 			continue
 		}
 		if err := writeFrom(s, f.name, f.content(mine.Size())); err != nil {
-			s.tell.warn("restoring %s, which the module removed: %v", path.Base(f.name), err)
+			s.tell.warn("restoring %s, which the module removed or changed: %v", path.Base(f.name), err)
 		}
 	}
 }
@@ -107,6 +107,13 @@ func (l *logFile) Write(p []byte) (int, error) {
 		l.written += int64(n)
 	}
 	return len(p), nil
+}
+
+// size is how many bytes ferry wrote.
+func (l *logFile) size() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.written
 }
 
 // content is what ferry wrote, for a log of the given size that is to be restored. A module may have made the file larger, by bytes

@@ -16,12 +16,12 @@ func endlessRows() []row {
 	const group = "What a module, a URL or a script makes is deep or endless"
 	return []row{
 		// A path of 2,000 bytes is made at once; what was made before is moved to its end.
-		{group: group, name: "a tree of 30,000 levels beside the results", slow: true, run: func(s *scene) {
+		{group: group, name: "a tree of 30,000 levels beside the results", code: 73, cause: "stage-out", slow: true, run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "p=$(for i in $(seq 1000); do printf d/; done)",
 				"for i in $(seq 30); do mkdir -p new/$p; if [ -e top ]; then mv top new/$p; fi; mv new top; done")
 			s.bounded()
 		}},
-		{group: group, name: "9,000 levels with long names", slow: true, run: func(s *scene) {
+		{group: group, name: "9,000 levels with long names", code: 73, cause: "stage-out", slow: true, run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "n="+strings.Repeat("n", 255), "p=$n/$n/$n/$n/$n/$n/$n/$n/$n/$n",
 				"for i in $(seq 900); do mkdir -p new/$p; if [ -e top ]; then mv top new/$p; fi; mv new top; done")
 			s.bounded()
@@ -43,7 +43,7 @@ func endlessRows() []row {
 				}
 			}
 		}},
-		{group: group, name: "100,000 names that cannot be stored", slow: true, run: func(s *scene) {
+		{group: group, name: "100,000 names that cannot be stored", code: 73, cause: "stage-out", slow: true, run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "mkdir bad; cd bad",
 				`awk 'BEGIN { for (i = 0; i < 100000; i++) { n = sprintf("bad\377%d", i); printf "" > n; close(n) } }'`)
 			s.bounded()
