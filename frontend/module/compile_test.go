@@ -267,6 +267,11 @@ func TestEndlessExpansion(t *testing.T) {
 	if _, err := compileOf(t, "run <p0>", params); err == nil || !strings.Contains(err.Error(), "deep") {
 		t.Errorf("%v", err)
 	}
+	params[len(params)-1] = "p40 " + opt // which stands for nothing
+	if _, err := compileOf(t, "run <p20>", params); err == nil || !strings.Contains(err.Error(), "more than 100000 placeholders") {
+		t.Errorf("%v", err)
+	}
+	params[len(params)-1] = "p40 default_value=x"
 	if _, err := compileOf(t, "run <p20>", params); err == nil || !strings.Contains(err.Error(), "grows beyond") {
 		t.Errorf("%v", err)
 	}

@@ -53,14 +53,15 @@ func cut(s string) string {
 	return s
 }
 
-// placeholder is <name>.
-var placeholder = regexp.MustCompile(`<[^<^ ][^>&^ ]*>`)
+// placeholder is <name>. A name has a bound, so that a text of many "<" and one ">" is not searched again and again.
+var placeholder = regexp.MustCompile(`<[^<^ ][^>&^ ]{0,200}>`)
 
 // maxWords and maxSize bound what a template becomes: parameters that hold each other could make it endless.
 const (
 	maxWords = 100_000
 	maxSize  = 8 << 20
 	maxDepth = 32
+	maxSteps = 100_000 // placeholders that were looked up: those that stand for nothing leave no word
 )
 
 // An expander makes arguments of templates. Its resolve gives a placeholder's arguments.
@@ -69,6 +70,7 @@ type expander struct {
 	known   func(name string) bool
 	words   int
 	size    int
+	steps   int
 }
 
 // template expands a template. In a lenient one, such as a value that a person typed, what is no placeholder that anybody knows is
@@ -151,6 +153,9 @@ func (x *expander) word(w word, within []string, lenient bool) ([]string, error)
 }
 
 func (x *expander) placeholder(name string, within []string) ([]string, error) {
+	if x.steps++; x.steps > maxSteps {
+		return nil, fmt.Errorf("<%s>: more than %d placeholders in placeholders", name, maxSteps)
+	}
 	if slices.Contains(within, name) {
 		return nil, fmt.Errorf("<%s> holds itself: %s", name, strings.Join(append(within, name), " in "))
 	}
