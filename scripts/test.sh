@@ -18,6 +18,8 @@ if is_debian; then
 	packages busybox-static bash-static gcc libc6-dev iproute2 slurm-wlm munge
 	scripts/registry.sh install
 	scripts/awscli.sh install
+	scripts/moto.sh install
+	scripts/jupyter.sh install
 fi
 engine=$(scripts/engine.sh start)
 cleanup() {

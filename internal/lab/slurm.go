@@ -26,7 +26,7 @@ type Slurm struct {
 // SlurmPrograms is an error where a program that StartSlurm needs is missing, or where this user is not root.
 func SlurmPrograms() error {
 	if os.Geteuid() != 0 {
-		return errors.New("Slurm's daemons need root")
+		return errors.New("only root can run Slurm's daemons")
 	}
 	for _, name := range []string{"munged", "slurmctld", "slurmd", "sbatch", "scontrol"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -132,7 +132,7 @@ func (s *Slurm) daemon(dir, name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	cmd := exec.Command(name, args...)
 	cmd.Env = Environ("SLURM_CONF=" + s.Conf)
 	cmd.Stdout, cmd.Stderr = out, out
