@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ var (
 type incoming struct {
 	t *transfer
 	download
-	hasRoom bool // Space has room for it
+	hasRoom bool         // Space has room for it
+	other   checksum.Sum // of the last read, where the tag was another
 }
 
 // rereads is how often a download is made again from the beginning. On a line that garbles one answer in five, one file in
@@ -102,7 +104,11 @@ func (in *incoming) small(r *store.Reader) error {
 	if r.Sum.Algorithm != checksum.None && checksum.Of(r.Sum.Algorithm, b) != r.Sum {
 		return in.readError(errChecksum)
 	}
-	if err := steady(r); err != nil {
+	how, err := in.late(r, bytes.NewReader(b))
+	if err == nil {
+		err = steady(r)
+	}
+	if err != nil {
 		return err
 	}
 	file, err := in.create(r)
@@ -116,7 +122,7 @@ func (in *incoming) small(r *store.Reader) error {
 		}
 	}
 	in.t.moved(r.Size)
-	return file.Commit(in.attributes(r))
+	return in.commit(file, r, how)
 }
 
 func (in *incoming) large(r *store.Reader) error {
@@ -124,12 +130,16 @@ func (in *incoming) large(r *store.Reader) error {
 	if err != nil {
 		return err
 	}
+	how := ""
 	err = ErrStopped // which a panic leaves
 	in.t.guard(func() {
 		if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
 			err = in.helped(r, file)
 		} else {
 			err = in.stream(r, file)
+		}
+		if err == nil {
+			how, err = in.late(r, file)
 		}
 		if err == nil {
 			err = steady(r)
@@ -139,8 +149,49 @@ func (in *incoming) large(r *store.Reader) error {
 		file.Abort()
 		return err
 	}
-	return file.Commit(in.attributes(r))
+	return in.commit(file, r, how)
 }
+
+// commit gives the file its name, and counts how it was verified.
+func (in *incoming) commit(file *tree.File, r *store.Reader, how string) error {
+	if err := file.Commit(in.attributes(r)); err != nil {
+		return err
+	}
+	in.t.verified.add(how)
+	return nil
+}
+
+// late verifies content that has come by what is no checksum of the whole, and says how the content was verified, that way or before.
+func (in *incoming) late(r *store.Reader, content io.ReaderAt) (how string, err error) {
+	switch {
+	case r.Sum.Algorithm != checksum.None:
+		return string(r.Sum.Algorithm), nil
+	case r.Parts.PartSize > 0:
+		sum, err := r.Parts.OfReader(content, r.Size)
+		if err == nil && sum != r.Parts.Sum {
+			err = in.readError(errChecksum)
+		}
+		return string(sum.Algorithm) + " of parts", err
+	case r.Likely.Algorithm != checksum.None:
+		sum, err := checksum.OfReader(r.Likely.Algorithm, content, r.Size)
+		switch {
+		case err != nil:
+			return "", err
+		case sum == r.Likely:
+			return "etag", nil
+		case sum == in.other: // read twice, and the same both times: the tag is no MD5
+			return unverified, nil
+		}
+		in.other = sum
+		return "", in.readError(errChecksum)
+	case r.Unknown != "":
+		return unverified + " (" + r.Unknown + ")", nil
+	}
+	return unverified, nil
+}
+
+// unverified is what the store has nothing for that could verify it.
+const unverified = "unverified"
 
 func steady(r *store.Reader) error {
 	if r.Steady == nil {

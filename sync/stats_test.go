@@ -17,6 +17,11 @@ func TestStatsAdd(t *testing.T) {
 			sum.SetBool(true)
 			continue
 		}
+		if f.Kind() == reflect.Map {
+			f.Set(reflect.ValueOf(map[string]int64{"a": 1}))
+			sum.Set(reflect.ValueOf(map[string]int64{"a": 3}))
+			continue
+		}
 		f.SetInt(int64(i + 1))
 		sum.SetInt(int64(3 * (i + 1)))
 	}
@@ -24,7 +29,7 @@ func TestStatsAdd(t *testing.T) {
 	for range 3 {
 		got.Add(one)
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

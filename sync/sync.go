@@ -2,6 +2,7 @@ package sync
 
 import (
 	"errors"
+	"maps"
 	"sync/atomic"
 
 	"github.com/genepattern/ferry/sync/internal/tree"
@@ -117,6 +118,9 @@ type Stats struct {
 	Listed   int64 `json:"listed"`            // objects or files seen at the source
 	Requests int64 `json:"requests"`
 	Retries  int64 `json:"retries"`
+	// Verified counts the files that came by how they were verified: by an algorithm's name, that with " of parts", "etag" for a tag that is
+	// an MD5, or "unverified", where the store had nothing for it.
+	Verified map[string]int64 `json:"verified,omitempty"`
 	// CutShort says that the transfer was stopped before all there is was looked at: what else should have moved has no
 	// Event and is in no count.
 	CutShort bool `json:"cut_short,omitempty"`
@@ -136,4 +140,14 @@ func (s *Stats) Add(o Stats) {
 	s.Dropped += o.Dropped
 	s.Warned += o.Warned
 	s.CutShort = s.CutShort || o.CutShort
+	if len(o.Verified) > 0 {
+		sum := maps.Clone(s.Verified) // which others may hold
+		if sum == nil {
+			sum = map[string]int64{}
+		}
+		for how, n := range o.Verified {
+			sum[how] += n
+		}
+		s.Verified = sum
+	}
 }

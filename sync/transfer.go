@@ -27,6 +27,7 @@ type transfer struct {
 	ctx   context.Context
 
 	tally     tally
+	verified  census
 	trouble   trouble
 	cutShort  bool         // the plan; set when planning has ended
 	throttled atomic.Int64 // of count, what the engine knows of
@@ -34,6 +35,21 @@ type transfer struct {
 
 // A tally counts what Stats tells.
 type tally struct{ files, bytes, skipped, deleted, refused, failed, dropped, warned, listed atomic.Int64 }
+
+// A census counts by name.
+type census struct {
+	mu sync.Mutex
+	n  map[string]int64
+}
+
+func (c *census) add(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int64{}
+	}
+	c.n[name]++
+}
 
 // trouble is what went wrong.
 type trouble struct {
@@ -69,6 +85,7 @@ func (t *transfer) end(outer context.Context) (Stats, error) {
 		Refused: n.refused.Load(), Failed: n.failed.Load(), Listed: n.listed.Load(),
 		Dropped: n.dropped.Load(), Warned: n.warned.Load(), CutShort: t.cutShort,
 		Requests: t.count.Requests.Load(), Retries: t.count.Retries.Load(),
+		Verified: t.verified.n,
 	}
 	t.trouble.mu.Lock()
 	defer t.trouble.mu.Unlock()

@@ -34,6 +34,7 @@ type Fault struct {
 	Cut        int64         // close the connection after so many bytes of the response's body
 	ThenStall  bool          // with Cut: leave the connection open and silent instead
 	Flip       int64         // invert the n-th byte of the response's body, from 1
+	NoSums     bool          // leave the stored checksums out of the answer, as a server does that keeps none
 	FlipUpload int64         // invert the n-th byte of the request's body, from 1
 }
 

@@ -153,7 +153,9 @@ func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for name, values := range resp.Header {
-		w.Header()[name] = values
+		if !fault.NoSums || !strings.HasPrefix(name, "X-Amz-Checksum-") {
+			w.Header()[name] = values
+		}
 	}
 	told(resp.StatusCode)
 	w.WriteHeader(resp.StatusCode)

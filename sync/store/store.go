@@ -76,6 +76,12 @@ type Reader struct {
 	Meta Meta
 	// Sum is the checksum of the whole object, where the store has one, even if a range is read. The caller verifies it.
 	Sum checksum.Sum
+	// Parts is known where the store has no Sum but one of the sums of the parts. Its PartSize is not 0 then.
+	Parts checksum.Composite
+	// Likely is what a tag may be: an MD5, where the store has neither. A tag that two reads agree not to be their MD5 is none.
+	Likely checksum.Sum
+	// Unknown names an algorithm whose sum the store has and nobody here can compute; "" for none.
+	Unknown string
 	// Steady, unless nil, is to be called after the last byte was read, by this Reader or others of the same tag. ErrChanged means that the
 	// bytes may be a mixture.
 	Steady func() error

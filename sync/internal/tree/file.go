@@ -59,7 +59,7 @@ func (t *Tree) Create(path string, private bool) (*File, error) {
 	for range 3 { // another process, in a container of its own, may have our number and have been killed
 		f.temp = tempPrefix + process + "-" + strconv.FormatUint(temps.Add(1), 36) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 		f.fd, err = retry(func() (int, error) {
-			return unix.Openat(d.fd(), f.temp, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+			return unix.Openat(d.fd(), f.temp, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		})
 		if err != unix.EEXIST {
 			break
@@ -80,6 +80,21 @@ func (f *File) Write(p []byte) (int, error) {
 // WriteAt may be called concurrently.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	return f.all(p, func(p []byte, done int) (int, error) { return unix.Pwrite(f.fd, p, off+int64(done)) })
+}
+
+// ReadAt reads what was written.
+func (f *File) ReadAt(p []byte, off int64) (done int, err error) {
+	for done < len(p) {
+		n, err := retry(func() (int, error) { return unix.Pread(f.fd, p[done:], off+int64(done)) })
+		if err != nil {
+			return done, f.named(err)
+		}
+		if n == 0 {
+			return done, io.EOF
+		}
+		done += n
+	}
+	return done, nil
 }
 
 func (f *File) all(p []byte, write func(p []byte, done int) (int, error)) (done int, err error) {

@@ -1,13 +1,17 @@
 package checksum
 
 import (
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
 	"hash"
 	"hash/crc32"
+	"io"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
 )
 
@@ -22,15 +26,37 @@ const (
 	CRC64NVME Algorithm = "crc64nvme"
 	SHA1      Algorithm = "sha1"
 	SHA256    Algorithm = "sha256"
+	SHA512    Algorithm = "sha512"
+	MD5       Algorithm = "md5"
+	XXHash64  Algorithm = "xxhash64"
 )
 
 // Algorithms are all known ones, the cheapest to verify first.
-var Algorithms = []Algorithm{CRC32C, CRC32, CRC64NVME, SHA1, SHA256}
+var Algorithms = []Algorithm{CRC32C, CRC32, CRC64NVME, XXHash64, MD5, SHA1, SHA256, SHA512}
 
 // A Sum is the checksum of a whole object. The zero Sum means that none is known.
 type Sum struct {
 	Algorithm Algorithm
 	Value     string // base64 of the big-endian bytes, as in the headers
+}
+
+// A Composite is the checksum of the checksums of an object's parts, which all have PartSize bytes but for the last.
+type Composite struct {
+	Sum
+	PartSize int64
+}
+
+// OfReader is the Composite's sum of what r has: size bytes.
+func (c Composite) OfReader(r io.ReaderAt, size int64) (Sum, error) {
+	whole, part := New(c.Algorithm), New(c.Algorithm)
+	for off := int64(0); off < size; off += c.PartSize {
+		part.Reset()
+		if _, err := io.Copy(part, io.NewSectionReader(r, off, min(c.PartSize, size-off))); err != nil {
+			return Sum{}, err
+		}
+		whole.Write(part.Sum(nil))
+	}
+	return Sum{c.Algorithm, base64.StdEncoding.EncodeToString(whole.Sum(nil))}, nil
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -48,6 +74,12 @@ func New(a Algorithm) hash.Hash {
 		return sha1.New()
 	case SHA256:
 		return sha256.New()
+	case SHA512:
+		return sha512.New()
+	case MD5:
+		return md5.New()
+	case XXHash64:
+		return xxhash.New()
 	}
 	return nil
 }
@@ -68,6 +100,15 @@ func Of(a Algorithm, b []byte) Sum {
 	}
 	h.Write(b)
 	return Sum{a, base64.StdEncoding.EncodeToString(h.Sum(nil))}
+}
+
+// OfReader is the sum of what r has: size bytes.
+func OfReader(a Algorithm, r io.ReaderAt, size int64) (Sum, error) {
+	h := New(a)
+	if _, err := io.Copy(h, io.NewSectionReader(r, 0, size)); err != nil {
+		return Sum{}, err
+	}
+	return Sum{a, base64.StdEncoding.EncodeToString(h.Sum(nil))}, nil
 }
 
 // Combines reports whether Update and Combine know the algorithm.

@@ -46,6 +46,7 @@ type Loop struct {
 	pacer     Pacer        // nil for none
 	throttled atomic.Int64 // time of the last answer that asked for fewer requests and was passed on, in nanoseconds
 	probe     func(context.Context) error
+	patience  time.Duration // 0 for DefaultPatience
 	health    health
 }
 
@@ -59,10 +60,10 @@ func New(tries int, policy Policy, pacer Pacer) *Loop {
 }
 
 // Probing sets the cheapest request that shows whether the store answers: any answer is one. It is sent once, outside the Loop. The
-// Loop sends it where a request got no answer, and nobody else did since. Without it the request itself is sent again. Call Probing
-// before Do.
-func (l *Loop) Probing(probe func(context.Context) error) *Loop {
-	l.probe = probe
+// Loop sends it where a request got no answer, and nobody else did since. Without it the request itself is sent again. patience is
+// how long that goes on, 0 for DefaultPatience. Call Probing before Do.
+func (l *Loop) Probing(probe func(context.Context) error, patience time.Duration) *Loop {
+	l.probe, l.patience = probe, patience
 	return l
 }
 

@@ -18,14 +18,17 @@ const DefaultPatience = 5 * time.Minute
 
 type patienceKey struct{}
 
-// WithPatience is ctx with another patience than DefaultPatience. What ends ctx ends the waiting all the same.
+// WithPatience is ctx with another patience than the Loop's. What ends ctx ends the waiting all the same.
 func WithPatience(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, patienceKey{}, d)
 }
 
-func patienceOf(ctx context.Context) time.Duration {
+func (l *Loop) patienceOf(ctx context.Context) time.Duration {
 	if d, ok := ctx.Value(patienceKey{}).(time.Duration); ok {
 		return d
+	}
+	if l.patience > 0 {
+		return l.patience
 	}
 	return DefaultPatience
 }
@@ -100,7 +103,7 @@ func (l *Loop) whose(ctx context.Context, began, first time.Time) verdict {
 			h.mu.Unlock()
 			return l.rest(ctx, first)
 		}
-		if waited && time.Since(first) >= patienceOf(ctx) || ctx.Err() != nil {
+		if waited && time.Since(first) >= l.patienceOf(ctx) || ctx.Err() != nil {
 			h.mu.Unlock()
 			return goneAway
 		}
@@ -120,7 +123,7 @@ func (l *Loop) whose(ctx context.Context, began, first time.Time) verdict {
 
 // rest waits before a store that cannot be probed gets the request itself once more.
 func (l *Loop) rest(ctx context.Context, first time.Time) verdict {
-	if time.Since(first) >= patienceOf(ctx) || !sleep(ctx, jittered(lastProbe)) {
+	if time.Since(first) >= l.patienceOf(ctx) || !sleep(ctx, jittered(lastProbe)) {
 		return goneAway
 	}
 	return passed
@@ -146,7 +149,7 @@ func (l *Loop) ask(ctx context.Context, first time.Time) (v verdict) {
 			return v
 		}
 		v = passed
-		if time.Since(first) >= patienceOf(ctx) || !sleep(ctx, jittered(wait)) {
+		if time.Since(first) >= l.patienceOf(ctx) || !sleep(ctx, jittered(wait)) {
 			return goneAway
 		}
 	}

@@ -2,7 +2,10 @@ package s3
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +29,7 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 		}
 	}
 	if resp.StatusCode == http.StatusOK {
-		r.Sum = sumOf(resp)
+		getter{s}.sums(ctx, r, resp)
 	}
 	return r, nil
 }
@@ -53,18 +56,65 @@ func (g getter) Unread(ctx context.Context, key string, kind, err error) error {
 	return g.s.fault("reading", key, kind, "", err)
 }
 
-// sumOf is the checksum of the whole object. That of an object uploaded in parts may be one of the parts' checksums,
-// which says so by its type or by the number of parts behind a dash; nothing can be verified with it.
-func sumOf(resp *http.Response) checksum.Sum {
-	if resp.Header.Get("X-Amz-Checksum-Type") == "COMPOSITE" {
-		return checksum.Sum{}
-	}
+const checksumPrefix = "X-Amz-Checksum-"
+
+// sums finds by what the object can be verified.
+func (g getter) sums(ctx context.Context, r *store.Reader, resp *http.Response) {
+	composite := resp.Header.Get(checksumPrefix+"Type") == "COMPOSITE"
 	for _, a := range checksum.Algorithms {
-		if v := resp.Header.Get("X-Amz-Checksum-" + string(a)); v != "" && !strings.Contains(v, "-") {
-			return checksum.Sum{Algorithm: a, Value: v}
+		v := resp.Header.Get(checksumPrefix + string(a))
+		digest, parts, dash := strings.Cut(v, "-")
+		switch {
+		case v == "":
+		case !composite && !dash:
+			r.Sum = checksum.Sum{Algorithm: a, Value: v}
+			return
+		default:
+			r.Parts = g.composite(ctx, r, checksum.Sum{Algorithm: a, Value: digest}, parts)
+			return
 		}
 	}
-	return checksum.Sum{}
+	for name := range resp.Header {
+		if a, ok := strings.CutPrefix(name, checksumPrefix); ok && a != "Type" {
+			r.Unknown = strings.ToLower(a)
+		}
+	}
+	r.Likely = likely(g.s.bucket, r.ETag, resp)
+}
+
+// composite finds the size of the parts, by one request for the first. Where the parts are not all of that size but for the last, nobody can
+// verify the object, and the PartSize is 0.
+func (g getter) composite(ctx context.Context, r *store.Reader, sum checksum.Sum, parts string) checksum.Composite {
+	c := checksum.Composite{Sum: sum, PartSize: r.Size}
+	if parts == "1" || r.Size <= 0 {
+		return c
+	}
+	q := request{op: "asking for", method: http.MethodHead, key: r.Key, query: "partNumber=1", sha256: emptyPayload, want: http.StatusPartialContent,
+		brings: g.s.options.Headers.reads(), header: http.Header{"If-Match": {r.ETag}}}
+	var count string
+	err := g.s.send(ctx, &q, func(resp *http.Response) error {
+		c.PartSize, count = resp.ContentLength, resp.Header.Get("X-Amz-Mp-Parts-Count")
+		return resp.Body.Close()
+	})
+	if parts == "" {
+		parts = count
+	}
+	if n, nerr := strconv.ParseInt(parts, 10, 64); err != nil || nerr != nil || c.PartSize <= 0 || (r.Size+c.PartSize-1)/c.PartSize != n {
+		c.PartSize = 0
+	}
+	return c
+}
+
+// likely is the MD5 that the tag of an object is which came by one request, unless KMS or a key of the user's encrypts it, or the bucket
+// is a directory bucket.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+func likely(bucket, etag string, resp *http.Response) checksum.Sum {
+	b, err := hex.DecodeString(strings.Trim(etag, `"`))
+	encrypted := strings.HasPrefix(resp.Header.Get("X-Amz-Server-Side-Encryption"), "aws:") || resp.Header.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") != ""
+	if err != nil || len(b) != md5.Size || encrypted || strings.HasSuffix(bucket, "--x-s3") {
+		return checksum.Sum{}
+	}
+	return checksum.Sum{Algorithm: checksum.MD5, Value: base64Of(b)}
 }
 
 // noTime is what a listing without a usable time gives.
