@@ -52,7 +52,7 @@ func (d *downloads) plan(prefix string, w *workers[download], gone *pathList) {
 	t := d.t
 	defer t.o.Progress.Complete.Store(true)
 	var seen clashes
-	pairs := merge(t.ctx, t.st.List(t.ctx, prefix+narrow(t.o.Filters)), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow}))
+	pairs := merge(t.ctx, t.st.List(t.ctx, prefix+narrow(t.o.Filters)), prefix, t.tree.Walk(t.ctx, tree.WalkOptions{NoFollow: t.o.NoFollow, Sweep: !t.o.DryRun}))
 	for p, err := range pairs {
 		if err != nil {
 			t.partial()

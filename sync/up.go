@@ -31,6 +31,7 @@ func (e *Engine) Up(ctx context.Context, root *os.Root, st store.Store, prefix s
 	t.o.Progress.Complete.Store(true)
 	w.wait()
 	t.guard(func() { u.deleteKeys(gone) })
+	t.guard(u.sweep)
 	return t.end(ctx)
 }
 
@@ -47,6 +48,7 @@ type uploads struct {
 	t      *transfer
 	prefix string // of the keys
 	w      *workers[upload]
+	large  bool // there is a file that may have been sent in parts
 }
 
 // plan decides about every file and queues those to send. It adds the keys to delete, without the prefix, to gone.
@@ -138,6 +140,7 @@ func (u *uploads) sendable(f *tree.Entry) bool {
 // planFile queues one file, where it needs to be sent.
 func (u *uploads) planFile(f *tree.Entry, need bool, why string) {
 	t, key := u.t, u.prefix+f.Path
+	u.large = u.large || f.Size >= partsPossible
 	if !need {
 		t.skip(key, f.Path, f.Size, why)
 		return

@@ -19,18 +19,21 @@ import (
 // jobCalls are the calls to AWS that a job makes or has the engine make, each with the actions that it needs.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 var jobCalls = map[string][]string{
-	"s3: GET reading":       {"s3:GetObject", "kms:Decrypt"},
-	"s3: GET listing":       {"s3:ListBucket"},
-	"s3: PUT writing":       {"s3:PutObject", "kms:GenerateDataKey"},
-	"s3: DELETE deleting":   {"s3:DeleteObject"},
-	"s3: POST deleting":     {"s3:DeleteObject"},
-	"s3: HEAD asking for":   {"s3:ListBucket"},
-	"s3: the SDK's manager": {"s3:PutObject", "s3:AbortMultipartUpload"},
+	"s3: GET reading":                  {"s3:GetObject", "kms:Decrypt"},
+	"s3: GET listing":                  {"s3:ListBucket"},
+	"s3: PUT writing":                  {"s3:PutObject", "kms:GenerateDataKey"},
+	"s3: DELETE deleting":              {"s3:DeleteObject"},
+	"s3: POST deleting":                {"s3:DeleteObject"},
+	"s3: HEAD asking for":              {"s3:ListBucket"},
+	"s3: HEAD asking for the parts of": {"s3:GetObject"},
+	"s3: the SDK's manager":            {"s3:PutObject", "s3:AbortMultipartUpload"},
 
 	"s3.PutObject":               {"s3:PutObject", "kms:GenerateDataKey"},
 	"s3.CreateMultipartUpload":   {"s3:PutObject", "kms:GenerateDataKey"},
 	"s3.UploadPart":              {"s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt"},
 	"s3.CompleteMultipartUpload": {"s3:PutObject", "kms:Decrypt"},
+	"s3.ListMultipartUploads":    {"s3:ListBucketMultipartUploads"},
+	"s3.ListParts":               {"s3:ListMultipartUploadParts"},
 	"s3.AbortMultipartUpload":    {"s3:AbortMultipartUpload"},
 	"s3.HeadObject":              {"s3:GetObject"},
 	"s3.HeadBucket":              {"s3:ListBucket"},

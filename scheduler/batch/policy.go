@@ -74,13 +74,13 @@ func NewPolicy(in PolicyInput) (*Policy, error) {
 func (in PolicyInput) storage() []Statement {
 	s3 := "arn:" + in.Partition + ":s3:::" + in.Bucket
 	below := s3 + "/"
-	list := allow("List", []string{"s3:ListBucket"}, s3)
+	list := allow("List", []string{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, s3)
 	if in.Prefix != "" {
 		list = list.where("StringLike", "s3:prefix", in.Prefix+"/*")
 		below += in.Prefix + "/"
 	}
 	all := []Statement{list,
-		allow("Transfer", []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"}, below+"*"),
+		allow("Transfer", []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, below+"*"),
 		// An older attempt's exit code, which is kept under another name, and what `ferry doctor` has put there to see whether it can.
 		allow("Remove", []string{"s3:DeleteObject"}, below+"*/exit_code.txt", below+".ferry-doctor-*"),
 	}

@@ -61,6 +61,10 @@ func (t *Tree) Create(path string, private bool) (*File, error) {
 		f.fd, err = retry(func() (int, error) {
 			return unix.Openat(d.fd(), f.temp, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		})
+		if err == nil && !lock(f.fd) { // somebody takes it for a dead one's, and will remove it
+			_ = unix.Close(f.fd)
+			err = unix.EEXIST
+		}
 		if err != unix.EEXIST {
 			break
 		}

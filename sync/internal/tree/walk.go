@@ -52,6 +52,7 @@ func (e *Entry) Mark() (mark []byte, can bool) {
 // WalkOptions of a walk.
 type WalkOptions struct {
 	NoFollow bool   // pass over symlinks in silence
+	Sweep    bool   // remove what killed processes left of files that they wrote
 	Under    string // only this directory, "" for all; Path is relative to the root all the same
 }
 
@@ -169,6 +170,9 @@ func (w *walker) names(f *os.File, rel, after string) (l *nameList, more bool, e
 		batch, err := f.ReadDir(1024)
 		for _, e := range batch {
 			if IsTemp(e.Name()) {
+				if w.o.Sweep {
+					sweep(int(f.Fd()), e.Name())
+				}
 				continue
 			}
 			kind, ok := w.kind(rel, e)

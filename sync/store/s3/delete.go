@@ -75,7 +75,7 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string, failed map[strin
 	}
 	err := s.send(ctx, &r, func(resp *http.Response) (err error) {
 		defer resp.Body.Close()
-		late, err = s.deleted(ctx, resp.Body, failed)
+		late, err = deleted(ctx, s, resp.Body, failed)
 		if len(late) == 0 {
 			return err
 		}
@@ -107,7 +107,7 @@ func deletion(keys []string) []byte {
 
 // deleted reads an answer. What was not removed for good is added to failed, and what another try may remove is late. An answer may
 // begin well and be an error document all the same.
-func (s *Store) deleted(ctx context.Context, answer io.Reader, failed map[string]error) (late map[string]error, err error) {
+func deleted(ctx context.Context, s *Store, answer io.Reader, failed map[string]error) (late map[string]error, err error) {
 	var result struct {
 		XMLName       xml.Name
 		Code, Message string
@@ -117,11 +117,11 @@ func (s *Store) deleted(ctx context.Context, answer io.Reader, failed map[string
 		return nil, s.sendError(ctx, "deleting", "", err)
 	}
 	if result.XMLName.Local == "Error" {
-		return nil, s.answered("deleting", "", result.Code, result.Message)
+		return nil, answered(s, "deleting", "", result.Code, result.Message)
 	}
 	late = map[string]error{}
 	for _, e := range result.Error {
-		switch failure := s.answered("deleting", e.Key, e.Code, e.Message); {
+		switch failure := answered(s, "deleting", e.Key, e.Code, e.Message); {
 		case e.Code == "NoSuchKey":
 		case s.loop.Retryable(failure):
 			late[e.Key] = failure
@@ -133,7 +133,7 @@ func (s *Store) deleted(ctx context.Context, answer io.Reader, failed map[string
 }
 
 // answered makes an Error of one that came in an answer with another status.
-func (s *Store) answered(op, key, code, message string) *Error {
+func answered(s *Store, op, key, code, message string) *Error {
 	e := s.fault(op, key, nil, message, nil)
 	e.Code, e.Status = code, http.StatusOK
 	return e.withKind()

@@ -89,7 +89,7 @@ func (g getter) composite(ctx context.Context, r *store.Reader, sum checksum.Sum
 	if parts == "1" || r.Size <= 0 {
 		return c
 	}
-	q := request{op: "asking for", method: http.MethodHead, key: r.Key, query: "partNumber=1", sha256: emptyPayload, want: http.StatusPartialContent,
+	q := request{op: "asking for the parts of", method: http.MethodHead, key: r.Key, query: "partNumber=1", sha256: emptyPayload, want: http.StatusPartialContent,
 		brings: g.s.options.Headers.reads(), header: http.Header{"If-Match": {r.ETag}}}
 	var count string
 	err := g.s.send(ctx, &q, func(resp *http.Response) error {
