@@ -61,6 +61,7 @@ func TestSweepsUploads(t *testing.T) {
 		left int
 	}{{time.Hour, 2}, {-time.Hour, 1}} {
 		ferrysync.SweepAfter(t, c.age)
+		files(t, src, map[string]string{"large": string(storetest.Bytes(6<<20 + int64(c.left)))})
 		if _, err := ferrysync.New(ferrysync.Config{}).Up(t.Context(), openRoot(t, src), st, "p", ferrysync.Options{}); err != nil {
 			t.Fatal(err)
 		}

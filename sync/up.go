@@ -48,7 +48,7 @@ type uploads struct {
 	t      *transfer
 	prefix string // of the keys
 	w      *workers[upload]
-	large  bool // there is a file that may have been sent in parts
+	large  bool // a file is sent that may have been sent in parts before
 }
 
 // plan decides about every file and queues those to send. It adds the keys to delete, without the prefix, to gone.
@@ -140,11 +140,11 @@ func (u *uploads) sendable(f *tree.Entry) bool {
 // planFile queues one file, where it needs to be sent.
 func (u *uploads) planFile(f *tree.Entry, need bool, why string) {
 	t, key := u.t, u.prefix+f.Path
-	u.large = u.large || f.Size >= partsPossible
 	if !need {
 		t.skip(key, f.Path, f.Size, why)
 		return
 	}
+	u.large = u.large || f.Size >= partsPossible
 	if err := t.o.Budget.Take(f.Size); err != nil {
 		t.partial()
 		t.fail(key, f.Path, err)
