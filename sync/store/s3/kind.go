@@ -63,7 +63,7 @@ var fields = slices.Concat(ownFields, objectFields, connectFields)
 var ownFields = store.Fields[Options]{
 	{Name: "store-wait", Arg: "TIME", Usage: "wait TIME for a store that answered before and does not now (default 5m)",
 		Set: func(o *Options, v string) (err error) {
-			if o.Patience, err = time.ParseDuration(v); err != nil || o.Patience <= 0 {
+			if o.Timeouts.Patience, err = time.ParseDuration(v); err != nil || o.Timeouts.Patience <= 0 {
 				return fmt.Errorf("%q is no time above zero, such as 90s or 5m", v)
 			}
 			return nil

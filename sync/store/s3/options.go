@@ -2,7 +2,6 @@ package s3
 
 import (
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
@@ -24,9 +23,6 @@ type Options struct {
 	MaxAttempts int
 	// PageSize is how many objects are asked for in a page of a listing. 0 is 1000, the most there is.
 	PageSize int
-
-	// Patience is how long a store that answered before is waited for. 0 is retry.DefaultPatience.
-	Patience time.Duration
 
 	Headers   Headers
 	HasMeta   bool               // Headers have metadata

@@ -48,7 +48,7 @@ func New(cfg aws.Config, bucket string, o Options) *Store {
 		tries = retry.DefaultAttempts
 	}
 	sdk := newRetryer(tries)
-	s.loop = retry.New(sdk.MaxAttempts(), &policy{sdk, s.auth}, pacer{sdk}).Probing(s.probe, o.Patience)
+	s.loop = retry.New(sdk.MaxAttempts(), &policy{sdk, s.auth}, pacer{sdk}).Probing(s.probe, o.Timeouts.Patience)
 	s.places = &places{s: s, config: cfg, retry: sdk}
 	s.wire = o.throttled(transport(cfg.HTTPClient, o.Timeouts))
 	region := cfg.Region

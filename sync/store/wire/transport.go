@@ -18,6 +18,9 @@ func New() *http.Transport { return Tune(http.DefaultTransport.(*http.Transport)
 
 // Timeouts of connections. 0 is the usual time, and a negative one no limit.
 type Timeouts struct {
+	// Patience is how long a store that answered before is waited for. 0 is retry.DefaultPatience.
+	Patience time.Duration
+
 	Connect time.Duration // for making one
 	Read    time.Duration // for its silence while an answer is awaited
 }
