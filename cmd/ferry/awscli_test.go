@@ -65,6 +65,7 @@ func (s session) run(stdin string, args ...string) (code int, stdout, stderr []s
 
 // Both tools get the same commands, and print the same lines. What is in the store and in the directory is the same, too.
 func TestAsTheAWSCLI(t *testing.T) {
+	t.Parallel() // most of its time is Python's start
 	aws := awsCLI(t)
 	srv := testenv.S3(t)
 	cold := testenv.Archive(t, srv, "GLACIER", "aws/cold/b", "ferry/cold/b")
@@ -235,6 +236,7 @@ func TestOptionsOfTheAWSCLI(t *testing.T) {
 
 // What both tools ask of S3 for one object: the headers that options make are the same. What the server makes of them does not matter.
 func TestHeadersAsTheAWSCLI(t *testing.T) {
+	t.Parallel()
 	aws := awsCLI(t)
 	srv := testenv.S3(t)
 	dir := t.TempDir()
