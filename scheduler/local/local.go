@@ -140,7 +140,7 @@ func (m *Machine) Wait(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	for pause := 5 * time.Millisecond; s.held(); pause = min(pause*3/2, 100*time.Millisecond) {
+	for pause := 5 * time.Millisecond; s.held(); pause = min(pause*3/2, 25*time.Millisecond) {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
