@@ -50,7 +50,7 @@ mkdir -p bin
 go build -o bin/testreport ./tools/testreport
 [ $# -gt 0 ] || set -- ./...
 # -count=1: what is tested against is not only the code.
-set -- go test -json -race -count=1 -timeout 9m "$@"
+set -- go test -json -race -count=1 -timeout 20m "$@"
 if [ "$(id -u)" -ne 0 ] && command -v sudo >/dev/null; then
 	root=true
 	set -- sudo env CI=true GOFLAGS=-buildvcs=false PATH="$PATH" GOPATH="$(go env GOPATH)" GOCACHE="$(go env GOCACHE)" \
