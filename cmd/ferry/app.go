@@ -22,7 +22,8 @@ type world struct {
 	stdout, stderr io.Writer
 	lookup         func(string) (string, bool)
 	environ        []string
-	legacy         []string // the arguments of runS3OnBatch.sh, nil where ferry was not called by that name
+	signals        chan os.Signal // those that stop a job, caught from the first line on; nil for every command but `ferry run`
+	legacy         []string       // the arguments of runS3OnBatch.sh, nil where ferry was not called by that name
 }
 
 func process() world {
@@ -38,6 +39,9 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func run(ctx context.Context, args []string, w world) int {
 	if len(args) > 0 {
 		args = byName(args, &w)
+	}
+	if runsJob(args) {
+		w.signals = listen()
 	}
 	app := newApp(w)
 	err := app.RunContext(ctx, orderArgs(app, args))

@@ -75,7 +75,7 @@ func (j *shellJob) begun(name string) {
 	}
 }
 
-// ended checks how ferry ended: the process, the record and the result r.txt agree.
+// ended checks how ferry ended: the process, the record and the result r.txt agree. result is "" where there is none.
 func (j *shellJob) ended(code int, result string) record.Record {
 	j.t.Helper()
 	_ = j.cmd.Wait()
@@ -90,7 +90,7 @@ func (j *shellJob) ended(code int, result string) record.Record {
 	if err != nil || r.State != record.StateDone || r.ExitCode != code {
 		j.t.Errorf("the record says %d, state %q, %v", r.ExitCode, r.State, err)
 	}
-	if got, err := os.ReadFile(filepath.Join(j.dir, "store"+j.work, "r.txt")); err != nil || string(got) != result {
+	if got, err := os.ReadFile(filepath.Join(j.dir, "store"+j.work, "r.txt")); string(got) != result || err != nil && result != "" {
 		j.t.Errorf("the result is %q, %v", got, err)
 	}
 	if left, err := os.ReadDir(filepath.Join(j.dir, "local")); err == nil && len(left) > 0 {
@@ -217,6 +217,85 @@ func TestNohup(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.ended(0, "done\n")
+}
+
+// A signal before the job is known: ferry reads its description when it comes. The store is told where the description comes soon, and
+// who waits at a terminal for one that does not come gets away.
+func TestSignalBeforeTheJobIsKnown(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			j := newShellJob(t, []string{"--engine", "process"}, "echo it ran > r.txt\n", "/usr/bin/env", "--default-signal=HUP,INT")
+			fifo := j.describedBy(t)
+			j.start()
+			job, err := os.OpenFile(fifo, os.O_WRONLY, 0) // until ferry reads it
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			if _, err := job.WriteString("user-id: late\n"); err != nil {
+				t.Error(err)
+			}
+			if err := job.Close(); err != nil {
+				t.Error(err)
+			}
+			rec := j.ended(75, "")
+			if !strings.Contains(rec.Error, sig.String()) {
+				t.Errorf("the record says %q", rec.Error)
+			}
+		})
+	}
+	t.Run("no description", func(t *testing.T) {
+		t.Parallel()
+		j := newShellJob(t, []string{"--engine", "process"}, "true\n")
+		fifo := j.describedBy(t)
+		j.start()
+		job, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = job.Close() }()
+		if err := j.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		_ = j.cmd.Wait()
+		if got := j.cmd.ProcessState.ExitCode(); got != 75 {
+			t.Errorf("ferry ended with %v, want 75", j.cmd.ProcessState)
+		}
+	})
+}
+
+// What is no job, and a dry run, dies of a signal at once.
+func TestSignalToADryRun(t *testing.T) {
+	j := newShellJob(t, []string{"--engine", "process", "--dry-run"}, "true\n", "/usr/bin/env", "--default-signal=INT")
+	fifo := j.describedBy(t)
+	j.start()
+	job, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = job.Close() }()
+	if err := j.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = j.cmd.Wait()
+	if st, ok := j.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || st.Signal() != syscall.SIGINT {
+		t.Errorf("ferry ended with %v", j.cmd.ProcessState)
+	}
+}
+
+// describedBy makes a pipe from which ferry reads the job's description.
+func (j *shellJob) describedBy(t *testing.T) string {
+	t.Helper()
+	fifo := filepath.Join(j.dir, "job.yaml")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.cmd.Args = append(j.cmd.Args, "--job", fifo)
+	return fifo
 }
 
 // Two children of one AWS Batch array job, at the same time on one node: each has its own directories. Without them both are refused,

@@ -206,13 +206,16 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 		log = log.Level(min(log.GetLevel(), zerolog.DebugLevel))
 	}
 	tell(log, server)
-	given, err := a.settings(ctx, w, server.Settings)
+	stop := newStopper(ctx, w.signals, a.hurry, log)
+	defer stop.close()
+	var given job.Settings
+	err = stop.during(func() (err error) { given, err = a.settings(stop.save, w, server.Settings); return err })
 	if err != nil {
 		return err
 	}
 	j, err := vocabulary().Describe(given, w.lookup)
 	if err != nil {
-		return refuse(ctx, w, given, err, log)
+		return refuse(stop.save, w, given, err, log)
 	}
 	server.Complete(&j)
 	if j.LocalPrefix == "" {
@@ -220,14 +223,15 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 	}
 	deps, err := runDeps(w, &j, log)
 	if err != nil {
-		return refuse(ctx, w, given, err, log)
+		return refuse(stop.save, w, given, err, log)
 	}
 	if j.DryRun {
+		if err := stop.leave(); err != nil {
+			return err
+		}
 		return exit(w, wrapper.Plan(ctx, j, deps))
 	}
-	rules := stopRules{grace: j.Grace, walltime: j.Walltime, inBatch: batch.Inside(w.lookup), began: began}
-	stop := newStopper(ctx, rules, a.hurry, log)
-	defer stop.close()
+	stop.rule(stopRules{grace: j.Grace, walltime: j.Walltime, inBatch: batch.Inside(w.lookup), began: began})
 	deps.Launched = stop.launch
 	if a.watchSpot {
 		go batch.WatchSpot(stop.save, log, stop.notices) // a notice after a signal may leave less time

@@ -24,7 +24,8 @@ type stopper struct {
 	signals    chan os.Signal
 	notices    chan batch.SpotNotice
 	done       chan struct{}
-	rules      stopRules
+	rules      stopRules      // watch's alone
+	known      chan stopRules // hands rules to watch
 	log        zerolog.Logger
 	hurry      func()                    // called before anything is said of a stop
 	launched   atomic.Pointer[time.Time] // when the module started, nil before
@@ -50,6 +51,11 @@ const (
 	batchLate = 30 * time.Second
 	// batchLeast is the shortest limit that AWS Batch takes.
 	batchLeast = time.Minute
+	// unknownGrace is the time to tell of a stop that comes before the job's own is known.
+	unknownGrace = 25 * time.Second
+	// describeTime is how long a description is waited for after a stop, so that the store can be told of it: a file may be a
+	// terminal where nobody writes.
+	describeTime = 2 * time.Second
 	// sameKey is the time within which a second INT is the same Ctrl-C: a terminal sends it to all processes of a pipeline, and
 	// some of them (docker, make) pass theirs on.
 	sameKey = 2 * time.Second
@@ -57,18 +63,59 @@ const (
 
 var errGraceOver = errors.New("the grace time is over")
 
-// newStopper listens for signals. A signal that was ignored when ferry began, as nohup does with HUP, stays ignored.
-func newStopper(parent context.Context, rules stopRules, hurry func(), log zerolog.Logger) *stopper {
-	s := &stopper{signals: make(chan os.Signal, 4), notices: make(chan batch.SpotNotice, 1), done: make(chan struct{}), rules: rules, hurry: hurry, log: log}
-	s.work, s.cancelWork = context.WithCancelCause(parent)
-	s.save, s.cancelSave = context.WithCancelCause(context.WithoutCancel(parent))
+// listen catches the signals that stop a job. One that was ignored when ferry began, as nohup does with HUP, stays ignored.
+func listen() chan os.Signal {
+	c := make(chan os.Signal, 4)
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		if !signal.Ignored(sig) {
-			signal.Notify(s.signals, sig)
+			signal.Notify(c, sig)
 		}
 	}
+	return c
+}
+
+// newStopper heeds signals from now on. Of what came before it hears, too.
+func newStopper(parent context.Context, signals chan os.Signal, hurry func(), log zerolog.Logger) *stopper {
+	s := &stopper{signals: signals, notices: make(chan batch.SpotNotice, 1), done: make(chan struct{}), known: make(chan stopRules), hurry: hurry, log: log,
+		rules: stopRules{grace: unknownGrace}}
+	s.work, s.cancelWork = context.WithCancelCause(parent)
+	s.save, s.cancelSave = context.WithCancelCause(context.WithoutCancel(parent))
 	go s.watch(parent)
 	return s
+}
+
+// rule says what a stop means, once the job is known.
+func (s *stopper) rule(r stopRules) { s.known <- r }
+
+// during runs f, which cannot be told to stop, and after a stop waits for it a little only. Its error is why the job was stopped
+// where it was.
+func (s *stopper) during(f func() error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- f() }()
+	var late <-chan time.Time
+	stopped := s.work.Done()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil && s.work.Err() != nil {
+				return context.Cause(s.work)
+			}
+			return err
+		case <-stopped:
+			stopped, late = nil, time.After(describeTime)
+		case <-late:
+			return context.Cause(s.work)
+		}
+	}
+}
+
+// leave ends the listening: signals are again what they were. Its error is why the job was stopped before, if it was.
+func (s *stopper) leave() error {
+	signal.Stop(s.signals)
+	for len(s.signals) > 0 && s.work.Err() == nil {
+		time.Sleep(time.Millisecond) // until watch has heard the last
+	}
+	return context.Cause(s.work)
 }
 
 // launch notes that the module has started.
@@ -84,6 +131,7 @@ func (s *stopper) watch(parent context.Context) {
 	ended := parent.Done()
 	for {
 		select {
+		case s.rules = <-s.known:
 		case sig := <-s.signals:
 			s.hurry()
 			now := time.Now()

@@ -22,8 +22,9 @@ func stopperOf(t *testing.T, r stopRules) *stopper {
 	if r.began.IsZero() {
 		r.began = time.Now()
 	}
-	s := newStopper(t.Context(), r, func() {}, zerolog.Nop())
+	s := newStopper(t.Context(), listen(), func() {}, zerolog.Nop())
 	t.Cleanup(s.close)
+	s.rule(r)
 	return s
 }
 
@@ -59,7 +60,7 @@ func TestTerm(t *testing.T) {
 
 // A signal after the job's end changes nothing: the process ends with the code that the store was told.
 func TestTermAfterTheEnd(t *testing.T) {
-	s := newStopper(t.Context(), stopRules{grace: time.Minute, walltime: time.Hour, began: time.Now()}, func() {}, zerolog.Nop())
+	s := newStopper(t.Context(), listen(), func() {}, zerolog.Nop())
 	s.close()
 	for range 4 { // more than the channel holds
 		if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
