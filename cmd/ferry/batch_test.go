@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -110,9 +111,7 @@ func TestSubmitToBatch(t *testing.T) {
 		t.Errorf("code %d, %q, %q", code, out, errs)
 	}
 	handle := "s3://bucket/me" + dir + "/one/.gp_metadata"
-	if out, errs, _ := s.run("logs", "--ferry", handle); !strings.Contains(out, "stage-out") {
-		t.Errorf("the log of ferry: %q, %q", out, errs)
-	}
+	s.untilLog(handle, "stage-out")
 
 	out, errs, code = s.run(append(submit, "--workdir", "long", "--", "sleep", "100")...)
 	if code != 0 {
@@ -128,4 +127,16 @@ func TestSubmitToBatch(t *testing.T) {
 	if code != 64 || !strings.Contains(errs, "queue") {
 		t.Errorf("no such queue: code %d, %q, %q", code, out, errs)
 	}
+}
+
+// untilLog asks for what ferry said until it has the text: moto has a log only once it has seen the container's end.
+func (s submitter) untilLog(handle, text string) {
+	s.t.Helper()
+	var out, errs string
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if out, errs, _ = s.run("logs", "--ferry", handle); strings.Contains(out, text) {
+			return
+		}
+	}
+	s.t.Errorf("the log of ferry: %q, %q", out, errs)
 }
