@@ -1,10 +1,12 @@
 package registrytest
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -69,12 +71,17 @@ func Start(t testing.TB, o Options) *Registry {
 		}
 	}))
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that are cut on purpose
+	open, end := context.WithCancel(context.Background())
+	srv.Config.BaseContext = func(net.Listener) context.Context { return open }
 	if o.TLS {
 		srv.StartTLS()
 	} else {
 		srv.Start()
 	}
 	t.Cleanup(func() {
+		// An engine whose connection is cut asks again at once, on a new one, and a fault may hold that request, too: Close waits for
+		// every one of them, so they end by the context that all have in common.
+		end()
 		srv.CloseClientConnections()
 		srv.Close()
 	})
