@@ -34,7 +34,7 @@ nb = nbformat.read(sys.argv[1], as_version=4)
 NotebookClient(nb, timeout=240, kernel_name="python3").execute()
 for cell in nb.cells:
     for o in cell.get("outputs", []):
-        print(o.get("text", "") or "".join(o.get("data", {}).get("text/html", "")))
+        print(o.get("text", "") or "".join(o.get("data", {}).get("text/html", "")), *(kind for kind in o.get("data", {}) if "widget" in kind))
 `
 
 // The wheel carries the program and needs nothing else. The example notebook runs in a real Jupyter kernel: results, an array, a failure,
@@ -46,7 +46,7 @@ func TestNotebook(t *testing.T) {
 	dir := t.TempDir()
 	notebook := filepath.Join(testenv.Root(), "python", "examples", "submit.ipynb")
 	made := filepath.Join(dir, "made.ipynb")
-	python(t, nil, "python", filepath.Join(testenv.Root(), "python", "examples", "make.py"), made)
+	python(t, nil, "python", filepath.Join(testenv.Root(), "python", "examples", "make.py"), "submit", made)
 	if want, got := read(t, made), read(t, notebook); got != want {
 		t.Error("the notebook is not what make.py writes")
 	}

@@ -4,25 +4,29 @@
     job.result()          # waits; an exception says why it failed
     job.outputs["out.txt"].read_text()
 
+    markers = ferry.Module("SelectMarkers.zip")     # a GenePattern module is a function
+    job = markers(input_file="all_aml_train.gct", to="local")
+
 A Job has the habits of concurrent.futures. The program `ferry` does the work; this is a thin client of it.
 """
 
 from ._job import (
     Cancelled,
     Failed,
-    FerryError,
     Job,
     Jobs,
     Lost,
     OutOfMemory,
     Status,
-    UsageError,
     WalltimeReached,
     attach,
     map,
     submit,
 )
+from ._module import GPServer, GPTask, JobSpec, Module, ModuleJob, OutputFile, Parameter
+from ._run import FerryError, UsageError
 
 __all__ = [
-    "Cancelled", "Failed", "FerryError", "Job", "Jobs", "Lost", "OutOfMemory", "Status", "UsageError", "WalltimeReached", "attach", "map", "submit",
+    "Cancelled", "Failed", "FerryError", "GPServer", "GPTask", "Job", "JobSpec", "Jobs", "Lost", "Module", "ModuleJob", "OutOfMemory", "OutputFile",
+    "Parameter", "Status", "UsageError", "WalltimeReached", "attach", "map", "submit",
 ]

@@ -222,11 +222,17 @@ def _arguments(to: str, image: str, command: Sequence[str], inputs: Sequence[Pat
         args += ["--input", os.fspath(p)]
     for name, value in (env or {}).items():
         args += ["--env", f"{name}={value}"]
+    return [*args, *flags(options), "--", *command]
+
+
+def flags(options: Mapping[str, Any]) -> List[str]:
+    """Options of ferry submit as its arguments: _ becomes -, and a list repeats an option."""
+    args: List[str] = []
     for name, value in options.items():
         flag = "--" + name.replace("_", "-")
         for v in value if isinstance(value, (list, tuple)) else [value]:
-            args += [f"{flag}={str(v).lower() if isinstance(v, bool) else v}"]
-    return [*args, "--", *command]
+            args.append(f"{flag}={str(v).lower() if isinstance(v, bool) else v}")
+    return args
 
 
 def submit(*, image: str, command: Sequence[str], inputs: Sequence[PathLike] = (), workdir: Optional[PathLike] = None, to: str = "local",
