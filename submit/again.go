@@ -25,11 +25,14 @@ type Repeat struct {
 }
 
 // Again runs a job that was submitted before once more, in the same place. What has changed in its directories is sent, on the machine
-// that submitted it. The error has a cause.
+// that submitted it. Of a job that this user did not submit here, nothing is sent. The error has a cause.
 func (c *Client) Again(ctx context.Context, r Repeat) (Status, error) {
 	s, err := c.find(ctx, r.Ref)
 	if err != nil {
 		return Status{}, err
+	}
+	if !s.known && s.file.Target == "local" {
+		return Status{}, cause.Fail(cause.Refused, "read its "+handle.FileName+", and submit a job of your own", "the job at %s was not submitted on this machine by you, and would run here", s.place.url)
 	}
 	if err := s.mustHaveEnded(ctx); err != nil {
 		return Status{}, err
@@ -95,7 +98,7 @@ func (c *Client) repeat(ctx context.Context, s *submission, r Repeat) (*parcel, 
 	if err != nil {
 		return nil, err
 	}
-	p := &parcel{c: c, file: &f, meta: metadataOf(&f), there: s.file.From.Host != c.Origin.Host}
+	p := &parcel{c: c, file: &f, meta: metadataOf(&f), theirs: !s.known, there: !s.known || s.file.From.Host != c.Origin.Host}
 	p.work = strings.TrimSuffix(last(f.Options["workdir"]), "/{index}")
 	p.job, err = r.Describe(settings)
 	return p, err

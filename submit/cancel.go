@@ -26,7 +26,7 @@ func (c *Client) Cancel(ctx context.Context, ref string) (Status, error) {
 	if err != nil {
 		return st, cause.Name(ctx, cause.Engine, "", err)
 	}
-	id, err := task(ctx, sched, s.file)
+	id, err := s.toCancel(ctx, sched)
 	if err != nil {
 		return st, cause.Name(ctx, cause.Engine, "", fmt.Errorf("cancelling %s: %w", st.ID, err))
 	}
@@ -40,4 +40,22 @@ func (c *Client) Cancel(ctx context.Context, ref string) (Status, error) {
 		return st, cause.Name(ctx, cause.Engine, "", fmt.Errorf("cancelling %s: %w", st.ID, err))
 	}
 	return s.status(ctx)
+}
+
+// toCancel is the scheduler's id. A handle that came from somebody else must not name a job of this user's: such an id is the scheduler's
+// own answer, and the name is none that this machine has submitted.
+func (s *submission) toCancel(ctx context.Context, sched scheduler.Scheduler) (string, error) {
+	if s.known {
+		return task(ctx, sched, s.file)
+	}
+	for _, e := range s.c.Book.List() {
+		if e.ID == handle.ShortID(s.file.Name) {
+			return "", cause.Fail(cause.Refused, "ferry cancel "+e.ID+" ends the job of that name", "%s has the name of the job at %s", s.place.url, e.Handle)
+		}
+	}
+	id, err := sched.Find(ctx, s.file.Name)
+	if err == nil && s.file.Task != "" && id != s.file.Task {
+		err = cause.Fail(cause.Refused, "", "%s names a job of the scheduler's that has another name", s.place.url)
+	}
+	return id, err
 }

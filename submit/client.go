@@ -50,8 +50,9 @@ func (p place) key(name string) string {
 	return p.prefix + "/" + name
 }
 
-// fileMax bounds job.json and a record, which may have a thousand warnings and ten thousand rows.
-const fileMax = 64 << 20
+// fileMax bounds job.json and a record, which may have a thousand warnings and ten thousand rows. What they become in memory is several
+// times as much.
+const fileMax = 16 << 20
 
 // read gives the content of a small file. store.ErrNotExist where there is none.
 func (p place) read(ctx context.Context, name string) ([]byte, error) {
@@ -87,6 +88,8 @@ type submission struct {
 	place place // the metadata dir
 	work  place // the working dir of an array, in which its children have theirs
 	file  *handle.File
+	// known says that the handle is of a job that was submitted on this machine, by this user. Another's job.json may say anything.
+	known bool
 }
 
 // find reads the job.json that a reference leads to: a handle, or a short id of this machine. The error has a cause.
@@ -95,6 +98,7 @@ func (c *Client) find(ctx context.Context, ref string) (*submission, error) {
 	if err != nil {
 		return nil, err
 	}
+	known := e.Target != "" && !e.Foreign // without a target it is in no book
 	p, err := c.at(ctx, e.Handle)
 	if err != nil {
 		return nil, err
@@ -107,7 +111,7 @@ func (c *Client) find(ctx context.Context, ref string) (*submission, error) {
 		return nil, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s/%s: %w", e.Handle, handle.FileName, err))
 	}
 	e.ID = handle.ShortID(f.Name)
-	s := &submission{c: c, entry: e, place: p, file: f}
+	s := &submission{c: c, entry: e, place: p, file: f, known: known}
 	if f.Array != nil {
 		s.work, err = c.at(ctx, parent(e.Handle))
 	}

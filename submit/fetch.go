@@ -49,6 +49,9 @@ func (c *Client) Fetch(ctx context.Context, f Fetch) (Fetched, error) {
 		return Fetched{}, err
 	}
 	f.inPlace = last(s.file.Options["in-place"]) == "true"
+	if !s.known && f.Dir == "" {
+		return Fetched{}, cause.Fail(cause.Usage, "give a directory: ferry fetch HANDLE DIR", "the job at %s was not submitted on this machine by you, and may name any directory of yours", s.place.url)
+	}
 	children := []int{-1}
 	if s.file.Array != nil {
 		children = s.file.Children()
@@ -76,11 +79,38 @@ func (c *Client) Fetch(ctx context.Context, f Fetch) (Fetched, error) {
 		if err != nil {
 			return got, err
 		}
+		if err := s.mayFetch(f, &j, i); err != nil {
+			return got, err
+		}
 		if err := c.fetchOne(ctx, f, j, i, &got); err != nil {
 			return got, err
 		}
 	}
 	return got, nil
+}
+
+// mayFetch refuses a job of somebody else's that says it is where it is not: its results would be files of another place that this
+// user, and perhaps not the other, may read.
+func (s *submission) mayFetch(f Fetch, j *job.Job, index int) error {
+	here := s.place
+	if index >= 0 {
+		here = s.child(index)
+	}
+	says := "file://" + j.Dirs.Metadata
+	if !f.inPlace {
+		says = j.URL(j.Dirs.Metadata)
+	}
+	ok := s.known || says == here.url
+	if !s.known && f.inPlace {
+		for _, r := range j.Results() {
+			ok = ok && subpath.Within(j.Dirs.Work, r.Path)
+		}
+		ok = ok && subpath.Within(j.Dirs.Work, j.Dirs.Metadata)
+	}
+	if !ok {
+		return cause.Fail(cause.Refused, "", "the job at %s says that its results are in another place", here.url)
+	}
+	return nil
 }
 
 // fetchArray fetches the working dirs of all children.

@@ -2,7 +2,6 @@ package submit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -85,8 +84,8 @@ func recordOf(ctx context.Context, p place, id string) (*record.Record, error) {
 	if err != nil {
 		return nil, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s/%s: %w", p.url, record.FileName, err))
 	}
-	rec := new(record.Record)
-	if err := json.Unmarshal(data, rec); err != nil || rec.Job != id {
+	rec, err := record.Parse(data)
+	if err != nil || rec.Job != id {
 		return nil, nil
 	}
 	return rec, nil

@@ -50,6 +50,7 @@ type parcel struct {
 	script []byte  // exec.sh; nil where the job has its own
 	made   bool    // the working dir is ferry's choice
 	there  bool    // the store has everything from an earlier run
+	theirs bool    // somebody else described the job
 }
 
 // NewName makes the name of a submission.
@@ -122,6 +123,9 @@ func (p *parcel) describe(o Order, s job.Settings) error {
 	}
 	if p.job, err = o.Describe(settings); err != nil {
 		return err
+	}
+	if n := len(p.file.JSON()); n > fileMax {
+		return cause.Fail(cause.Usage, "several arrays, or files with the values", "%s would have %d bytes, more than %d", handle.FileName, n, fileMax)
 	}
 	return p.environment(s)
 }
@@ -276,17 +280,14 @@ func held(s job.Settings, work, meta, file string) bool {
 
 var columnForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
-// maxChildren is what AWS Batch and Slurm take by default.
-const maxChildren = 10000
-
 // NewArray makes an array of a count, of lines, or of both where they agree.
 func NewArray(count int, columns []string, rows [][]string) (*handle.Array, error) {
 	if count == 0 {
 		count = len(rows)
 	}
 	switch {
-	case count < 1 || count > maxChildren:
-		return nil, fmt.Errorf("an array has from 1 to %d children, not %d", maxChildren, count)
+	case count < 1 || count > handle.MaxChildren:
+		return nil, fmt.Errorf("an array has from 1 to %d children, not %d", handle.MaxChildren, count)
 	case rows != nil && len(rows) != count:
 		return nil, fmt.Errorf("--array %d and %d lines of --each differ", count, len(rows))
 	}

@@ -207,7 +207,7 @@ func (p *parcel) record(ctx context.Context, s *submission, id string) Status {
 	if len(title) > 60 {
 		title = title[:60]
 	}
-	e := handle.Entry{ID: handle.ShortID(p.file.Name), Handle: s.place.url, Target: p.file.Target, Title: title, Time: p.file.From.Time, Store: p.job.Store}
+	e := handle.Entry{ID: handle.ShortID(p.file.Name), Handle: s.place.url, Target: p.file.Target, Title: title, Time: p.file.From.Time, Foreign: p.theirs, Store: p.job.Store}
 	if err := p.c.Book.Add(e); err != nil {
 		p.c.Warn("%v", err)
 	}

@@ -2,11 +2,10 @@ package wrapper
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"sync"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/genepattern/ferry/internal/visible"
 )
 
 // moduleMark begins each line of the module's in ferry's own output. A module can print what looks like a line of ferry's log, and
@@ -73,42 +72,7 @@ func (m *marker) flush() {
 }
 
 func (m *marker) out() {
-	text := append([]byte(moduleMark), m.line...)
-	if !plain(m.line) {
-		text = append([]byte(moduleMark), spelled(m.line)...)
-	}
+	text := append([]byte(moduleMark), visible.Line(m.line)...)
 	_, _ = m.w.Write(append(text, '\n'))
 	m.line = m.line[:0]
-}
-
-// plain reports whether a line has nothing to spell out.
-func plain(line []byte) bool {
-	for _, b := range line {
-		if b < ' ' && b != '\t' || b >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// spelled writes out what is no text: control characters, other ends of lines, and characters that change the direction of writing.
-func spelled(line []byte) []byte {
-	var out []byte
-	for len(line) > 0 {
-		r, n := utf8.DecodeRune(line)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			out = fmt.Appendf(out, `\x%02x`, line[0])
-		case r == '\t' || unicode.IsPrint(r) || unicode.Is(unicode.Zs, r):
-			out = append(out, line[:n]...)
-		case r < 0x80:
-			out = fmt.Appendf(out, `\x%02x`, r)
-		case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control):
-			out = fmt.Appendf(out, `\u%04x`, r)
-		default:
-			out = append(out, line[:n]...)
-		}
-		line = line[n:]
-	}
-	return out
 }

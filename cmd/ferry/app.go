@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/visible"
 	"github.com/genepattern/ferry/sync/store/stores"
 )
 
@@ -60,13 +61,14 @@ func run(ctx context.Context, args []string, w world) int {
 func report(w io.Writer, err error) {
 	fmt.Fprintf(w, "ferry: %s\n", oneLine(err.Error()))
 	if h := cause.HintOf(err); h != "" {
-		fmt.Fprintf(w, "hint: %s\n", h)
+		fmt.Fprintf(w, "hint: %s\n", oneLine(h))
 	}
 }
 
-// oneLine keeps a message of several lines, such as joined errors, on one.
+// oneLine keeps a message of several lines, such as joined errors, on one. What a terminal would obey is written out: a message may have
+// the words of a server, a module or another user.
 func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	return visible.Text(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
 }
 
 // asUsage makes an error that no command gave a cause the command line's fault: what is left are the CLI library's own.

@@ -80,7 +80,7 @@ func (s shown) sayEnd(st submit.Status, got submit.Fetched) {
 	}
 	s.tell.say("%s", line)
 	if st.Hint != "" {
-		s.tell.say("hint: %s", st.Hint)
+		s.tell.say("hint: %s", oneLine(st.Hint))
 	}
 	if st.Suggestion != "" {
 		s.tell.say("memory: %s", st.Suggestion)
@@ -125,7 +125,7 @@ func (s shown) attend(ctx context.Context, w world, st submit.Status) (submit.St
 		}
 	}}
 	if !s.args.json {
-		watch.Stdout, watch.Stderr = w.stdout, w.stderr
+		watch.Stdout, watch.Stderr = foreign(w.stdout), foreign(w.stderr)
 	}
 	end, err := s.client.Follow(work, watch)
 	if errors.Is(context.Cause(work), errLeft) {

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/visible"
 	"github.com/genepattern/ferry/submit"
 )
 
@@ -100,8 +101,16 @@ func logsCommand(w world) *cli.Command {
 		}
 		ctx, stop := interruptible(ctx)
 		defer stop()
-		return client.Logs(ctx, submit.Logs{Ref: ref, Follow: c.Bool("follow"), OnlyFailed: c.String("only") != "", Child: c.Int("child"), Ferry: c.Bool("ferry"), Stdout: w.stdout, Stderr: w.stderr})
+		return client.Logs(ctx, submit.Logs{Ref: ref, Follow: c.Bool("follow"), OnlyFailed: c.String("only") != "", Child: c.Int("child"), Ferry: c.Bool("ferry"), Stdout: foreign(w.stdout), Stderr: foreign(w.stderr)})
 	})
+}
+
+// foreign is where the words of a module go. A terminal would obey some of them; a file or another program gets the bytes as they are.
+func foreign(w io.Writer) io.Writer {
+	if terminal(w) {
+		return &visible.Writer{W: w}
+	}
+	return w
 }
 
 func onlyFailed(v string) error {
@@ -161,7 +170,7 @@ func printJobs(out io.Writer, all []submit.Status) error {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tSTATE\tTARGET\tSUBMITTED\tHANDLE")
 	for _, st := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", st.ID, st.State, st.Target, st.Submitted.Local().Format(time.DateTime), st.Handle)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", st.ID, st.State, oneLine(st.Target), st.Submitted.Local().Format(time.DateTime), oneLine(st.Handle))
 	}
 	return t.Flush()
 }
@@ -169,7 +178,9 @@ func printJobs(out io.Writer, all []submit.Status) error {
 // printStatus tells of a job in a few lines.
 func printStatus(out io.Writer, st submit.Status) error {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, oneLine(fmt.Sprintf(format, args...)))
+	}
 	line("job", "%s", st.ID)
 	line("handle", "%s", st.Handle)
 	line("target", "%s", st.Target)
@@ -184,7 +195,7 @@ func printStatus(out io.Writer, st submit.Status) error {
 		line("exit code", "%d", *st.ExitCode)
 	}
 	for _, f := range []struct{ name, text string }{
-		{"cause", string(st.Cause)}, {"message", oneLine(st.Message)}, {"hint", st.Hint}, {"ran on", st.Place}, {"memory", st.Suggestion},
+		{"cause", string(st.Cause)}, {"message", st.Message}, {"hint", st.Hint}, {"ran on", st.Place}, {"memory", st.Suggestion},
 	} {
 		if f.text != "" {
 			line(f.name, "%s", f.text)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/visible"
 	"github.com/genepattern/ferry/job/execsh"
 	"github.com/genepattern/ferry/wrapper/record"
 )
@@ -65,7 +66,7 @@ func (r *moduleRunner) print() error {
 	if p.Resources.Memory > 0 {
 		line("memory", fmt.Sprint(p.Resources.Memory))
 	}
-	_, err := io.WriteString(r.world.stdout, b.String())
+	_, err := io.WriteString(&visible.Writer{W: r.world.stdout}, b.String())
 	return err
 }
 
@@ -112,7 +113,7 @@ func (r *moduleRunner) report(w world, ended error) error {
 			dir = rel
 		}
 	}
-	fmt.Fprintf(w.stderr, "results in %s: %s\n", dir, shortList(d.Results))
+	fmt.Fprintf(w.stderr, "results in %s: %s\n", dir, oneLine(shortList(d.Results)))
 	if d.ExitCode != 0 {
 		fmt.Fprintf(w.stderr, "exit code %d; what happened is in %s\n", d.ExitCode, filepath.Join(dir, metadataDir, record.FileName))
 	}

@@ -352,7 +352,7 @@ func (r *moduleRunner) fetch(ctx context.Context) (err error) {
 		if _, there := files[in.Source]; there || !module.IsURL(in.Source) || in.Path == in.Source {
 			continue
 		}
-		fmt.Fprintf(r.world.stderr, "fetching %s\n", withoutPassword(in.Source))
+		fmt.Fprintf(r.world.stderr, "fetching %s\n", oneLine(withoutPassword(in.Source)))
 		if files[in.Source], err = f.fetch(ctx, in.Source, path.Join(tmp, strconv.Itoa(i))); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/visible"
 )
 
 // A shownModule is what `ferry module show --json` prints.
@@ -141,7 +142,7 @@ func showModule(w io.Writer, d shownModule) error {
 	if len(d.Parameters) == 0 {
 		b.WriteString("  none\n")
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(&visible.Writer{W: w}, b.String())
 	return err
 }
 
@@ -203,7 +204,7 @@ func listModules(w world, all []module.Listed, asJSON bool) error {
 		if asJSON {
 			err = printJSON(w.stdout, d)
 		} else {
-			_, err = fmt.Fprintf(w.stdout, "%-30s %-10s %s%s\n", orDash(d.Name), orDash(d.Version), d.Path, because(d))
+			_, err = fmt.Fprintf(w.stdout, "%-30s %-10s %s%s\n", oneLine(orDash(d.Name)), oneLine(orDash(d.Version)), oneLine(d.Path), because(d))
 		}
 		if err != nil {
 			return err

@@ -276,7 +276,7 @@ func (t *tester) ask(cases []testCase) error {
 	if !terminal(os.Stdin) || !terminal(t.world.stderr) {
 		return cause.Fail(cause.Refused, "--allow-scripts runs them", "the cases run programs of their own on this machine: %s", list)
 	}
-	fmt.Fprintf(t.world.stderr, "the cases run these programs on this machine: %s\nrun them? [y/N] ", list)
+	fmt.Fprintf(t.world.stderr, "the cases run these programs on this machine: %s\nrun them? [y/N] ", oneLine(list))
 	answer, _ := bufio.NewReader(io.LimitReader(os.Stdin, bounded.Small)).ReadString('\n')
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return cause.Fail(cause.Refused, "", "the programs of the cases were not to be run")
@@ -356,12 +356,12 @@ func (t *tester) print(r caseResult) {
 	if !r.Passed {
 		verdict = "FAIL"
 	}
-	fmt.Fprintf(t.world.stdout, "--- %s: %s (%.2fs)\n", verdict, r.Case, r.Seconds)
+	fmt.Fprintf(t.world.stdout, "--- %s: %s (%.2fs)\n", verdict, oneLine(r.Case), r.Seconds)
 	for _, reason := range r.Reasons {
-		fmt.Fprintf(t.world.stdout, "    %s: %s\n", r.File, oneLine(reason))
+		fmt.Fprintf(t.world.stdout, "    %s: %s\n", oneLine(r.File), oneLine(reason))
 	}
 	for line := range strings.Lines(r.Said) {
-		fmt.Fprintf(t.world.stdout, "        %s\n", strings.TrimRight(line, "\r\n"))
+		fmt.Fprintf(t.world.stdout, "        %s\n", oneLine(line))
 	}
 }
 

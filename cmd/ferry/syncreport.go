@@ -14,6 +14,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/genepattern/ferry/internal/visible"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 )
@@ -194,20 +195,7 @@ func (r *syncReport) event(e ferrysync.Event) {
 }
 
 // printable keeps a name on its line, and control sequences off the terminal.
-func printable(s string) string {
-	if !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return s
-	}
-	var b strings.Builder
-	for _, c := range s {
-		if c < ' ' || c == 0x7f {
-			fmt.Fprintf(&b, "\\x%02x", c)
-		} else {
-			b.WriteRune(c)
-		}
-	}
-	return b.String()
-}
+func printable(s string) string { return strings.ReplaceAll(visible.Text(s), "\t", `\x09`) }
 
 // say prints a line on stderr, above the bar where there is one.
 func (r *syncReport) say(format string, a ...any) {

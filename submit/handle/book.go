@@ -27,6 +27,8 @@ type Entry struct {
 	Target string    `json:"target"`
 	Title  string    `json:"title,omitempty"`
 	Time   time.Time `json:"time"`
+	// Foreign says that somebody else submitted the job, which this user has run again: what it names is not this user's word.
+	Foreign bool `json:"foreign,omitempty"`
 	// Store are the options of stores that the handle is opened with.
 	Store map[string]string `json:"store,omitempty"`
 }

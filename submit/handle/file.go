@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,7 +85,43 @@ func Parse(data []byte) (*File, error) {
 	if f.Format != format {
 		return nil, cause.Fail(cause.Usage, "take the ferry that submitted it", "%s has the form %d, which this ferry does not know", FileName, f.Format)
 	}
+	if err := f.check(); err != nil {
+		return nil, cause.Fail(cause.Usage, "", "%s is not as ferry writes it: %w", FileName, err)
+	}
 	return f, nil
+}
+
+// MaxChildren is what AWS Batch and Slurm take by default.
+const MaxChildren = 10000
+
+var nameForm = regexp.MustCompile(`^` + NamePrefix + `[0-9A-Za-z_-]{1,64}$`)
+
+// check refuses what no ferry wrote: a handle may come from anybody.
+func (f *File) check() error {
+	if !nameForm.MatchString(f.Name) {
+		return fmt.Errorf("%q is no name of a job", f.Name[:min(len(f.Name), 100)])
+	}
+	a := f.Array
+	if a == nil {
+		return nil
+	}
+	if a.Count < 1 || a.Count > MaxChildren {
+		return fmt.Errorf("an array of %d children", a.Count)
+	}
+	if len(a.Rows) > 0 && len(a.Rows) != a.Count {
+		return fmt.Errorf("%d rows for %d children", len(a.Rows), a.Count)
+	}
+	for i, r := range a.Rows {
+		if len(r) < len(a.Columns) {
+			return fmt.Errorf("row %d has %d values for %d columns", i, len(r), len(a.Columns))
+		}
+	}
+	for n, i := range a.Only {
+		if i < 0 || i >= a.Count || n > 0 && i <= a.Only[n-1] {
+			return fmt.Errorf("child %d of %d", i, a.Count)
+		}
+	}
+	return nil
 }
 
 // JSON is the file's content.
