@@ -35,6 +35,19 @@ func keptRows() []row {
 			}
 			s.asASuccess()
 		}},
+		{group: group, name: "the server goes away in the middle of stage-out, and comes back after the job's end", code: 73, cause: "stage-out", slow: true, run: func(s *scene) {
+			s.inputs(storeFilesLow)
+			gone := s.onRequest("PutObject", 20, s.proxy.Away)
+			s.runJob("--store-wait", "15s")
+			if !gone.Load() {
+				s.bad("the server never went away")
+			}
+			s.proxy.Back(s.t)
+			if code := s.resume(); code != 0 {
+				s.bad("ferry resume ended with %d", code)
+			}
+			s.asASuccess()
+		}},
 		{group: group, name: "ferry resume is killed (SIGKILL), then another sends them", code: 73, cause: "stage-out", run: func(s *scene) {
 			s.notTaken()
 			s.runJob()

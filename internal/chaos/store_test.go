@@ -68,6 +68,10 @@ func fromThenOn(f storeFault) (rows []row) {
 	// A stall ends, and what was cut is continued where it ended.
 	passes := f.fault.Delay > 0 || f.fault.Cut > 0
 	slow := f.fault.Status != 403
+	var flags []string
+	if f.fault.Reset || f.fault.LoseAnswer { // nobody is answered any more: that is waited for
+		flags = []string{"--store-wait", "20s"}
+	}
 	if f.kind != "PutObject" {
 		r := row{group: "The store fails for good", name: f.name + ", all requests from the middle of stage-in on", code: 65, cause: "stage-in", slow: slow,
 			run: func(s *scene) {
@@ -79,7 +83,7 @@ func fromThenOn(f storeFault) (rows []row) {
 				if !passes {
 					s.expect()
 				}
-				s.runJob()
+				s.runJob(flags...)
 			}}
 		if passes {
 			r.code, r.cause = 0, ""
@@ -91,7 +95,7 @@ func fromThenOn(f storeFault) (rows []row) {
 			quick: f.fault.Status == 403,
 			run: func(s *scene) {
 				s.proxy.Add(testenv.Rule{Match: after(s, "PutObject", 5, f.kind), Fault: f.fault})
-				s.runJob()
+				s.runJob(flags...)
 			}}
 		if passes {
 			r.code, r.cause = 0, ""
