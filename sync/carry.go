@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"hash"
@@ -15,14 +16,14 @@ import (
 const carried = 8 << 20
 
 // carry reads an object from one store and puts it into another one of another kind, verified in both.
-func (c *copies) carry(o store.Object, key string, parallel int) error {
+func (c *copies) carry(o store.Object, key string, slot func(context.Context) (func(), error)) error {
 	t := c.t
 	r, err := t.st.Open(t.ctx, o.Key, store.OpenOptions{ETag: o.ETag})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	opts := store.PutOptions{Meta: r.Meta, ContentType: t.o.Manner.contentType(o.Key), Sent: t.moved, Parallel: parallel}
+	opts := store.PutOptions{Meta: r.Meta, ContentType: t.o.Manner.contentType(o.Key), Sent: t.moved, Parallel: 1 + extraParts, Slot: slot}
 	body := verifying(r, t.st.URL(o.Key))
 	if r.Size >= 0 && r.Size <= carried {
 		b := make([]byte, r.Size)

@@ -183,22 +183,14 @@ func (c *copies) run(f copyJob) {
 // move copies an object, by whichever way there is.
 func (c *copies) move(o store.Object, key string) error {
 	t := c.t
-	extra := 0
-	if o.Size > bigSize {
-		extra = t.e.lim.tryAcquire(extraParts)
-	}
-	defer func() {
-		for range extra {
-			t.e.lim.release(0)
-		}
-	}()
+	slot := t.partSlots()
 	if cp, ok := c.dst.(store.Copier); ok {
-		_, err := cp.CopyFrom(t.ctx, t.st, o, key, store.CopyOptions{Parallel: 1 + extra, Sent: t.moved})
+		_, err := cp.CopyFrom(t.ctx, t.st, o, key, store.CopyOptions{Parallel: 1 + extraParts, Slot: slot, Sent: t.moved})
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return err
 		}
 	}
-	return c.carry(o, key, 1+extra)
+	return c.carry(o, key, slot)
 }
 
 // deleteKeys removes objects that the source does not have, unless anything went wrong before.

@@ -168,6 +168,10 @@ func (in *incoming) late(r *store.Reader, content io.ReaderAt) (how string, err 
 		return string(r.Sum.Algorithm), nil
 	case r.Parts.PartSize > 0:
 		sum, err := r.Parts.OfReader(content, r.Size)
+		if err == nil && sum != r.Parts.Sum && r.PartSizes != nil { // the parts may not be what they seemed to be
+			r.Parts.Sizes = r.PartSizes()
+			sum, err = r.Parts.OfReader(content, r.Size)
+		}
 		if err == nil && sum != r.Parts.Sum {
 			err = in.readError(errChecksum)
 		}

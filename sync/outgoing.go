@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strconv"
 	"time"
@@ -104,15 +105,36 @@ func (out *outgoing) send(f *tree.Source) (int64, error) {
 // large puts a file that is read as it goes. Its parts take slots one by one, so a file that began among many small ones speeds up once
 // these are gone. One part can always go: in the slot that this transfer has.
 func (out *outgoing) large(f *tree.Source, opts store.PutOptions) (int64, error) {
-	slots := partSlots{lim: out.t.e.lim, own: make(chan struct{}, 1)}
-	slots.own <- struct{}{}
-	opts.Parallel, opts.Slot = 1+extraParts, slots.acquire
-	_, err := out.t.st.Put(out.t.ctx, out.key, store.Body{At: f, Size: f.Info.Size}, opts)
+	opts.Parallel, opts.Slot = 1+extraParts, out.t.partSlots()
+	var body io.ReaderAt = f
+	if !out.t.o.Live {
+		body = steadySource{f}
+	}
+	_, err := out.t.st.Put(out.t.ctx, out.key, store.Body{At: body, Size: f.Info.Size}, opts)
 	var unread *store.BodyError
 	if errors.As(err, &unread) {
 		err = fmt.Errorf("reading %s: %w", strconv.Quote(out.path), unread.Err)
 	}
 	return f.Info.Size, err
+}
+
+// A steadySource fails once the file is another one than when it was opened. What was read of it until then never becomes an object: of the
+// parts of an upload one is read last, and that is late enough to notice any change between two of them.
+type steadySource struct{ *tree.Source }
+
+func (s steadySource) ReadAt(p []byte, off int64) (int, error) {
+	n, err := s.Source.ReadAt(p, off)
+	if changed, gone := s.Changed(); err == nil && changed && !gone {
+		return 0, errUnsteady
+	}
+	return n, err
+}
+
+// partSlots makes the Slot of one transfer's parts.
+func (t *transfer) partSlots() func(context.Context) (release func(), err error) {
+	slots := partSlots{lim: t.e.lim, own: make(chan struct{}, 1)}
+	slots.own <- struct{}{}
+	return slots.acquire
 }
 
 // partSlots are those of one transfer's parts: the transfer's own, and what the limiter gives.
@@ -147,7 +169,11 @@ func (p partSlots) acquire(ctx context.Context) (release func(), err error) {
 
 // whole puts a file that fits into b.
 func (out *outgoing) whole(f *tree.Source, b []byte, opts store.PutOptions) (int64, error) {
-	if _, err := f.ReadAt(b, 0); err != nil { // it became shorter
+	read := f.ReadAt
+	if !out.t.o.Live {
+		read = steadySource{f}.ReadAt
+	}
+	if _, err := read(b, 0); err != nil { // it became shorter, for instance
 		return 0, fmt.Errorf("reading %s: %w", strconv.Quote(out.path), err)
 	}
 	_, err := out.t.st.Put(out.t.ctx, out.key, store.Body{Bytes: b}, opts)

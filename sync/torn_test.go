@@ -135,6 +135,58 @@ func TestNeverStandsStill(t *testing.T) {
 	}
 }
 
+// A file that changes each time that it is read leaves no mixture in the store, and no upload that is never ended.
+func TestNothingTorn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, kind  string
+		size, after int64
+	}{{"one request", "s3", 3 << 20, 4 << 20}, {"parts", "s3", 12 << 20, 15 << 20}, {"directory", "dir", 1 << 20, 1 << 19}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			src := t.TempDir()
+			files(t, src, map[string]string{"x": string(storetest.Bytes(c.size))})
+			var st store.Store
+			if c.kind == "s3" {
+				st, _ = s3Store(t)
+			} else {
+				st = dirStore(t, t.TempDir())
+			}
+			w := &restless{watcher{Store: st}, c.after}
+			n := byte('a')
+			w.do = func() {
+				n++
+				if err := os.WriteFile(filepath.Join(src, "x"), bytes.Repeat([]byte{n}, int(c.size)), 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+			s, err := ferrysync.New(ferrysync.Config{}).Up(t.Context(), openRoot(t, src), w, "p", ferrysync.Options{})
+			if err == nil || !strings.Contains(err.Error(), `"x"`) || s.Failed != 1 || n < 'd' {
+				t.Errorf("%+v, %v, changed %d times", s, err, n-'a')
+			}
+			if keys := storetest.List(t, st, "p/x"); len(keys) > 0 {
+				t.Errorf("stored %q", keys)
+			}
+			if sw, ok := st.(store.Sweeper); ok {
+				for up, err := range sw.Unfinished(t.Context(), "p/") {
+					t.Errorf("left open: %+v, %v", up, err)
+				}
+			}
+		})
+	}
+}
+
+// A restless watcher does it in each Put.
+type restless struct {
+	watcher
+	after int64
+}
+
+func (r *restless) Put(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
+	r.left.Store(r.after)
+	return r.watcher.Put(ctx, key, b, o)
+}
+
 // A file that changes while a download reads it is read again, whole.
 func TestSourceChanges(t *testing.T) {
 	t.Parallel()
@@ -190,19 +242,28 @@ func (h *halfRead) Read(p []byte) (int, error) {
 // A large file that begins while small ones have all slots still uses more than one, once they are gone.
 func TestLargeAmongSmall(t *testing.T) {
 	t.Parallel()
-	st := &gated{Store: dirStore(t, t.TempDir()), small: make(chan struct{})}
 	src := t.TempDir()
 	content := map[string]string{"a": string(storetest.Bytes(1 << 20))}
 	for _, n := range []string{"b", "c", "d", "e", "f", "g", "h"} {
 		content[n] = "x"
 	}
 	files(t, src, content)
-	s, err := ferrysync.New(ferrysync.Config{MaxTransfers: 8}).Up(t.Context(), openRoot(t, src), st, "p", ferrysync.Options{})
-	if err != nil || s.Files != 8 {
-		t.Errorf("%+v, %v", s, err)
-	}
-	if n := st.most.Load(); n < 4 {
-		t.Errorf("%d parts at once", n)
+	for _, way := range []string{"up", "copy"} {
+		st := &gated{Store: dirStore(t, t.TempDir()), small: make(chan struct{})}
+		e := ferrysync.New(ferrysync.Config{MaxTransfers: 8})
+		var s ferrysync.Stats
+		var err error
+		if way == "up" {
+			s, err = e.Up(t.Context(), openRoot(t, src), st, "p", ferrysync.Options{})
+		} else {
+			s, err = e.Copy(t.Context(), dirStore(t, src), "", st, "p", ferrysync.Options{})
+		}
+		if err != nil || s.Files != 8 {
+			t.Errorf("%s: %+v, %v", way, s, err)
+		}
+		if n := st.most.Load(); n < 4 {
+			t.Errorf("%s: %d parts at once", way, n)
+		}
 	}
 }
 
@@ -221,17 +282,34 @@ func (g *gated) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 	if o.Slot == nil {
 		return store.Object{}, errors.New("parts cannot ask for slots")
 	}
+	return store.Object{}, g.parts(ctx, o.Parallel, o.Slot)
+}
+
+// CopyFrom is Put of a copy.
+func (g *gated) CopyFrom(ctx context.Context, _ store.Store, o store.Object, _ string, c store.CopyOptions) (store.Object, error) {
+	if o.Size < 1<<20 {
+		<-g.small
+		return o, nil
+	}
+	if c.Slot == nil {
+		return o, errors.New("parts cannot ask for slots")
+	}
+	return o, g.parts(ctx, c.Parallel, c.Slot)
+}
+
+// parts takes as many slots as there may be parts at once, and gives them back when it has all.
+func (g *gated) parts(ctx context.Context, parallel int, slot func(context.Context) (func(), error)) error {
 	ended := make(chan error)
 	all := make(chan struct{})
-	for range o.Parallel {
+	for range parallel {
 		go func() {
-			release, err := o.Slot(ctx)
+			release, err := slot(ctx)
 			if err == nil {
 				n := g.now.Add(1)
 				if g.most.Store(max(g.most.Load(), n)); n == 1 {
 					close(g.small) // the first part goes while small files have all other slots
 				}
-				if n == int64(o.Parallel) {
+				if n == int64(parallel) {
 					close(all)
 				}
 				<-all
@@ -241,8 +319,8 @@ func (g *gated) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 		}()
 	}
 	var err error
-	for range o.Parallel {
+	for range parallel {
 		err = errors.Join(err, <-ended)
 	}
-	return store.Object{}, err
+	return err
 }

@@ -2,7 +2,15 @@ package sync_test
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -64,6 +72,109 @@ func TestVerified(t *testing.T) {
 			sameTree(t, got, map[string]string{"x": string(body)})
 		})
 	}
+}
+
+// Parts of unequal sizes verify: by the sizes that the store tells at once, or by those that it tells of each part. Where it tells none, the
+// object counts as unverified, by name.
+func TestUnequalParts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sizes []int
+		tells string // "all" at once, "each", or none
+		how   string
+	}{
+		"told at once":            {[]int{5 << 20, 7 << 20, 6 << 20, 1000}, "all", "sha256 of parts"},
+		"as many as equal ones":   {[]int{5 << 20, 6 << 20, 1 << 20}, "each", "sha256 of parts"},
+		"fewer than equal ones":   {[]int{5 << 20, 9 << 20, 1 << 20}, "each", "sha256 of parts"},
+		"equal, and nobody tells": {[]int{5 << 20, 5 << 20, 1000}, "", "unverified (sha256 of parts)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := testenv.S3(t)
+			body := inParts(t, srv, "p/x", c.sizes)
+			var heads atomic.Int64
+			p := testenv.Proxy(t, inFront(t, srv, func(w http.ResponseWriter, r *http.Request) bool {
+				switch {
+				case r.URL.Query().Has("attributes") && c.tells == "all":
+					tellSizes(w, srv.Head(t, "p/x").Get("Etag"), c.sizes)
+				case r.URL.Query().Has("partNumber") && r.Method == http.MethodHead && c.tells == "":
+					w.WriteHeader(http.StatusNotImplemented)
+				default:
+					return false
+				}
+				return true
+			}))
+			p.Add(testenv.Rule{Kind: "HeadObject", Match: func(r testenv.Request) bool {
+				if r.Query.Has("partNumber") {
+					heads.Add(1)
+				}
+				return false
+			}})
+			if c.tells != "" {
+				p.Add(testenv.Rule{Kind: "GetObject", Times: 1, Fault: testenv.Fault{Flip: 3}, Match: func(r testenv.Request) bool { return len(r.Query) == 0 || !r.Query.Has("attributes") }})
+			}
+			got, s, err := down(t, s3At(p.Via(srv)))
+			if err != nil || !maps.Equal(s.Verified, map[string]int64{c.how: 1}) || (s.Retries == 0) != (c.tells == "") || (heads.Load() == 0) != (c.tells == "all") {
+				t.Errorf("%+v, %v, %d HEADs of parts", s, err, heads.Load())
+			}
+			sameTree(t, got, map[string]string{"x": string(body)})
+		})
+	}
+}
+
+// inParts makes an object of parts of these sizes, of which the server keeps the sum of the sums.
+func inParts(t *testing.T, srv *testenv.Server, key string, sizes []int) []byte {
+	t.Helper()
+	client := srv.Client()
+	begun, err := client.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &srv.Bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmSha256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body []byte
+	var parts []types.CompletedPart
+	for i, n := range sizes {
+		part := storetest.Bytes(int64(n + i))[i:]
+		got, err := client.UploadPart(t.Context(), &awss3.UploadPartInput{Bucket: &srv.Bucket, Key: &key, UploadId: begun.UploadId, PartNumber: aws.Int32(int32(i + 1)),
+			Body: bytes.NewReader(part), ChecksumAlgorithm: types.ChecksumAlgorithmSha256})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = append(body, part...)
+		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: got.ETag, ChecksumSHA256: got.ChecksumSHA256})
+	}
+	if _, err := client.CompleteMultipartUpload(t.Context(), &awss3.CompleteMultipartUploadInput{Bucket: &srv.Bucket, Key: &key, UploadId: begun.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}); err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// tellSizes answers GetObjectAttributes as AWS does. The server that runs in tests tells no parts.
+func tellSizes(w http.ResponseWriter, etag string, sizes []int) {
+	w.Header().Set("Content-Type", "application/xml")
+	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><GetObjectAttributesResponse xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><ETag>%s</ETag><ObjectParts><PartsCount>%d</PartsCount>`,
+		strings.Trim(etag, `"`), len(sizes))
+	for i, n := range sizes {
+		fmt.Fprintf(w, `<Part><PartNumber>%d</PartNumber><Size>%d</Size></Part>`, i+1, n)
+	}
+	_, _ = io.WriteString(w, `</ObjectParts></GetObjectAttributesResponse>`)
+}
+
+// inFront is an address before the server, where answer may answer instead.
+func inFront(t *testing.T, srv *testenv.Server, answer func(http.ResponseWriter, *http.Request) bool) string {
+	t.Helper()
+	u, err := url.Parse(srv.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = u.Scheme, u.Host }}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !answer(w, r) {
+			pass.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(front.Close)
+	return front.URL
 }
 
 // A tag that looks like an MD5 and is none verifies nothing, and is no error.

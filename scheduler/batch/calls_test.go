@@ -26,6 +26,7 @@ var jobCalls = map[string][]string{
 	"s3: POST deleting":                {"s3:DeleteObject"},
 	"s3: HEAD asking for":              {"s3:ListBucket"},
 	"s3: HEAD asking for the parts of": {"s3:GetObject"},
+	"s3: GET asking for the parts of":  {"s3:GetObject", "s3:GetObjectAttributes"},
 	"s3: the SDK's manager":            {"s3:PutObject", "s3:AbortMultipartUpload"},
 
 	"s3.PutObject":               {"s3:PutObject", "kms:GenerateDataKey"},

@@ -80,7 +80,7 @@ func (in PolicyInput) storage() []Statement {
 		below += in.Prefix + "/"
 	}
 	all := []Statement{list,
-		allow("Transfer", []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, below+"*"),
+		allow("Transfer", []string{"s3:GetObject", "s3:GetObjectAttributes", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}, below+"*"),
 		// An older attempt's exit code, which is kept under another name, and what `ferry doctor` has put there to see whether it can.
 		allow("Remove", []string{"s3:DeleteObject"}, below+"*/exit_code.txt", below+".ferry-doctor-*"),
 	}

@@ -18,6 +18,8 @@ type Copier interface {
 type CopyOptions struct {
 	// Parallel is how many requests a large object may use at once; 0 is one.
 	Parallel int
+	// Slot is as in PutOptions.
+	Slot func(context.Context) (release func(), err error)
 	// Sent is told how many bytes are copied, as they are copied. It is called concurrently. It may be nil.
 	Sent func(n int64)
 }

@@ -78,6 +78,8 @@ type Reader struct {
 	Sum checksum.Sum
 	// Parts is known where the store has no Sum but one of the sums of the parts. Its PartSize is not 0 then.
 	Parts checksum.Composite
+	// PartSizes, unless nil, finds the sizes of all parts by a request for each. It is nil where Parts has them.
+	PartSizes func() []int64
 	// Likely is what a tag may be: an MD5, where the store has neither. A tag that two reads agree not to be their MD5 is none.
 	Likely checksum.Sum
 	// Unknown names an algorithm whose sum the store has and nobody here can compute; "" for none.

@@ -40,21 +40,28 @@ type Sum struct {
 	Value     string // base64 of the big-endian bytes, as in the headers
 }
 
-// A Composite is the checksum of the checksums of an object's parts, which all have PartSize bytes but for the last.
+// A Composite is the checksum of the checksums of an object's parts: of those with Sizes bytes, and then of others that all have PartSize
+// bytes but for the last.
 type Composite struct {
 	Sum
+	Sizes    []int64
 	PartSize int64
 }
 
 // OfReader is the Composite's sum of what r has: size bytes.
 func (c Composite) OfReader(r io.ReaderAt, size int64) (Sum, error) {
 	whole, part := New(c.Algorithm), New(c.Algorithm)
-	for off := int64(0); off < size; off += c.PartSize {
+	for off, i := int64(0), 0; off < size; i++ {
+		n := min(c.PartSize, size-off)
+		if i < len(c.Sizes) {
+			n = min(c.Sizes[i], size-off)
+		}
 		part.Reset()
-		if _, err := io.Copy(part, io.NewSectionReader(r, off, min(c.PartSize, size-off))); err != nil {
+		if _, err := io.Copy(part, io.NewSectionReader(r, off, n)); err != nil {
 			return Sum{}, err
 		}
 		whole.Write(part.Sum(nil))
+		off += n
 	}
 	return Sum{c.Algorithm, base64.StdEncoding.EncodeToString(whole.Sum(nil))}, nil
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/genepattern/ferry/sync/store"
 )
 
@@ -133,6 +135,12 @@ func (cp copying) all(ctx context.Context, upload string) ([]copiedPart, error) 
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
+			release, err := cp.leave(ctx)
+			if err != nil {
+				stop(err)
+				return
+			}
+			defer release()
 			if err := cp.part(ctx, upload, &parts[i], i+1, int64(i)*size, min(size, cp.o.Size-int64(i)*size)); err != nil {
 				stop(err)
 			}
@@ -140,6 +148,14 @@ func (cp copying) all(ctx context.Context, upload string) ([]copiedPart, error) 
 	}
 	wg.Wait()
 	return parts, context.Cause(ctx)
+}
+
+// leave waits until one more part may be copied.
+func (cp copying) leave(ctx context.Context) (release func(), err error) {
+	if cp.Slot == nil {
+		return func() {}, nil
+	}
+	return cp.Slot(ctx)
 }
 
 func (cp copying) part(ctx context.Context, upload string, p *copiedPart, number int, off, n int64) error {
@@ -186,8 +202,8 @@ func (cp copying) complete(ctx context.Context, upload string, parts []copiedPar
 func (cp copying) abort(ctx context.Context, upload string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	r := request{op: "copying", method: http.MethodDelete, key: cp.key, query: "uploadId=" + escapedQuery(upload), sha256: emptyPayload, want: http.StatusNoContent, brings: cp.s.options.Headers.others()}
-	_ = cp.s.send(ctx, &r, func(resp *http.Response) error { return resp.Body.Close() }) // the error before it is what matters
+	in := &awss3.AbortMultipartUploadInput{Bucket: &cp.s.bucket, Key: &cp.key, UploadId: &upload}
+	_ = cp.s.giveUp(ctx, cp.s.places.here().client, in, bringing(cp.s.options.Headers.others())) // the error before it is what matters
 }
 
 func escapedQuery(v string) string { return string(appendEscaped(nil, v, false)) }

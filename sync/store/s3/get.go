@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +69,9 @@ func (g getter) sums(ctx context.Context, r *store.Reader, resp *http.Response) 
 			r.Sum = checksum.Sum{Algorithm: a, Value: v}
 			return
 		default:
-			r.Parts = g.composite(ctx, r, checksum.Sum{Algorithm: a, Value: digest}, parts)
+			if r.Parts = g.composite(ctx, r, checksum.Sum{Algorithm: a, Value: digest}, parts); r.Parts.PartSize == 0 {
+				r.Parts, r.Unknown = checksum.Composite{}, string(a)+" of parts"
+			}
 			return
 		}
 	}
@@ -80,29 +81,6 @@ func (g getter) sums(ctx context.Context, r *store.Reader, resp *http.Response) 
 		}
 	}
 	r.Likely = likely(g.s.bucket, r.ETag, resp)
-}
-
-// composite finds the size of the parts, by one request for the first. Where the parts are not all of that size but for the last, nobody can
-// verify the object, and the PartSize is 0.
-func (g getter) composite(ctx context.Context, r *store.Reader, sum checksum.Sum, parts string) checksum.Composite {
-	c := checksum.Composite{Sum: sum, PartSize: r.Size}
-	if parts == "1" || r.Size <= 0 {
-		return c
-	}
-	q := request{op: "asking for the parts of", method: http.MethodHead, key: r.Key, query: "partNumber=1", sha256: emptyPayload, want: http.StatusPartialContent,
-		brings: g.s.options.Headers.reads(), header: http.Header{"If-Match": {r.ETag}}}
-	var count string
-	err := g.s.send(ctx, &q, func(resp *http.Response) error {
-		c.PartSize, count = resp.ContentLength, resp.Header.Get("X-Amz-Mp-Parts-Count")
-		return resp.Body.Close()
-	})
-	if parts == "" {
-		parts = count
-	}
-	if n, nerr := strconv.ParseInt(parts, 10, 64); err != nil || nerr != nil || c.PartSize <= 0 || (r.Size+c.PartSize-1)/c.PartSize != n {
-		c.PartSize = 0
-	}
-	return c
 }
 
 // likely is the MD5 that the tag of an object is which came by one request, unless KMS or a key of the user's encrypts it, or the bucket

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -25,7 +26,8 @@ type Store struct {
 	upload   checksum.Algorithm // of uploads, None where the endpoint is custom and nobody asked for one
 	unsigned bool               // payloads are not hashed for the signature
 	parts    partSizes
-	problem  error // what made the configuration unusable; every method returns it
+	noSizes  atomic.Bool // the store does not tell the sizes of parts
+	problem  error       // what made the configuration unusable; every method returns it
 }
 
 // partSizes in bytes.

@@ -32,7 +32,7 @@ func (s *Store) PutStream(ctx context.Context, key string, r io.Reader, expected
 	s.places.move(at, s.places.regionOf(ctx, at, new(Error)))
 	src := &streamSource{r: r}
 	client := s.places.here().client
-	up := manager.NewUploader(&partsAPI{Client: client, s: s, key: key, sent: o.Sent}, func(u *manager.Uploader) {
+	up := manager.NewUploader(&partsAPI{Client: client, s: s, key: key, sent: o.Sent, slot: o.Slot}, func(u *manager.Uploader) {
 		u.Concurrency = min(max(1, o.Parallel), streamed)
 		u.PartSize = s.parts.size
 		if least := expected/(maxParts-1) + 1; u.PartSize < least {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
@@ -64,12 +65,44 @@ func addParts(ctx context.Context, client *awss3.Client, bucket string, u *store
 	return nil
 }
 
+// giveUpTries and giveUpPause bound how long giveUp looks after an upload.
+const (
+	giveUpTries = 5
+	giveUpPause = 100 * time.Millisecond
+)
+
+// giveUp aborts an upload whose parts may have been cut off on their way. A part that the server still works on can outlive that, so it is
+// aborted until the server knows it no more.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+func (s *Store) giveUp(ctx context.Context, client *awss3.Client, in *awss3.AbortMultipartUploadInput, fns ...func(*awss3.Options)) error {
+	for try := range giveUpTries {
+		store.CounterOf(ctx).Requests.Add(2)
+		if _, err := client.AbortMultipartUpload(ctx, in, fns...); err != nil && !isGone(err) {
+			return err
+		}
+		select {
+		case <-time.After(giveUpPause << try):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if _, err := client.ListParts(ctx, &awss3.ListPartsInput{Bucket: in.Bucket, Key: in.Key, UploadId: in.UploadId}, fns...); err != nil {
+			return nil // it is gone, or who may not look cannot know better
+		}
+	}
+	return nil
+}
+
+// isGone says that there is no such upload.
+func isGone(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "NoSuchUpload"
+}
+
 // Abandon aborts an upload.
 func (s *Store) Abandon(ctx context.Context, u store.Unfinished) error {
 	store.CounterOf(ctx).Requests.Add(1)
 	_, err := s.places.here().client.AbortMultipartUpload(ctx, &awss3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &u.Key, UploadId: &u.ID})
-	var gone smithy.APIError
-	if errors.As(err, &gone) && gone.ErrorCode() == "NoSuchUpload" {
+	if isGone(err) {
 		return s.fault("aborting the upload of", u.Key, store.ErrNotExist, "", nil)
 	}
 	if err != nil {
