@@ -109,7 +109,7 @@ func TestNeverStandsStill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // what is in it does not matter
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -49,15 +48,9 @@ func TestVerified(t *testing.T) {
 			client := awss3.New(awss3.Options{Region: srv.Region, BaseEndpoint: &srv.Endpoint, UsePathStyle: true, RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 				Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey, srv.SecretKey, "")})
 			body := storetest.Bytes(int64(c.size))
-			in := &awss3.PutObjectInput{Bucket: &srv.Bucket, Key: aws.String("p/x"), Body: bytes.NewReader(body), ChecksumAlgorithm: c.algo}
-			var err error
-			if c.kind == "" {
-				_, err = client.PutObject(t.Context(), in)
-			} else {
-				up := manager.NewUploader(client, func(u *manager.Uploader) { u.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired })
-				_, err = up.Upload(t.Context(), in)
-			}
-			if err != nil {
+			if c.kind != "" {
+				body = inParts(t, srv, "p/x", c.algo, []int{5 << 20, 5 << 20, 2 << 20})
+			} else if _, err := client.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: &srv.Bucket, Key: aws.String("p/x"), Body: bytes.NewReader(body), ChecksumAlgorithm: c.algo}); err != nil {
 				t.Fatal(err)
 			}
 			p := testenv.Proxy(t, srv.Endpoint)
@@ -91,7 +84,7 @@ func TestUnequalParts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := testenv.S3(t)
-			body := inParts(t, srv, "p/x", c.sizes)
+			body := inParts(t, srv, "p/x", types.ChecksumAlgorithmSha256, c.sizes)
 			var heads atomic.Int64
 			p := testenv.Proxy(t, inFront(t, srv, func(w http.ResponseWriter, r *http.Request) bool {
 				switch {
@@ -122,11 +115,12 @@ func TestUnequalParts(t *testing.T) {
 	}
 }
 
-// inParts makes an object of parts of these sizes, of which the server keeps the sum of the sums.
-func inParts(t *testing.T, srv *testenv.Server, key string, sizes []int) []byte {
+// inParts makes an object of parts of these sizes, of which the server keeps the sum of the sums; without an algorithm it keeps none.
+func inParts(t *testing.T, srv *testenv.Server, key string, algo types.ChecksumAlgorithm, sizes []int) []byte {
 	t.Helper()
-	client := srv.Client()
-	begun, err := client.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &srv.Bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmSha256})
+	client := awss3.New(awss3.Options{Region: srv.Region, BaseEndpoint: &srv.Endpoint, UsePathStyle: true, RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey, srv.SecretKey, "")})
+	begun, err := client.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &srv.Bucket, Key: &key, ChecksumAlgorithm: algo})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,12 +129,13 @@ func inParts(t *testing.T, srv *testenv.Server, key string, sizes []int) []byte 
 	for i, n := range sizes {
 		part := storetest.Bytes(int64(n + i))[i:]
 		got, err := client.UploadPart(t.Context(), &awss3.UploadPartInput{Bucket: &srv.Bucket, Key: &key, UploadId: begun.UploadId, PartNumber: aws.Int32(int32(i + 1)),
-			Body: bytes.NewReader(part), ChecksumAlgorithm: types.ChecksumAlgorithmSha256})
+			Body: bytes.NewReader(part), ChecksumAlgorithm: algo})
 		if err != nil {
 			t.Fatal(err)
 		}
 		body = append(body, part...)
-		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: got.ETag, ChecksumSHA256: got.ChecksumSHA256})
+		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: got.ETag,
+			ChecksumCRC32: got.ChecksumCRC32, ChecksumSHA1: got.ChecksumSHA1, ChecksumSHA256: got.ChecksumSHA256})
 	}
 	if _, err := client.CompleteMultipartUpload(t.Context(), &awss3.CompleteMultipartUploadInput{Bucket: &srv.Bucket, Key: &key, UploadId: begun.UploadId,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}); err != nil {

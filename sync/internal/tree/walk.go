@@ -104,7 +104,7 @@ type inode struct{ dev, ino uint64 }
 
 // dir walks one directory and closes f; rel is its path with a slash, or "". link says that a symlink led here. False is to stop.
 func (w *walker) dir(f *os.File, rel string, link bool) bool {
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it is only read
 	fd := int(f.Fd())
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {

@@ -203,7 +203,7 @@ func (cp copying) abort(ctx context.Context, upload string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	in := &awss3.AbortMultipartUploadInput{Bucket: &cp.s.bucket, Key: &cp.key, UploadId: &upload}
-	_ = cp.s.giveUp(ctx, cp.s.places.here().client, in, bringing(cp.s.options.Headers.others())) // the error before it is what matters
+	_ = giveUp(ctx, cp.s.places.here().client, in, bringing(cp.s.options.Headers.others())) // the error before it is what matters
 }
 
 func escapedQuery(v string) string { return string(appendEscaped(nil, v, false)) }

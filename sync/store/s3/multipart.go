@@ -152,7 +152,7 @@ func (a *partsAPI) AbortMultipartUpload(ctx context.Context, in *awss3.AbortMult
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	fns = append(fns, bringing(a.s.options.Headers.others()))
-	return &awss3.AbortMultipartUploadOutput{}, a.s.giveUp(ctx, a.Client, in, fns...)
+	return &awss3.AbortMultipartUploadOutput{}, giveUp(ctx, a.Client, in, fns...)
 }
 
 // send makes the tries of one operation. The Loop alone sends again.

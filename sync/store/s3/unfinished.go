@@ -74,7 +74,7 @@ const (
 // giveUp aborts an upload whose parts may have been cut off on their way. A part that the server still works on can outlive that, so it is
 // aborted until the server knows it no more.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
-func (s *Store) giveUp(ctx context.Context, client *awss3.Client, in *awss3.AbortMultipartUploadInput, fns ...func(*awss3.Options)) error {
+func giveUp(ctx context.Context, client *awss3.Client, in *awss3.AbortMultipartUploadInput, fns ...func(*awss3.Options)) error {
 	for try := range giveUpTries {
 		store.CounterOf(ctx).Requests.Add(2)
 		if _, err := client.AbortMultipartUpload(ctx, in, fns...); err != nil && !isGone(err) {
