@@ -14,8 +14,8 @@ var (
 	ErrNoImage = cause.New(cause.Image, "is the image's name right, and its registry reachable from the engine?", "image not found")
 	// ErrDenied: the registry refused the login.
 	ErrDenied = cause.New(cause.Image, "the registry wants a login with that right: what `docker login` left, or --registry with --registry-user and --registry-password-file", "not allowed to pull")
-	// ErrBusy: the registry lets this node pull no more for now, and went on doing so for as long as it is waited for.
-	ErrBusy = cause.New(cause.Interrupted, "try again later; a login raises what Docker Hub allows, and a mirror or a registry of one's own has no such limit", "registry lets this node pull no more for now")
+	// ErrBusy: the registry lets this node pull or push no more for now, and went on doing so for as long as it is waited for.
+	ErrBusy = cause.New(cause.Interrupted, "try again later; a login raises what Docker Hub allows, and a mirror or a registry of one's own has no such limit", "registry lets this node pull or push no more for now")
 	// ErrDisk: the engine's own disk is full.
 	ErrDisk = cause.New(cause.Disk, "give the engine's disk more space, or remove images that nobody needs", "the engine's disk is full")
 	// ErrPlatform: the registry has the image, and not for this node's processor.

@@ -17,10 +17,10 @@ import (
 	"github.com/genepattern/ferry/engine"
 )
 
-// A rest says how a registry is waited for that lets a node pull no more for now.
+// A rest says how a registry is waited for that lets a node pull or push no more for now.
 type rest struct {
 	first time.Duration // where the registry does not say how long; it doubles
-	total time.Duration // for all pauses of one pull
+	total time.Duration // for all pauses of one pull or push
 }
 
 // standardRest is as long as a job may wait before it is better begun again elsewhere.
@@ -30,7 +30,7 @@ var standardRest = rest{first: 15 * time.Second, total: 15 * time.Minute}
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes. The engine forwards it at the beginning of a text.
 const busyCode = "toomanyrequests"
 
-// isBusy says that a registry lets the engine pull no more for now. asked is what it says itself, which it says of its manifests to
+// isBusy says that a registry answers the engine no more for now. asked is what it says itself, which it says of its manifests to
 // everybody.
 func isBusy(err error, asked *http.Response) bool {
 	if asked != nil && asked.StatusCode == http.StatusTooManyRequests {
@@ -42,8 +42,30 @@ func isBusy(err error, asked *http.Response) bool {
 	} else {
 		text = strings.TrimPrefix(err.Error(), "Error response from daemon: ")
 	}
-	code, _, _ := strings.Cut(text, ":")
-	return strings.TrimSpace(code) == busyCode
+	return protocolCode(text) == busyCode
+}
+
+// protocolCode is the registry protocol's code at the beginning of an error that the engine forwards.
+func protocolCode(text string) string {
+	code, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(text, "errors:\n")), ":")
+	return code
+}
+
+// A wait is what one pull or push has waited for a registry so far.
+type wait struct {
+	rest   rest
+	pauses int
+	waited time.Duration
+}
+
+// next is how long to wait now; false where the registry is waited for no longer.
+func (w *wait) next(asked *http.Response) (time.Duration, bool) {
+	pause, ok := w.rest.nextPause(w.pauses+1, w.waited, asked)
+	if ok {
+		w.pauses++
+		w.waited += pause
+	}
+	return pause, ok
 }
 
 // nextPause is how long to wait for a busy registry before try n; false where that is more than is left of the time for pauses.
@@ -117,6 +139,6 @@ func ask(ctx context.Context, ref string) *http.Response {
 }
 
 // busy makes the error of a registry that stayed busy.
-func busy(ref string, waited time.Duration, err error) error {
-	return fmt.Errorf("pulling %q: %w (waited %v): %w", ref, engine.ErrBusy, waited.Round(time.Second), err)
+func busy(doing, ref string, waited time.Duration, err error) error {
+	return fmt.Errorf("%s %q: %w (waited %v): %w", doing, ref, engine.ErrBusy, waited.Round(time.Second), err)
 }

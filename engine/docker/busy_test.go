@@ -119,3 +119,43 @@ func TestNoManifestForHere(t *testing.T) {
 		t.Errorf("%v is %q", err, cause.Of(named))
 	}
 }
+
+// TestBusyPush has a registry answer 429 to a push for some time, or for ever. (The engine itself asks again for layers.)
+func TestBusyPush(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, part string // which requests are refused
+		times        int32  // how often, -1 for ever
+		after        string // Retry-After
+		want         error
+	}{
+		"the manifest for a while":     {"PUT", "/manifests/", 6, "", nil},
+		"the manifest for ever":        {"PUT", "/manifests/", -1, "", engine.ErrBusy},
+		"longer than anybody may wait": {"", "/manifests/", -1, "3600", engine.ErrBusy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, r := testEngine(t), registrytest.Start(t, registrytest.Options{})
+			e.images.rest = rest{first: 10 * time.Millisecond, total: 2 * time.Second}
+			ref := r.Host + "/some/busy:1"
+			pushable(t, e, ref)
+			var refused atomic.Int32
+			r.Fail(func(w http.ResponseWriter, req *http.Request) bool {
+				if c.method != "" && req.Method != c.method || !strings.Contains(req.URL.Path, c.part) || c.times >= 0 && refused.Add(1) > c.times {
+					return false
+				}
+				if c.after != "" {
+					w.Header().Set("Retry-After", c.after)
+				}
+				registrytest.Refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "by a test")
+				return true
+			})
+			p, err := e.images.Push(t.Context(), ref, nil, nil)
+			if !errors.Is(err, c.want) || (err != nil) != (c.want != nil) {
+				t.Fatalf("%+v, %v, want %v", p, err, c.want)
+			}
+			if err == nil && p.Digest != r.Image(t, "some/busy", "1").Digest {
+				t.Errorf("pushed %+v", p)
+			}
+		})
+	}
+}

@@ -50,8 +50,8 @@ func (i *images) fetch(ctx context.Context, ref string, login engine.Login) (eng
 	if err == nil || !errors.Is(err, engine.ErrNoImage) {
 		return img, err
 	}
-	var waited time.Duration // for a registry that is busy
-	for try, rests := 1, 0; ; {
+	busyness := wait{rest: i.rest}
+	for try := 1; ; {
 		err = i.pull(ctx, ref, login)
 		if err == nil {
 			return i.inspect(ctx, ref)
@@ -62,12 +62,10 @@ func (i *images) fetch(ctx context.Context, ref string, login engine.Login) (eng
 		pause := pullPause << (try - 1)
 		pause = pause/2 + rand.N(pause)
 		if asked := ask(ctx, ref); isBusy(err, asked) {
-			rests++
 			var ok bool
-			if pause, ok = i.rest.nextPause(rests, waited, asked); !ok {
-				return engine.Image{}, busy(ref, waited, err)
+			if pause, ok = busyness.next(asked); !ok {
+				return engine.Image{}, busy("pulling", ref, busyness.waited, err)
 			}
-			waited += pause
 		} else if try++; try > pullTries {
 			return engine.Image{}, err
 		}

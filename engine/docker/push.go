@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -56,9 +55,10 @@ func (i *images) Resolve(ctx context.Context, ref string, login engine.Login) (s
 }
 
 // Push sends the image ref to its registry. It tries again what may pass: anything but a registry's refusal, and a
-// refusal once, with a fresh login, because the first may have expired. engine.ErrDenied, engine.ErrUnavailable.
+// refusal once, with a fresh login, because the first may have expired. A registry that is busy is waited for, see rest, and that
+// counts as no try. engine.ErrDenied, engine.ErrUnavailable, engine.ErrBusy.
 func (i *images) Push(ctx context.Context, ref string, login engine.Login, progress func(engine.Progress)) (engine.Pushed, error) {
-	denied := false
+	denied, counted, busyness := false, 1, wait{rest: i.rest}
 	for try := 1; ; try++ {
 		p, err := i.push(ctx, ref, login, try, progress)
 		if err == nil {
@@ -66,16 +66,27 @@ func (i *images) Push(ctx context.Context, ref string, login engine.Login, progr
 		}
 		refused := errors.Is(err, engine.ErrDenied)
 		var final *refusal
-		if ctx.Err() != nil || try == pushTries || refused && denied || !refused && errors.As(err, &final) || errors.Is(err, engine.ErrUnavailable) {
+		if ctx.Err() != nil || refused && denied || !refused && errors.As(err, &final) || errors.Is(err, engine.ErrUnavailable) {
 			return p, err
 		}
-		denied = refused
+		pause := pushPause << (counted - 1)
+		pause = pause/2 + rand.N(pause)
+		if isBusy(err, nil) {
+			var ok bool
+			if pause, ok = busyness.next(ask(ctx, ref)); !ok {
+				return p, busy("pushing", ref, busyness.waited, err)
+			}
+		} else {
+			if counted++; counted > pushTries {
+				return p, err
+			}
+			denied = refused
+		}
 		if progress != nil {
 			progress(engine.Progress{Status: "trying again: " + err.Error(), Try: try})
 		}
-		pause := pushPause << (try - 1)
 		select {
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return p, ctx.Err()
 		}
@@ -142,8 +153,10 @@ func (i *images) explainPush(ctx context.Context, ref, auth string, err error) e
 	if !errors.As(err, &m) {
 		return i.conn.explain(doing, err)
 	}
-	code, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(m.Message, "errors:\n")), ":")
+	code := protocolCode(m.Message)
 	switch {
+	case code == busyCode: // it is not asked again for now
+		return i.conn.explain(doing, err)
 	case slices.Contains(deniedCodes, code):
 		return fmt.Errorf("%s: %w: %w", doing, engine.ErrDenied, err)
 	case slices.Contains(refusalCodes, code):
