@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"path"
 	"strings"
 
 	"github.com/genepattern/ferry/internal/subpath"
@@ -42,6 +43,14 @@ func withoutAside(f []ferrysync.Filter, j *job.Job, dir string) []ferrysync.Filt
 		return f
 	}
 	return append(f, ferrysync.Filter{Pattern: escapePattern(rel+asideMark) + "*"})
+}
+
+// withoutOwn adds filters to f that leave ferry's own files out of dir: they are sent from where the module cannot write.
+func withoutOwn(f []ferrysync.Filter, j *job.Job, dir string) []ferrysync.Filter {
+	for _, n := range record.OwnNames() {
+		f = withoutFile(f, dir, path.Join(j.Dirs.Metadata, n))
+	}
+	return withoutFile(f, dir, j.Files.ExitCode)
 }
 
 // withoutFile adds filters to f that leave the file with the given path out of dir. They also match a directory of that

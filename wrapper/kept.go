@@ -18,7 +18,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
@@ -75,8 +74,8 @@ func (o *outbox) keepResults(ctx context.Context, place string, judged Outcome) 
 	}
 	k := &keeper{box: o, to: to, refused: o.refused.sorted(), man: &manifest{Job: s.job.Identity.ID, Attempt: s.job.Identity.Attempt, Run: o.claim.run, Remote: s.job.Remote, Store: s.job.Store,
 		Record: s.metadata(record.FileName), ExitFile: s.job.Files.ExitCode, Code: judged.Code, Last: s.tell.rec.JSON()}}
-	for _, d := range s.job.Results() {
-		if o.since(d.Path) == nil {
+	for _, d := range o.results() {
+		if o.since(d.path) == nil {
 			continue // not staged in whole, so nothing in it is known to be a result
 		}
 		if err := k.keep(ctx, d); err != nil {
@@ -91,14 +90,14 @@ func (o *outbox) keepResults(ctx context.Context, place string, judged Outcome) 
 }
 
 // keep keeps what a dry run of stage out would send of a directory.
-func (k *keeper) keep(ctx context.Context, d job.Input) error {
+func (k *keeper) keep(ctx context.Context, d folder) error {
 	o := k.box
-	from, err := o.site.open(d.Path)
+	from, err := o.site.open(d.path)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	st, prefix, err := o.remote.at(ctx, d.URL)
+	st, prefix, err := o.remote.at(ctx, d.url)
 	if err != nil {
 		return err
 	}
@@ -111,22 +110,21 @@ func (k *keeper) keep(ctx context.Context, d job.Input) error {
 		return err
 	}
 	defer to.Close()
-	k.dir = &keptDir{URL: d.URL}
-	own := []string{o.site.metadata(record.FileName), o.site.job.Files.ExitCode}
-	opts := ferrysync.Options{Preserve: true, Filters: withoutFiles(o.filters(d.Path), d.Path, own), Since: o.since(d.Path), DryRun: true,
+	k.dir = &keptDir{URL: d.url}
+	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.path), Since: o.since(d.path), DryRun: true,
 		Event: func(e ferrysync.Event) { k.event(from, to, d, e) }}
 	_, err = o.transfer.Up(ctx, from, st, prefix, opts)
 	if ctx.Err() != nil {
-		return fmt.Errorf("keeping what is in %s: %w", d.Path, errors.Join(err, ctx.Err()))
+		return fmt.Errorf("keeping what is in %s: %w", d.path, errors.Join(err, ctx.Err()))
 	}
 	k.man.Dirs = append(k.man.Dirs, *k.dir)
 	return nil
 }
 
-func (k *keeper) event(from, to *os.Root, d job.Input, e ferrysync.Event) {
+func (k *keeper) event(from, to *os.Root, d folder, e ferrysync.Event) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	full := path.Join(d.Path, e.Path)
+	full := path.Join(d.as, e.Path)
 	switch {
 	case k.refused(full):
 		k.dir.Refused = named(k.dir.Refused, full)

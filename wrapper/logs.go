@@ -16,14 +16,14 @@ import (
 // logs are the files that grow while the job runs.
 type logs struct{ transfer, out, err, stats *logFile }
 
-// openLogs makes the log files in the metadata dir.
+// openLogs makes the log files.
 func openLogs(s *site) (*logs, error) {
 	l := &logs{}
 	for _, at := range []struct {
 		name string
 		file **logFile
 	}{{record.TransferName, &l.transfer}, {record.OutName, &l.out}, {record.ErrName, &l.err}, {record.StatsName, &l.stats}} {
-		p := s.metadata(at.name)
+		p := s.own(at.name)
 		root, in := s.at(p)
 		f, err := root.OpenFile(in, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)
 		if err != nil {
@@ -54,7 +54,8 @@ func (l *logs) check(warn func(string, ...any)) {
 	}
 }
 
-// restore puts back the logs that the module removed or replaced. Ferry still holds the files open, and can read them.
+// restore puts back the logs of a job in place that the module removed or replaced. Ferry still holds the files open, and can read
+// them.
 func (l *logs) restore(s *site) {
 	for _, f := range l.all() {
 		mine, err := f.f.Stat()

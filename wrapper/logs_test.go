@@ -9,7 +9,7 @@ import (
 	"github.com/genepattern/ferry/internal/testenv"
 )
 
-// A module that removes its logs, after it has written much into them or made them huge, gets them restored: all that ferry wrote,
+// In place the logs lie where the module can change them. A module that removes its logs, after it has written much into them or made them huge, gets them restored: all that ferry wrote,
 // without reading it whole, and no byte of a hole.
 func TestRestoredLogs(t *testing.T) {
 	for about, c := range map[string]struct {
@@ -23,8 +23,8 @@ func TestRestoredLogs(t *testing.T) {
 		"cut off, and then longer": {"echo begun; sleep 1; : > .gp_metadata/dockerout.log; echo the end; sleep 1; rm .gp_metadata/dockerout.log", "the end\n", 0},
 	} {
 		t.Run(about, func(t *testing.T) {
-			s := newRig(t)
-			s.exec(c.do, "echo x > r.txt")
+			s := newInPlace(t)
+			s.exec("cd "+s.top+"/jobs/1", c.do, "echo x > r.txt")
 			out := s.run(s.job(testenv.ModuleImage(t)))
 			if out.Code != 0 {
 				t.Errorf("%+v", out)

@@ -102,7 +102,7 @@ func (m *module) writeContainerUsed() error {
 	if err != nil {
 		return err
 	}
-	return m.site.write(m.site.metadata(record.ContainerName), append(used, '\n'))
+	return m.site.write(m.site.own(record.ContainerName), append(used, '\n'))
 }
 
 // collectOutcome brings the files that decide the outcome to the attempt's root, once the module has ended: the metadata dir,

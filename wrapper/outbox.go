@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
-	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
@@ -51,10 +50,35 @@ func newOutbox(s *site, r *remote, transfer *ferrysync.Engine) *outbox {
 	return o
 }
 
-// metadata is the metadata dir, with the URL that it is staged out to.
-func (o *outbox) metadata() job.Input {
+// A folder is a directory that is staged out to a URL.
+type folder struct {
+	path, url string
+	as        string // the job's path of what is in it
+}
+
+// ofFerry reports whether the module never sees the folder.
+func (f folder) ofFerry() bool { return f.path != f.as }
+
+// metadata is the metadata dir.
+func (o *outbox) metadata() folder {
 	p := o.site.job.Dirs.Metadata
-	return job.Input{Path: p, URL: o.site.job.URL(p)}
+	return folder{p, o.site.job.URL(p), p}
+}
+
+// ownFiles has ferry's own files of the metadata dir, which are staged out to where that is.
+func (o *outbox) ownFiles() folder {
+	f := o.metadata()
+	f.path = "/" + ownMetadata
+	return f
+}
+
+// results are the folders to stage out. Those are first whose files say how the job ended.
+func (o *outbox) results() []folder {
+	all := []folder{o.ownFiles()}
+	for _, d := range o.site.job.Results() {
+		all = append(all, folder{d.Path, d.URL, d.Path})
+	}
+	return all
 }
 
 func (o *outbox) is(state outboxState) bool {
@@ -83,31 +107,30 @@ func (o *outbox) replace(dir string, s *ferrysync.Snapshot) {
 }
 
 // remember takes a snapshot of what a directory holds before the module runs.
-func (o *outbox) remember(ctx context.Context, d job.Input) error {
-	root, err := o.site.open(d.Path)
+func (o *outbox) remember(ctx context.Context, d folder) error {
+	root, err := o.site.open(d.path)
 	if err != nil {
-		return cause.Fail(cause.Internal, "", "opening %s: %w", d.Path, err)
+		return cause.Fail(cause.Internal, "", "opening %s: %w", d.path, err)
 	}
 	defer root.Close()
-	filters := insideFilters(&o.site.job, d.Path)
-	if d.Path == o.site.job.Dirs.Metadata {
+	filters := insideFilters(&o.site.job, d.path)
+	if d.as == o.site.job.Dirs.Metadata {
 		filters = append(filters, staleFilters(&o.site.job)...) // ferry's own files count as new, though they are there already
 	}
 	s, err := o.transfer.Take(ctx, root, ferrysync.Options{Preserve: true, Filters: filters})
 	if s == nil {
-		return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s: %w", d.Path, err))
+		return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s: %w", d.path, err))
 	}
 	if err != nil { // what cannot be read now counts as new in stage out, which names it if it still cannot be read
-		o.site.tell.warn("reading %s: %v", d.Path, err)
+		o.site.tell.warn("reading %s: %v", d.path, err)
 	}
-	o.replace(d.Path, s)
+	o.replace(d.path, s)
 	return nil
 }
 
 // stageOut sends what is new or changed. A directory that fails does not stop the others. m is nil where no container was
 // made. The error has a cause.
 func (o *outbox) stageOut(ctx context.Context, m *module) error {
-	o.site.logs.restore(o.site)
 	if err := o.claim.check(ctx); err != nil {
 		return err
 	}
@@ -122,8 +145,8 @@ func (o *outbox) stageOut(ctx context.Context, m *module) error {
 	budget := o.budget()
 	var total ferrysync.Stats
 	var all []error
-	for _, d := range o.site.job.Results() {
-		if o.since(d.Path) == nil {
+	for _, d := range o.results() {
+		if o.since(d.path) == nil {
 			continue // not staged in whole, so nothing in it is known to be a result
 		}
 		s, err := o.up(ctx, d, m, lost, budget, nil)
@@ -163,58 +186,58 @@ func (o *outbox) links(self string) *ferrysync.Links {
 
 // up sends one directory. A later call sends what changed after this one. The files that could not be sent are added to
 // lost, which may be nil, and so are those that do not fit into the budget. A pace, which may be nil, holds back what is large.
-func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, budget *ferrysync.Budget, p *pace) (s ferrysync.Stats, err error) {
+func (o *outbox) up(ctx context.Context, d folder, m *module, lost *missing, budget *ferrysync.Budget, p *pace) (s ferrysync.Stats, err error) {
 	if o.remote == nil {
 		return s, nil // what is in place needs no sending
 	}
-	if d.Path == o.site.job.Dirs.Metadata {
+	if d.as == o.site.job.Dirs.Metadata {
 		o.sending.Lock()
 		defer o.sending.Unlock()
 	}
 	looked := false
 	defer func() {
 		if err != nil && !looked {
-			lost.pend(d.Path + "/") // nothing is known of what is in it
+			lost.pend(d.as + "/") // nothing is known of what is in it
 		}
 	}()
-	if m != nil {
-		if err := o.moved.during(func() error { return m.collect(ctx, d.Path) }); err != nil {
+	if m != nil && !d.ofFerry() {
+		if err := o.moved.during(func() error { return m.collect(ctx, d.path) }); err != nil {
 			return s, err
 		}
 	}
-	root, err := o.site.open(d.Path)
+	root, err := o.site.open(d.path)
 	if err != nil {
-		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
+		return s, fmt.Errorf("staging out %s: %w", d.path, err)
 	}
 	defer root.Close()
-	st, prefix, err := o.remote.at(ctx, d.URL)
+	st, prefix, err := o.remote.at(ctx, d.url)
 	if err != nil {
 		return s, err
 	}
-	opts := ferrysync.Options{Preserve: true, Filters: append(o.filters(d.Path), p.hold(root)...), Progress: &o.moved.progress, Budget: budget}
-	opts.Links = o.links(d.Path)
-	opts.Live = d.Path == o.site.job.Dirs.Metadata // ferry's own logs grow while they are sent
+	opts := ferrysync.Options{Preserve: true, Filters: append(o.filters(d.path), p.hold(root)...), Progress: &o.moved.progress, Budget: budget}
+	opts.Links = o.links(d.path)
+	opts.Live = d.as == o.site.job.Dirs.Metadata // ferry's own logs grow while they are sent
 	// The new snapshot is taken before the transfer. A file that changes meanwhile is sent again by the next call.
 	next, err := o.transfer.Take(ctx, root, opts)
 	if next == nil {
-		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
+		return s, fmt.Errorf("staging out %s: %w", d.path, err)
 	}
 	// Up names what could not be read for the snapshot.
 	sent := newSentSet()
-	opts.Since, opts.Event = o.since(d.Path), func(e ferrysync.Event) {
+	opts.Since, opts.Event = o.since(d.path), func(e ferrysync.Event) {
 		switch e.Op {
 		case ferrysync.OpUpload:
 			sent.add(e.Path)
 			p.sent(e.Path, e.Size)
 		case ferrysync.OpRefuse:
-			lost.add(path.Join(d.Path, e.Path))
+			lost.add(path.Join(d.as, e.Path))
 			sent.add(e.Path)
 			lost.refused()
 		case ferrysync.OpFail:
 			if errors.Is(e.Err, ferrysync.ErrTooLarge) {
-				lost.add(path.Join(d.Path, e.Path))
+				lost.add(path.Join(d.as, e.Path))
 				sent.add(e.Path)
-				o.refused.add(path.Join(d.Path, e.Path))
+				o.refused.add(path.Join(d.as, e.Path))
 			}
 			if ctx.Err() == nil {
 				lost.refused()
@@ -225,14 +248,14 @@ func (o *outbox) up(ctx context.Context, d job.Input, m *module, lost *missing, 
 	s, err = o.transfer.Up(ctx, root, st, prefix, opts)
 	if err != nil {
 		looked = true
-		lost.look(ctx, d.Path, sent, func(ctx context.Context, event func(ferrysync.Event)) {
+		lost.look(ctx, d.as, sent, func(ctx context.Context, event func(ferrysync.Event)) {
 			opts.DryRun, opts.Event, opts.Progress, opts.Budget = true, event, nil, nil
 			// What fails here is missing as well, and was an event.
 			_, _ = o.transfer.Up(ctx, root, st, prefix, opts)
 		})
-		return s, fmt.Errorf("staging out %s: %w", d.Path, err)
+		return s, fmt.Errorf("staging out %s: %w", d.path, err)
 	}
-	o.replace(d.Path, next)
+	o.replace(d.path, next)
 	return s, nil
 }
 
@@ -249,16 +272,9 @@ func (o *outbox) budget() *ferrysync.Budget {
 	return ferrysync.NewBudget(n)
 }
 
-// filters leave out of a directory what is sent by itself, and what is never sent. The exit code is left out unless the outcome is
-// settled, and the record once it was told.
+// filters leave out of a directory what is sent by itself, and what is never sent. Nothing that a module lays under the name of one of
+// ferry's files goes up, nor an exit code before the outcome is told.
 func (o *outbox) filters(dir string) []ferrysync.Filter {
 	f := withoutFiles(insideFilters(&o.site.job, dir), dir, o.site.job.ControlFiles())
-	f = withoutAside(f, &o.site.job, dir)
-	if !o.is(settled) {
-		f = withoutFile(f, dir, o.site.job.Files.ExitCode)
-	}
-	if o.is(told) {
-		f = withoutFile(f, dir, o.site.metadata(record.FileName))
-	}
-	return f
+	return withoutOwn(withoutAside(f, &o.site.job, dir), &o.site.job, dir)
 }

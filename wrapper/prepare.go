@@ -95,7 +95,7 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 		return fmt.Errorf("opening the attempt's root: %w", err)
 	}
 	s.root = root
-	if err := root.Mkdir(ownDir, 0o700); err != nil {
+	if err := root.MkdirAll(ownMetadata, 0o700); err != nil {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
 	if err := node.Mark(root, h); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // removeUnused removes a site that was never whole.
@@ -60,6 +61,9 @@ func (s *site) removeTree(asRoot func() error) (left bool, err error) {
 
 // keep leaves the tree for --keep, and gives it to the caller where the module ran as the caller.
 func (s *site) keep() error {
+	if s.inPlace == nil {
+		showOwn(s)
+	}
 	_ = rmtree.Below(s.root, ownDir)
 	if err := removePrivate(s.root, &s.job); err != nil {
 		return fmt.Errorf("removing private inputs: %w", err)
@@ -71,6 +75,22 @@ func (s *site) keep() error {
 	}
 	s.tell.log.Info().Str("dir", filepath.Clean(s.paths.dir)).Msg("local files are kept")
 	return nil
+}
+
+// showOwn puts ferry's own files where people look for them, in the metadata dir.
+func showOwn(s *site) {
+	for _, n := range record.OwnNames() {
+		root, name := s.at(s.own(n))
+		from, err := root.Open(name)
+		if err != nil {
+			continue // that one was not written
+		}
+		err = writeFrom(s, s.metadata(n), from)
+		_ = from.Close()
+		if err != nil {
+			s.tell.warn("putting %s into the metadata dir: %v", n, err)
+		}
+	}
 }
 
 // maxKept bounds how deep a kept tree is looked into, in bytes of a path. Below, nothing can be opened by its path.

@@ -103,6 +103,9 @@ func (a *attempt) prepare() (err error) {
 	if a.remote == nil {
 		return nil
 	}
+	if err := a.outbox.remember(a.work, a.outbox.ownFiles()); err != nil {
+		return err
+	}
 	a.outbox.claim.onLost = a.stop
 	return a.outbox.claim.announce(a.work, a.job.Files.ExitCode)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"syscall"
 
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/rmtree"
@@ -38,6 +39,18 @@ func (s *site) open(p string) (*os.Root, error) { return s.root.OpenRoot(inRoot(
 
 // metadata is the job's path of a file in the metadata dir.
 func (s *site) metadata(name string) string { return path.Join(s.job.Dirs.Metadata, name) }
+
+// ownMetadata has ferry's own files of the metadata dir, but for the record. The module can neither read nor write them there, so
+// what goes to the store is what ferry wrote. In place they are in the metadata dir itself, which is where people look for them.
+const ownMetadata = ownDir + "/metadata"
+
+// own is the path of one of ferry's own files of the metadata dir.
+func (s *site) own(name string) string {
+	if s.inPlace != nil {
+		return s.metadata(name)
+	}
+	return path.Join("/", ownMetadata, name)
+}
 
 // write writes a file of ferry's own at the job's path p. It replaces what the module put there, atomically.
 func (s *site) write(p string, data []byte) error { return writeFrom(s, p, bytes.NewReader(data)) }
@@ -98,7 +111,7 @@ func (s *site) addReason(out Outcome) {
 		s.note(s.job.Files.Stderr, line)
 		return
 	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0) // a module that still runs may lay a pipe there
 	if err == nil {
 		_, err = f.Write(line)
 		if e := f.Close(); err == nil {
@@ -112,17 +125,25 @@ func (s *site) addReason(out Outcome) {
 
 // exitCode is the code in the exit code file. The file is of this run, because an earlier attempt's was not staged in. It may
 // hold several JSON objects, one appended after the other; the last counts.
-func (s *site) exitCode() (code int, ok bool) {
+func (s *site) exitCode() (code int, ok bool) { return record.ParseExitCode(exitFile(s)) }
+
+// exitFile is what the exit code file has, nil where it cannot be read. What was opened is judged, not its name: a module that still
+// runs may lay a pipe there.
+func exitFile(s *site) []byte {
 	root, name := s.at(s.job.Files.ExitCode)
-	if st, err := root.Stat(name); err != nil || !st.Mode().IsRegular() {
-		return 0, false
-	}
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return 0, false
+		return nil
 	}
 	defer f.Close()
-	return record.ReadExitCode(f)
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil
+	}
+	data, err := io.ReadAll(io.LimitReader(f, exitFileMax))
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 // hasExitFile reports whether the exit code file is there, and is a file and no link.

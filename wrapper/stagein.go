@@ -47,14 +47,14 @@ func (in *stageIn) run(ctx context.Context) error {
 	defer func() {
 		in.site.tell.rec.Edit(func(r *record.Record) { r.Transfers["stage-in"] = total })
 	}()
-	metadata := in.outbox.metadata()
+	metadata := job.Input{Path: in.site.job.Dirs.Metadata, URL: in.outbox.metadata().url}
 	stats, err := in.directory(ctx, metadata, withoutFiles(staleFilters(&in.site.job), metadata.Path, in.types.within(metadata.Path)))
 	total.Add(stats)
 	if err != nil {
 		return err
 	}
 	// Whatever is written into the metadata dir from here on is to be staged out, above all the logs of a failed stage in.
-	if err := in.outbox.remember(ctx, metadata); err != nil {
+	if err := in.outbox.remember(ctx, in.outbox.metadata()); err != nil {
 		return err
 	}
 	stats, err = in.rest(ctx)
@@ -62,8 +62,8 @@ func (in *stageIn) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range in.site.job.Results() {
-		if d.Path == metadata.Path {
+	for _, d := range in.outbox.results() {
+		if d.as == metadata.Path {
 			continue
 		}
 		if err := in.outbox.remember(ctx, d); err != nil {

@@ -52,7 +52,7 @@ func (o *outbox) settle(out Outcome, m *module) {
 	s.tell.rec.Conclude(out.Code, out.Cause, out.Err)
 	if m != nil {
 		if exit := m.ended(); exit != nil {
-			s.note(s.metadata(record.CodeName), []byte(strconv.Itoa(exit.Code)+"\n"))
+			s.note(s.own(record.CodeName), []byte(strconv.Itoa(exit.Code)+"\n"))
 		}
 	}
 	if n, ok := s.exitCode(); !ok || n != out.Code {
@@ -73,12 +73,12 @@ func (o *outbox) send(save context.Context, limit time.Duration, m *module) erro
 		return err
 	}
 	first := !o.is(told)
-	written := s.tell.rec.Save() // where it cannot be written, it is sent from memory
-	err := o.file(ctx, s.metadata(record.FileName), written == nil, s.tell.rec.JSON())
+	err := s.tell.rec.Save()
+	if o.remote != nil { // from memory: what is on the disk may be the module's
+		err = o.remote.put(ctx, o.remote.key(s.metadata(record.FileName)), s.tell.rec.JSON())
+	}
 	if err == nil && first {
-		want := s.tell.rec.ExitCode()
-		n, ok := s.exitCode()
-		err = o.file(ctx, s.job.Files.ExitCode, ok && n == want, record.ExitFile(want))
+		err = o.sendExitCode(ctx)
 	}
 	switch {
 	case err != nil && save.Err() != nil:
@@ -108,42 +108,42 @@ func (o *outbox) ask(ctx, save context.Context) error {
 	return o.claim.check(ctx)
 }
 
-// sendLogs sends what changed in the metadata dir. Where that was not staged in whole, it sends ferry's own files and stderr.txt
-// only.
-func (o *outbox) sendLogs(ctx context.Context, m *module) error {
-	if o.since(o.site.job.Dirs.Metadata) != nil {
-		_, err := o.up(ctx, o.metadata(), m, nil, o.budget(), nil)
-		return err
+// sendExitCode sends the exit code file as it is, or one of ferry's where that has another code.
+func (o *outbox) sendExitCode(ctx context.Context) error {
+	file, want := o.site.job.Files.ExitCode, o.site.tell.rec.ExitCode()
+	data := exitFile(o.site)
+	n, ok := record.ParseExitCode(data)
+	same := ok && n == want
+	if !same {
+		data = record.ExitFile(want)
 	}
-	all := []string{o.site.job.Files.Stderr} // the most telling first
-	for _, n := range record.OwnNames()[1:] {
-		all = append(all, o.site.metadata(n))
+	switch {
+	case o.remote != nil:
+		return o.remote.put(ctx, o.remote.key(file), data)
+	case same: // in place it is where it belongs
+		return nil
 	}
-	for _, p := range all {
-		if _, err := o.site.root.Lstat(inRoot(p)); err != nil {
-			continue
-		}
-		if err := o.file(ctx, p, true, nil); err != nil {
-			return err // what one could not reach, the next will not
-		}
-	}
-	return nil
+	return o.site.write(file, data)
 }
 
-// file sends one of ferry's own files: the one on disk, or data.
-func (o *outbox) file(ctx context.Context, p string, onDisk bool, data []byte) error {
-	if o.remote == nil { // in place it is where it belongs, once it is on disk
-		if onDisk {
-			return nil
-		}
-		return o.site.write(p, data)
+// sendLogs sends what changed of ferry's own files, and in the metadata dir. Where that was not staged in whole, stderr.txt is all that
+// is sent of it.
+func (o *outbox) sendLogs(ctx context.Context, m *module) error {
+	if o.remote == nil {
+		return nil
 	}
-	key := o.remote.key(p)
-	if onDisk {
-		_, err := o.transfer.UpFile(ctx, o.site.root, inRoot(p), o.remote.store, key, ferrysync.Options{Preserve: true})
+	s := o.site
+	if o.since(s.job.Dirs.Metadata) == nil {
+		if st, err := s.root.Lstat(inRoot(s.job.Files.Stderr)); err == nil && st.Mode().IsRegular() { // the most telling first
+			if _, err := o.transfer.UpFile(ctx, s.root, inRoot(s.job.Files.Stderr), o.remote.store, o.remote.key(s.job.Files.Stderr), ferrysync.Options{Preserve: true}); err != nil {
+				return err // what one could not reach, the next will not
+			}
+		}
+	} else if _, err := o.up(ctx, o.metadata(), m, nil, o.budget(), nil); err != nil {
 		return err
 	}
-	return o.remote.put(ctx, key, data)
+	_, err := o.up(ctx, o.ownFiles(), m, nil, o.budget(), nil)
+	return err
 }
 
 func (r *remote) put(ctx context.Context, key string, data []byte) error {

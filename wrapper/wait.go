@@ -165,8 +165,10 @@ func (w watch) report(ctx context.Context) {
 		if w.outbox.claim.check(ctx) != nil {
 			return
 		}
-		if _, err := w.outbox.up(ctx, w.outbox.metadata(), w.module, nil, w.outbox.budget(), p); err != nil && ctx.Err() == nil {
-			s.tell.log.Warn().Err(err).Msg("sending the metadata dir")
+		for _, d := range []folder{w.outbox.ownFiles(), w.outbox.metadata()} {
+			if _, err := w.outbox.up(ctx, d, w.module, nil, w.outbox.budget(), p); err != nil && ctx.Err() == nil {
+				s.tell.log.Warn().Err(err).Msg("sending the metadata dir")
+			}
 		}
 	}
 }

@@ -8,18 +8,6 @@ import (
 	"syscall"
 )
 
-// exitFileMax is how many bytes are read of an exit code file, which a module may write.
-const exitFileMax = 1 << 20
-
-// ReadExitCode is ParseExitCode of the first MiB of r. found is false where r cannot be read.
-func ReadExitCode(r io.Reader) (code int, found bool) {
-	data, err := io.ReadAll(io.LimitReader(r, exitFileMax))
-	if err != nil {
-		return 0, false
-	}
-	return ParseExitCode(data)
-}
-
 // ParseExitCode is the last exit code in data, which may hold several JSON objects. found is false where data has none, or
 // anything in it is not a whole object with an "exit_code" from 0 to 255.
 func ParseExitCode(data []byte) (code int, found bool) {
