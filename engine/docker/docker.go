@@ -26,6 +26,7 @@ type Engine struct {
 	images    *images
 	mountinfo string // the file that says what is mounted for this process
 	task      string // Config.Task
+	program   func() (program, bool)
 	networks  *networks
 }
 
@@ -58,7 +59,7 @@ func New(c Config) (*Engine, error) {
 	if err := shared.open(c.CertPath, standard); err != nil {
 		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
-	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest}, mountinfo: "/proc/self/mountinfo", task: c.Task, networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
+	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest}, mountinfo: "/proc/self/mountinfo", task: c.Task, program: thisProgram, networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
 }
 
 // Close gives up idle connections.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,12 +99,16 @@ func TestSelf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := e.Create(t.Context(), engine.Spec{Image: img, Command: []string{"/bin/sh"}, Network: "none", Labels: map[string]string{"ferry.test": "self"},
+	c, err := e.Create(t.Context(), engine.Spec{Image: img, Command: []string{"/bin/sleep", "300"}, Network: "none", Labels: map[string]string{"ferry.test": "self"},
 		Limits: engine.Limits{Memory: 64 << 20, NanoCPUs: 5e8, PIDs: 99}, Mounts: []engine.Mount{{Source: dir, Target: "/local", ReadOnly: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Remove(t.Context()) }()
+	if err := c.Start(t.Context(), io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	e.program = programOf(t, e, c.ID(), "/bin/bash")
 	take(inContainer, c.ID())
 	self, err := engine.SelfOf(t.Context(), e)
 	if err != nil || self == nil || self.ID != c.ID() {
@@ -159,6 +164,56 @@ func TestSelfBesideAnother(t *testing.T) {
 	}
 	if self, err := engine.SelfOf(t.Context(), e); self != nil || !errors.Is(err, engine.ErrNoContainer) {
 		t.Errorf("a container that the engine does not know, in the network of one that it knows: %+v, %v", self, err)
+	}
+}
+
+// programOf takes a file of a container for the program that runs here.
+func programOf(t *testing.T, e *Engine, id, path string) func() (program, bool) {
+	t.Helper()
+	st, err := e.cli.ContainerStatPath(t.Context(), id, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() (program, bool) { return program{path, st.Size, st.Mtime.Unix()}, true }
+}
+
+// TestSelfWithoutOverlay has an engine that does not tell where containers write. Then only one that runs this ferry is its own.
+func TestSelfWithoutOverlay(t *testing.T) {
+	e := testEngine(t)
+	start := func(image string, more ...string) string {
+		id := testenv.DockerCommand(t, nil, slices.Concat([]string{"run", "-d"}, more, []string{image, "/bin/sleep", "300"})...)
+		t.Cleanup(func() { testenv.DockerCommand(t, nil, "rm", "-f", id) })
+		return id
+	}
+	const here = "/ferry-for-tests"
+	file := filepath.Join(t.TempDir(), "ferry")
+	if err := os.WriteFile(file, []byte("a program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	withFerry := []string{"-v", file + ":" + here + ":ro"}
+	image := testenv.ModuleImage(t)
+	pause := start(image)
+	e.mountinfo = filepath.Join(t.TempDir(), "mountinfo")
+	in := func(id string) (*engine.Self, error) {
+		if err := os.WriteFile(e.mountinfo, []byte(strings.ReplaceAll(inContainer, "%s", id)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return engine.SelfOf(t.Context(), e)
+	}
+	own := start(image, append(withFerry, "--network", "container:"+pause)...)
+	e.program = programOf(t, e, own, here)
+	if self, err := in(pause); err != nil || self == nil || self.ID != own {
+		t.Errorf("in the network of another: %+v, %v, want %.12s", self, err, own)
+	}
+	if self, err := in(own); err != nil || self == nil || self.ID != own {
+		t.Errorf("by its own files: %+v, %v", self, err)
+	}
+	if self, err := in(start(image)); self != nil || !errors.Is(err, engine.ErrNoContainer) {
+		t.Errorf("a container that runs something else: %+v, %v", self, err)
+	}
+	start(image, append(withFerry, "--network", "container:"+pause)...)
+	if self, err := in(pause); self != nil || !errors.Is(err, engine.ErrNoContainer) {
+		t.Errorf("two that run ferry in one network: %+v, %v", self, err)
 	}
 }
 

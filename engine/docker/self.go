@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 
@@ -33,23 +34,74 @@ func ownUpper(mountinfo string) string {
 	return ""
 }
 
-// itself is the container of those that run that writes where this process does. A container that shares another's network (docker run
-// --network container:NAME, or a task of ECS in awsvpc) has that one's resolv.conf and host name, and would be taken for it.
-func itself(ctx context.Context, e *conn, first container.InspectResponse, upper string) (container.InspectResponse, error) {
-	is := func(in container.InspectResponse) bool { return in.GraphDriver.Data["UpperDir"] == upper }
-	if upper == "" || first.GraphDriver.Data["UpperDir"] == "" || is(first) {
+// itself is the container of those that run that this process is in. A container that shares another's network (docker run --network
+// container:NAME, or a task of ECS in awsvpc) has that one's resolv.conf and host name, so first may be the other. No two containers write
+// to the same place; where that is not known, the container is one that runs this very program.
+func itself(ctx context.Context, e *conn, first container.InspectResponse, upper string, this func() (program, bool)) (container.InspectResponse, error) {
+	byUpper := upper != "" && first.GraphDriver.Data["UpperDir"] != ""
+	if byUpper && first.GraphDriver.Data["UpperDir"] == upper {
 		return first, nil
 	}
 	list, err := e.cli.ContainerList(ctx, container.ListOptions{})
 	if err != nil {
 		return first, e.explain("listing containers", err)
 	}
+	var found []container.InspectResponse
 	for _, c := range list {
-		if in, err := e.container(ctx, c.ID); err == nil && is(in) {
-			return in, nil
+		if !byUpper && c.ID != first.ID && !joins(c.HostConfig.NetworkMode, first) {
+			continue
+		}
+		in, err := e.container(ctx, c.ID)
+		if err != nil {
+			continue // it has ended meanwhile, and so is another
+		}
+		if is := in.GraphDriver.Data["UpperDir"] == upper; byUpper && is || !byUpper && runs(ctx, e, c.ID, this) {
+			found = append(found, in)
 		}
 	}
-	return first, fmt.Errorf("ferry's own container, which is not %.12s whose network it is in: %w", first.ID, engine.ErrNoContainer)
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return first, fmt.Errorf("ferry's own container, which is not %.12s whose network it is in: %w", first.ID, engine.ErrNoContainer)
+	}
+	return first, fmt.Errorf("ferry's own container is one of %d that run ferry in the network of %.12s, and nothing says which: %w", len(found), first.ID, engine.ErrNoContainer)
+}
+
+// joins says that a container of this network mode is in the network of another.
+func joins(mode string, other container.InspectResponse) bool {
+	name, ok := strings.CutPrefix(mode, "container:")
+	return ok && name != "" && (strings.HasPrefix(other.ID, name) || strings.TrimPrefix(other.Name, "/") == name)
+}
+
+// A program is what tells one build of a program from others and from those of other images.
+type program struct {
+	path     string
+	size     int64
+	modified int64 // seconds since 1970, as archives have them
+}
+
+// thisProgram is the one that runs; false where the system does not tell.
+func thisProgram() (program, bool) {
+	path, err := os.Executable()
+	if err != nil {
+		return program{}, false
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return program{}, false
+	}
+	return program{path, st.Size(), st.ModTime().Unix()}, true
+}
+
+// runs says that a container has a program where this process has it.
+func runs(ctx context.Context, e *conn, id string, this func() (program, bool)) bool {
+	want, ok := this()
+	if !ok {
+		return false
+	}
+	st, err := e.cli.ContainerStatPath(ctx, id, want.path)
+	return err == nil && st.Size == want.size && st.Mtime.Unix() == want.modified
 }
 
 // ownID finds the id of the container this process runs in, reading the text of /proc/self/mountinfo; "" on a host.
@@ -73,7 +125,8 @@ func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
 	if err != nil {
 		return nil, nil // no Linux, so no container
 	}
-	id := cmp.Or(taskID(ctx, e.task), ownID(bytes.NewReader(text)))
+	told := taskID(ctx, e.task)
+	id := cmp.Or(told, ownID(bytes.NewReader(text)))
 	if id == "" {
 		return nil, nil
 	}
@@ -84,8 +137,10 @@ func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
 	if err != nil {
 		return nil, e.explain("inspecting ferry's own container", err)
 	}
-	if in, err = itself(ctx, e.conn, in, ownUpper(string(text))); err != nil {
-		return nil, err
+	if told == "" {
+		if in, err = itself(ctx, e.conn, in, ownUpper(string(text)), e.program); err != nil {
+			return nil, err
+		}
 	}
 	self := &engine.Self{ID: in.ID}
 	for _, m := range in.Mounts {
