@@ -40,3 +40,20 @@ packages() {
 	fi
 	rm -f "$apt_log"
 }
+
+# python_packages DIR FILE makes a virtual environment of exactly the packages that a file names, with their versions: wheels, and nothing
+# that they ask for beside. What was made of the same file before stays. The pip that comes with Python installs, from outside.
+python_packages() {
+	if cmp -s "$2" "$1/installed.txt"; then return 0; fi
+	if is_debian; then packages python3-venv; fi
+	rm -rf "$1"
+	python3 -m venv --without-pip "$1"
+	bundled=$(python3 -c 'import ensurepip; print(ensurepip.__path__[0])')/_bundled
+	pip=
+	for wheel in /usr/share/python-wheels/pip-*.whl "$bundled"/pip-*.whl; do
+		if [ -e "$wheel" ]; then pip=$wheel; fi
+	done
+	[ -n "$pip" ] || die "Python has no pip; see https://packaging.python.org"
+	PYTHONPATH=$pip "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --only-binary :all: --no-deps -r "$2"
+	cp "$2" "$1/installed.txt"
+}
