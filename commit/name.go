@@ -65,10 +65,11 @@ func (n *name) setTag(m Module, base string) {
 func (n name) reference() string { return n.host + "/" + n.repo + ":" + n.tag }
 
 // What ECR takes (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html): lower case letters
-// and digits in parts that are separated by one of . _ - or by /, 2 to 256 characters.
+// and digits in parts that are separated by one of . _ - or by /, 2 to 256 characters. An engine takes 255 with the registry's host, which has
+// up to 55 in ECR.
 const (
 	repositoryMin = 2
-	repositoryMax = 256
+	repositoryMax = 200
 	tagMax        = 128
 )
 
@@ -150,5 +151,9 @@ func versionTag(m Module, base string) string {
 		return "latest"
 	}
 	hash := strings.TrimPrefix(base, "sha256:")
-	return tagName(version) + "-" + hash[:min(12, len(hash))]
+	hash = hash[:min(12, len(hash))]
+	if version = tagName(version); len(version)+1+len(hash) > tagMax {
+		version = version[:tagMax-27] + "-" + short(version)
+	}
+	return version + "-" + hash
 }

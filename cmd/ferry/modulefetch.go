@@ -128,11 +128,15 @@ func (f fetcher) openWeb(ctx context.Context, address string) (io.ReadCloser, st
 		}
 		return nil, "", err
 	}
-	name := module.URLName(address)
-	if _, params, err := mime.ParseMediaType(resp.Header.Get("Content-Disposition")); err == nil && params["filename"] != "" {
-		name = params["filename"]
+	return resp.Body, givenName(resp.Header, address), nil
+}
+
+// givenName is the name that the server gives a file, or else that of the URL. It may hold anything.
+func givenName(h http.Header, address string) string {
+	if _, params, err := mime.ParseMediaType(h.Get("Content-Disposition")); err == nil && params["filename"] != "" {
+		return params["filename"]
 	}
-	return resp.Body, name, nil
+	return module.URLName(address)
 }
 
 // openFTP begins to read by FTP. What the server refuses is an error of reading.

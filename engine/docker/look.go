@@ -117,15 +117,21 @@ func (l *looker) find(ctx context.Context, file, name string) (third, fourth str
 	if _, err := t.Next(); err != nil && !errors.Is(err, io.EOF) {
 		return "", "", l.explain(fmt.Sprintf("reading %s of image %q", file, l.ref), err)
 	}
-	for lines := bufio.NewScanner(io.LimitReader(t, databaseSize)); lines.Scan(); {
+	third, fourth = fieldsOf(io.LimitReader(t, databaseSize), name)
+	return third, fourth, nil
+}
+
+// fieldsOf are the third and fourth field of the first line that has the name and a number; "" where there is none.
+func fieldsOf(database io.Reader, name string) (third, fourth string) {
+	for lines := bufio.NewScanner(database); lines.Scan(); {
 		f := strings.Split(lines.Text(), ":")
 		if len(f) < 4 || f[0] != name {
 			continue
 		}
 		if third, ok := number(f[2]); ok {
 			fourth, _ = number(f[3])
-			return third, fourth, nil
+			return third, fourth
 		}
 	}
-	return "", "", nil
+	return "", ""
 }

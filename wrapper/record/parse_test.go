@@ -34,3 +34,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzExitCode holds that what a module writes as its exit code is one, or none.
+func FuzzExitCode(f *testing.F) {
+	for _, s := range []string{"{ \"exit_code\": 3 }\n", `{"exit_code":0}{"exit_code":255}`, `{"exit_code":256}`, `{"exit_code":-1}`, `{"exit_code":1e2}`, `{"exit_code":"0"}`, `{"EXIT_CODE":7}`, `{"exit_code":0} x`, "[", ""} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		code, found := ParseExitCode(data)
+		if code < 0 || code > 255 || !found && code != 0 {
+			t.Errorf("%d, %v", code, found)
+		}
+		if again, ok := ParseExitCode(ExitFile(code)); !ok || again != code {
+			t.Errorf("%d becomes %d, %v", code, again, ok)
+		}
+	})
+}
