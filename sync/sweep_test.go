@@ -44,6 +44,41 @@ func TestSweepsPartFiles(t *testing.T) {
 	}
 }
 
+// So it goes where one file comes down, and where files go up into a directory as a store.
+func TestSweepsWhereItWrites(t *testing.T) {
+	src := t.TempDir()
+	files(t, src, map[string]string{"d/x": "1"})
+	for way, write := range map[string]func(dst string) (ferrysync.Stats, error){
+		"one file down": func(dst string) (ferrysync.Stats, error) {
+			return ferrysync.New(ferrysync.Config{}).DownFile(t.Context(), dirStore(t, src), "d/x", openRoot(t, dst), "d/x", ferrysync.Options{})
+		},
+		"up": func(dst string) (ferrysync.Stats, error) {
+			return ferrysync.New(ferrysync.Config{}).Up(t.Context(), openRoot(t, src), dirStore(t, dst), "", ferrysync.Options{})
+		},
+		"one file up": func(dst string) (ferrysync.Stats, error) {
+			return ferrysync.New(ferrysync.Config{}).UpFile(t.Context(), openRoot(t, src), "d/x", dirStore(t, dst), "d/x", ferrysync.Options{})
+		},
+		"a copy": func(dst string) (ferrysync.Stats, error) {
+			return ferrysync.New(ferrysync.Config{}).Copy(t.Context(), dirStore(t, src), "", dirStore(t, dst), "", ferrysync.Options{})
+		},
+	} {
+		dst := t.TempDir()
+		files(t, dst, map[string]string{"d/.ferry-part-dead": "half", "d/.ferry-part-young": "half", "d/mine": "stays"})
+		old := time.Now().Add(-time.Minute)
+		if err := os.Chtimes(filepath.Join(dst, "d/.ferry-part-dead"), old, old); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := write(dst); err != nil || s.Files != 1 {
+			t.Fatalf("%s: %+v, %v", way, s, err)
+		}
+		for n, stays := range map[string]bool{"d/.ferry-part-dead": false, "d/.ferry-part-young": true, "d/mine": true, "d/x": true} {
+			if _, err := os.Lstat(filepath.Join(dst, n)); (err == nil) != stays {
+				t.Errorf("%s: %s: %v", way, n, err)
+			}
+		}
+	}
+}
+
 // An upload in parts that was never ended goes with the next transfer of its file; one of another key stays, and so does a young one.
 func TestSweepsUploads(t *testing.T) {
 	st, srv := s3Store(t)

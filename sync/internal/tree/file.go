@@ -51,6 +51,7 @@ func (t *Tree) Create(path string, private bool) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.swept.Do(d.sweep)
 	mode := uint32(0o666)
 	if private {
 		mode = 0o600

@@ -18,6 +18,26 @@ func lock(fd int) bool {
 // youth is how long a file is left alone: between making and locking it, its writer may be held up.
 const youth = 2 * time.Second
 
+// sweep removes what killed processes left in the directory.
+func (d *Dir) sweep() {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }() // it is only read
+	for {
+		names, err := f.Readdirnames(1024)
+		for _, n := range names {
+			if IsTemp(n) {
+				sweep(d.fd(), n)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
 // sweep removes the temporary file name in the directory dirfd, unless its writer lives.
 func sweep(dirfd int, name string) {
 	fd, err := retry(func() (int, error) {

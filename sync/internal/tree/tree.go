@@ -54,6 +54,7 @@ type Dir struct {
 	refs   int
 	wait   chan struct{} // closed once opened
 	err    error
+	swept  sync.Once // before the first file is made in it
 }
 
 // ErrLink is a path that leads through a symlink.
