@@ -43,19 +43,20 @@ type Place struct {
 	LocalPrefix string
 	Network     string   // of the module
 	Services    []string // HOST:PORT that a module should not reach; nil for what gives nodes of clouds their credentials
+	Uploads     Uploads
 }
 
 // Doctor checks what a job would need of this node. It changes nothing but what it removes again: one object, and one container. The network
-// that modules are on by default is made where it is missing. The checks in more run after its own.
+// that modules are on by default is made where it is missing, and uploads that nobody will end are aborted where the Place asks for that. The checks in more run after its own.
 func Doctor(ctx context.Context, p Place, deps Deps, more ...func(context.Context) Check) []Check {
-	d := &doctor{deps: deps, services: p.Services,
+	d := &doctor{deps: deps, services: p.Services, parts: p.Uploads,
 		job: job.Job{Remote: p.Remote, LocalPrefix: p.LocalPrefix, Container: job.Container{Placement: job.PlaceMount, Network: p.Network}}}
 	if d.services == nil {
 		d.services = metadataServices
 	}
 	checks := []func(context.Context) Check{d.engine, d.network, d.hostPath, d.disk}
 	if p.Remote != "" {
-		checks = append(checks, d.list, d.readWrite, d.clock)
+		checks = append(checks, d.list, d.readWrite, d.clock, d.uploads)
 	}
 	checks = append(checks, d.orphans, d.unsent)
 	var all []Check
@@ -72,6 +73,7 @@ type doctor struct {
 	deps       Deps
 	job        job.Job // of which only the remote root, the local prefix and the network are asked about
 	services   []string
+	parts      Uploads
 	hostPrefix string  // "" while it is unknown
 	remote     *remote // nil where it cannot be opened
 	skew       *time.Duration

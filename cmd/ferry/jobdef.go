@@ -13,9 +13,11 @@ import (
 func jobdefCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name:  "jobdef",
-		Usage: "print an AWS Batch job definition, or with --iam the policy that its role needs",
+		Usage: "print an AWS Batch job definition, the policy that its role needs (--iam), or its bucket's lifecycle rule (--lifecycle)",
 		Description: "The output is for\n  aws batch register-job-definition --cli-input-json \"$(ferry jobdef --name NAME --image IMAGE)\"\n" +
-			"or, with --iam, for\n  aws iam put-role-policy --policy-document \"$(ferry jobdef --iam --bucket BUCKET)\" …",
+			"or, with --iam, for\n  aws iam put-role-policy --policy-document \"$(ferry jobdef --iam --bucket BUCKET)\" …\n" +
+			"or, with --lifecycle, for\n  aws s3api put-bucket-lifecycle-configuration --bucket BUCKET --lifecycle-configuration \"$(ferry jobdef --lifecycle)\"\n" +
+			"which replaces all rules that the bucket has: add ferry's to them. It has S3 abort uploads in parts that were not ended within 7 days.",
 		Flags: jobdefFlags(batch.DefaultDefinition(), batch.DefaultPolicy()),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -23,12 +25,15 @@ func jobdefCommand(w world) *cli.Command {
 			}
 			var v any
 			var err error
-			if c.Bool("iam") {
+			switch {
+			case c.Bool("lifecycle"):
+				v = batch.NewLifecycle(c.String("prefix"))
+			case c.Bool("iam"):
 				v, err = batch.NewPolicy(batch.PolicyInput{
 					Bucket: c.String("bucket"), Prefix: c.String("prefix"), Repositories: c.StringSlice("repository"),
 					Freeze: c.Bool("freeze"), KMSKey: c.String("kms-key"), Partition: c.String("partition"), Account: c.String("account"), Region: c.String("region"),
 				})
-			} else {
+			default:
 				v, err = batch.NewDefinition(batch.DefinitionInput{
 					Name: c.String("name"), Image: c.String("image"), Role: c.String("role"), Positional: c.Bool("positional"),
 					VCPUs: c.String("vcpus"), Memory: c.String("memory"), GPUs: c.String("gpus"),
@@ -62,8 +67,9 @@ func jobdefFlags(def batch.DefinitionInput, pol batch.PolicyInput) []cli.Flag {
 		&cli.IntFlag{Name: "attempts", Value: def.Attempts, Usage: "`NUMBER` of attempts at a job that the node or a signal ended"},
 		&cli.StringSliceFlag{Name: "env", Usage: "`NAME=VALUE` for ferry, such as FERRY_GRACE=20s; repeatable"},
 		&cli.BoolFlag{Name: "iam", Usage: "print the policy instead"},
+		&cli.BoolFlag{Name: "lifecycle", Usage: "print the bucket's lifecycle rule instead"},
 		&cli.StringFlag{Name: "bucket", Usage: "--iam: the jobs' `BUCKET`"},
-		&cli.StringFlag{Name: "prefix", Usage: "--iam: the key `PREFIX` of the remote root; none for the whole bucket"},
+		&cli.StringFlag{Name: "prefix", Usage: "--iam, --lifecycle: the key `PREFIX` of the remote root; none for the whole bucket"},
 		&cli.StringSliceFlag{Name: "repository", Usage: "--iam: an ECR `NAME` that module images come from, * at its end for all that begin so; repeatable"},
 		&cli.BoolFlag{Name: "freeze", Usage: "--iam: also create those repositories and push to them, for --freeze"},
 		&cli.StringFlag{Name: "kms-key", Usage: "--iam: `ARN` of the key that encrypts the bucket"},
