@@ -114,6 +114,9 @@ func TestKeptResults(t *testing.T) {
 				t.Fatalf("while the store is away: %+v", all)
 			}
 			away.Store(false)
+			if _, err := node.KeepRecord(s.local, "t1", 1, []byte("{}")); err != nil { // as where the store was wholly gone
+				t.Fatal(err)
+			}
 			if all := s.resume(d); len(all) != 1 || !all[0].Sent || all[0].Job != "t1" {
 				t.Fatalf("%+v", all)
 			}

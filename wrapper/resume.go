@@ -50,7 +50,7 @@ func Resume(ctx context.Context, prefix string, reopen Reopener, transfer *ferry
 		if errors.Is(err, node.ErrInUse) || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		r := resumption{tree: tree, transfer: transfer, log: log}
+		r := resumption{prefix: prefix, tree: tree, transfer: transfer, log: log}
 		if err == nil {
 			err = r.run(ctx, reopen)
 		} else {
@@ -67,6 +67,7 @@ func Resume(ctx context.Context, prefix string, reopen Reopener, transfer *ferry
 
 // A resumption sends what one attempt left.
 type resumption struct {
+	prefix   string // the node's local prefix
 	tree     *node.KeptTree
 	transfer *ferrysync.Engine
 	log      zerolog.Logger
@@ -81,6 +82,7 @@ func (r *resumption) run(ctx context.Context, reopen Reopener) (err error) {
 	sent := false
 	defer func() {
 		if sent {
+			node.DropRecords(r.prefix, r.man.Job, r.man.Attempt) // that could not be sent then
 			err = r.tree.Drop()
 		} else {
 			err = errors.Join(err, r.tree.Release())
