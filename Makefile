@@ -20,7 +20,7 @@ image: build ## build the transfer image; IMAGE=name, default ferry:dev
 demo: ## run a GenePattern module on a file of yours, with no server; INPUT=file.gct for your own data
 	@scripts/tool.sh demo $(if $(INPUT),'$(INPUT)')
 
-demo-batch: ## run the same module from S3 to S3, as AWS Batch does; INPUT=file.gct for your own data
+demo-batch: ## run the same module as a job of AWS Batch, of which it starts an emulator; INPUT=file.gct for your own data
 	@scripts/tool.sh demo batch $(if $(INPUT),'$(INPUT)')
 
 test: ## run all checks and tests, setting up what they need; PKG=./sync/... for some

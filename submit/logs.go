@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/scheduler"
 	"github.com/genepattern/ferry/sync/store"
 )
@@ -112,7 +114,7 @@ func (s *submission) tails(ctx context.Context, l Logs) ([]*tail, error) {
 		if l.Child >= 0 || l.OnlyFailed {
 			return nil, cause.Fail(cause.Usage, "", "the job is no array")
 		}
-		return of(s.place, ""), nil
+		return s.ownTails(ctx, l)
 	}
 	children := s.file.Children()
 	switch {
@@ -132,6 +134,34 @@ func (s *submission) tails(ctx context.Context, l Logs) ([]*tail, error) {
 			mark = ""
 		}
 		all = append(all, of(s.child(i), mark)...)
+	}
+	return all, nil
+}
+
+// ownTails are the files of a job that is no array. Its script may write them elsewhere than in the metadata dir.
+func (s *submission) ownTails(ctx context.Context, l Logs) ([]*tail, error) {
+	meta := last(s.file.Options["metadata-dir"])
+	if meta == "" {
+		meta = path.Join(last(s.file.Options["workdir"]), metadataName)
+	}
+	all := []*tail{{place: s.place, name: "stdout.txt", out: l.Stdout}, {place: s.place, name: "stderr.txt", out: l.Stderr}}
+	for i, option := range []string{"stdout-file", "stderr-file"} {
+		file := last(s.file.Options[option])
+		if !path.IsAbs(file) {
+			continue
+		}
+		dir, url := meta, s.place.url // the same directory, on a node and as a URL
+		for dir != "/" && !subpath.Within(dir, file) {
+			dir, url = path.Dir(dir), parent(url)
+		}
+		if dir == "/" {
+			continue
+		}
+		at, err := s.c.at(ctx, url)
+		if err != nil {
+			return nil, err
+		}
+		all[i].place, all[i].name = at, strings.TrimPrefix(file, dir+"/")
 	}
 	return all, nil
 }

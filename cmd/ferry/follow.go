@@ -44,6 +44,9 @@ func show(ctx context.Context, w world, s shown, st submit.Status) error {
 		return err
 	}
 	got, fetchErr := s.client.Fetch(context.WithoutCancel(ctx), submit.Fetch{Ref: st.Handle, Describe: s.describe})
+	if s.args.ended != nil {
+		s.args.ended()
+	}
 	if s.args.json {
 		if err := printJSON(w.stdout, st); err != nil {
 			return err

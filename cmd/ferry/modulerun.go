@@ -46,7 +46,7 @@ func runModule(c *cli.Context, w world, a moduleArgs) error {
 		return err
 	}
 	if a.to != "" {
-		s := submitArgs{run: runArgs{flags: r.settings()}, to: a.to, show: showArgs{json: a.json, wait: c.Bool("wait"), detach: c.Bool("detach")}, scheduler: schedulerSettings(c)}
+		s := submitArgs{run: runArgs{flags: r.settings()}, to: a.to, show: showArgs{json: a.json, wait: c.Bool("wait"), detach: c.Bool("detach"), ended: r.tidy}, scheduler: schedulerSettings(c)}
 		return submitJob(c.Context, w, s, log)
 	}
 	return r.run(c.Context)

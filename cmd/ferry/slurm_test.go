@@ -57,9 +57,10 @@ func (s submitter) file(name string) string {
 	return string(data)
 }
 
-// Jobs in place on a real Slurm cluster without accounts: exit codes, arrays, and a job that is cancelled while its module runs.
-func TestSubmitToSlurm(t *testing.T) {
-	host, image := testenv.Docker(t), testenv.ModuleImage(t)
+// onSlurm is a machine that submits to a real Slurm cluster without accounts.
+func onSlurm(t *testing.T) submitter {
+	t.Helper()
+	host := testenv.Docker(t)
 	err := lab.SlurmPrograms()
 	testenv.Require(t, err == nil, "Slurm (Debian's slurm-wlm and munge), and root to run it")
 	cluster, err := lab.StartSlurm(t.TempDir())
@@ -68,7 +69,13 @@ func TestSubmitToSlurm(t *testing.T) {
 	}
 	t.Cleanup(cluster.Stop)
 	dir := t.TempDir()
-	s := submitter{t: t, dir: dir, env: testenv.Environ("SLURM_CONF="+cluster.Conf, "XDG_STATE_HOME="+filepath.Join(dir, "state"), "DOCKER_HOST="+host)}
+	return submitter{t: t, dir: dir, env: testenv.Environ("SLURM_CONF="+cluster.Conf, "XDG_STATE_HOME="+filepath.Join(dir, "state"), "XDG_CACHE_HOME="+filepath.Join(dir, "cache"), "DOCKER_HOST="+host)}
+}
+
+// Jobs in place on Slurm: exit codes, arrays, and a job that is cancelled while its module runs.
+func TestSubmitToSlurm(t *testing.T) {
+	s, image := onSlurm(t), testenv.ModuleImage(t)
+	dir := s.dir
 
 	out, errs, code := s.run("submit", "--to", "slurm:main", "--wait", "--image", image, "--workdir", "one", "--memory", "64m", "--", "sh", "-c", "echo said; echo made > made.txt; exit 3")
 	if code != 3 || out != "said\n" || s.file("one/made.txt") != "made\n" || !strings.Contains(errs, "failed, exit code 3") {

@@ -78,7 +78,10 @@ type submitArgs struct {
 }
 
 // showArgs say what is done after a job was submitted.
-type showArgs struct{ json, wait, detach bool }
+type showArgs struct {
+	json, wait, detach bool
+	ended              func() // called when the job has ended and its results are here; nil for nothing
+}
 
 func submitFlags() []cli.Flag {
 	flags := []cli.Flag{

@@ -18,7 +18,10 @@ import (
 func main() { tool.Main("demo", demo) }
 
 // remote is where the job stands in the store.
-const remote = "s3://ferry-demo/gp"
+const (
+	bucket = "ferry-demo"
+	remote = "s3://" + bucket + "/gp"
+)
 
 // A show is what the steps of the demo have made so far.
 type show struct {
@@ -33,25 +36,26 @@ type show struct {
 	transfer string // the images
 	module   string
 	bucket   *lab.Server
+	aws      *lab.Moto
 	code     int    // the job's exit code
 	results  string // the directory of results
 	said     string // where the module's stdout.txt and stderr.txt are
 }
 
-// demo returns the job's exit code. With batch the steps are:
+// demo returns the job's exit code. The steps are:
 //
-//  1. an engine, the binary, the images, an S3 server
-//  2. put the job into S3
-//  3. run it: here, or on another engine
-//  4. fetch its results, and show them
+//  1. an engine, the binary, the images; with batch, an emulator of AWS
+//  2. pack the module
+//  3. run it: here, or with batch as a job of AWS Batch
+//  4. show its results
 //  5. compare them with those of the analysis alone
 //
-// and without:
+// and with another engine:
 //
-//  1. an engine, the binary, the module's image
-//  2. pack the module
-//  3. show it, and run it
-//  4. show its results
+//  1. an engine, the binary, the module's image, an S3 server
+//  2. put the job into S3
+//  3. run it there
+//  4. fetch its results, and show them
 //  5. compare them with those of the analysis alone
 func demo(ctx context.Context, args []string) (int, error) {
 	batch := len(args) > 0 && args[0] == "batch"
@@ -73,17 +77,23 @@ func demo(ctx context.Context, args []string) (int, error) {
 		return 0, errors.New("needs Linux: the containers and the S3 server share its network")
 	}
 	steps := s.moduleSteps
-	if batch {
+	switch {
+	case os.Getenv("REMOTE_ENGINE") != "":
+		steps = s.remoteSteps
+	case batch:
 		steps = s.batchSteps
 	}
 	err = tool.InTemp(steps)
 	return s.code, err
 }
 
-func (s *show) batchSteps(work string) error {
+func (s *show) remoteSteps(work string) error {
 	s.work = work
 	s.results, s.said = s.in("results"), s.in("results/.gp_metadata")
-	if err := s.build("Build ferry, the transfer image and an S3 server (some minutes the first time)", s.buildTransfer); err != nil {
+	if err := s.build("Build ferry and an S3 server (some minutes the first time)", func() error {
+		_, err := lab.Tool("s3server")
+		return err
+	}); err != nil {
 		return err
 	}
 	s.step("Put the job into S3")
@@ -92,7 +102,7 @@ func (s *show) batchSteps(work string) error {
 		return err
 	}
 	defer s3.Stop()
-	if s.bucket, err = s3.Bucket("ferry-demo"); err != nil {
+	if s.bucket, err = s3.Bucket(bucket); err != nil {
 		return err
 	}
 	s.say("S3 server at %s", s.bucket.Endpoint)
@@ -150,9 +160,6 @@ func (s *show) build(title string, more func() error) (err error) {
 
 func (s *show) buildTransfer() error {
 	if err := lab.BuildTransferImage(s.ctx, s.transfer, s.ferry, s.engine.Host); err != nil {
-		return err
-	}
-	if _, err := lab.Tool("s3server"); err != nil {
 		return err
 	}
 	var image struct{ Size float64 }

@@ -24,8 +24,7 @@ func (s *show) moduleSteps(work string) error {
 	if err := s.build("Build ferry (a minute the first time)", func() error { return nil }); err != nil {
 		return err
 	}
-	s.step("Pack the module: %s.zip", moduleName)
-	if err := pack(s.in(moduleName+".zip"), filepath.Join(lab.Root(), "testdata", "demo", "tasklib")); err != nil {
+	if err := s.pack(); err != nil {
 		return err
 	}
 	s.step("ferry module show %s.zip", moduleName)
@@ -37,6 +36,11 @@ func (s *show) moduleSteps(work string) error {
 	if err := s.runModule(); err != nil {
 		return err
 	}
+	return s.checkModule()
+}
+
+// checkModule shows the results of the module, and compares them.
+func (s *show) checkModule() error {
 	if err := s.showResults(); err != nil {
 		return err
 	}
@@ -47,26 +51,31 @@ func (s *show) moduleSteps(work string) error {
 	return nil
 }
 
-// pack makes a zip of what is in a directory.
-func pack(file, dir string) error {
-	f, err := os.Create(file)
+// pack makes the module's zip.
+func (s *show) pack() error {
+	s.step("Pack the module: %s.zip", moduleName)
+	f, err := os.Create(s.in(moduleName + ".zip"))
 	if err != nil {
 		return err
 	}
 	w := zip.NewWriter(f)
-	return errors.Join(w.AddFS(os.DirFS(dir)), w.Close(), f.Close())
+	return errors.Join(w.AddFS(os.DirFS(filepath.Join(lab.Root(), "testdata", "demo", "tasklib"))), w.Close(), f.Close())
 }
 
 // ferryHere runs ferry in the work directory, so that it prints short paths.
 func (s *show) ferryHere(args ...string) *exec.Cmd {
-	cmd := lab.Command(s.ctx, []string{"DOCKER_HOST=" + s.engine.Host, "XDG_CACHE_HOME=" + s.in("cache")}, s.ferry, args...)
+	env := []string{"DOCKER_HOST=" + s.engine.Host, "XDG_CACHE_HOME=" + s.in("cache"), "XDG_STATE_HOME=" + s.in("state")}
+	if s.aws != nil {
+		env = append(env, s.aws.Env()...)
+	}
+	cmd := lab.Command(s.ctx, env, s.ferry, args...)
 	cmd.Dir = s.work
 	return cmd
 }
 
-// runModule runs the module on the input and keeps its exit code.
-func (s *show) runModule() error {
-	args := []string{"module", "run", moduleName + ".zip", "-p", "input.file=" + s.input}
+// runModule runs the module on the input, with more options where they are needed, and keeps its exit code.
+func (s *show) runModule(more ...string) error {
+	args := append([]string{"module", "run", moduleName + ".zip", "-p", "input.file=" + s.input}, more...)
 	words := make([]string, len(args))
 	for i, a := range args {
 		words[i] = execsh.Quote(a)

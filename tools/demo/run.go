@@ -11,52 +11,29 @@ import (
 	"github.com/genepattern/ferry/tools/internal/tool"
 )
 
-// refusedByEngine is how `docker run` ends where no container ran.
-const refusedByEngine = 125
-
-// runJob runs the job and keeps its exit code.
+// runJob runs the job with the engine of another machine, and keeps its exit code.
 func (s *show) runJob() error {
 	local := s.in("local")
 	if err := os.Mkdir(local, 0o755); err != nil {
 		return err
 	}
-	var cmd *exec.Cmd
 	there := os.Getenv("REMOTE_ENGINE")
-	if there == "" {
-		cmd = s.here(local)
-	} else {
-		env := []string{"DOCKER_HOST=" + there, "DOCKER_TLS_VERIFY=", "DOCKER_CERT_PATH="}
-		if certs := os.Getenv("REMOTE_CERTS"); certs != "" {
-			env = []string{"DOCKER_HOST=" + there, "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=" + certs}
-		}
-		if err := s.bring(there, env); err != nil {
-			return err
-		}
-		cmd = s.there(local, env)
+	env := []string{"DOCKER_HOST=" + there, "DOCKER_TLS_VERIFY=", "DOCKER_CERT_PATH="}
+	if certs := os.Getenv("REMOTE_CERTS"); certs != "" {
+		env = []string{"DOCKER_HOST=" + there, "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=" + certs}
 	}
+	if err := s.bring(there, env); err != nil {
+		return err
+	}
+	cmd := s.there(local, env)
 	said, err := cmd.CombinedOutput()
 	if s.code, err = tool.ExitCode(err); err != nil {
 		return fmt.Errorf("running the job: %w\n%s", err, said)
-	}
-	if there == "" && s.code == refusedByEngine {
-		return fmt.Errorf("the engine could not run %s: %s", s.transfer, said)
 	}
 	s.indent(string(said))
 	s.print("\n")
 	s.say("exit code %d", s.code)
 	return s.left(local)
-}
-
-// here is ferry in the transfer image, which starts the module's container beside its own.
-func (s *show) here(local string) *exec.Cmd {
-	s.step("Run the job: ferry, in the transfer image, starts the module's container beside its own")
-	s.say(`docker run --rm --network host \`)
-	s.say(`  -v %s:/var/run/docker.sock -v %s:/local \`, s.socket, local)
-	s.say(`  %s \`, strings.Join(jobs.S3Variables, " "))
-	s.say(`  %s run \`, s.transfer)
-	s.sayFlags()
-	command := append([]string{"--log-format", "console", "run"}, s.flags()...)
-	return s.engine.Docker(s.ctx, s.bucket.Env(), jobs.InTransferImage(s.socket, local, s.transfer, nil, command...)...)
 }
 
 // there is ferry on this machine, with the engine of another.
