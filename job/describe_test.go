@@ -97,6 +97,8 @@ func TestDescribeRefuses(t *testing.T) {
 		"job id":            {given("job-id", "../1"), "no usable id"},
 		"attempt":           {given("attempt", "0"), "not a number from 1"},
 		"user":              {given("user", "bob"), "none of image, caller, uid:gid"},
+		"user too large":    {given("user", "4294967296"), "ids are at most"},
+		"group too large":   {given("user", "7:4294967296"), "ids are at most"},
 		"all caps":          {given("cap-add", "ALL"), "single capability"},
 		"network":           {given("network", "container:x"), "no network's name"},
 		"unknown":           {given("colour", "red"), "--colour: no such option"},

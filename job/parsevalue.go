@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"strconv"
@@ -69,6 +70,11 @@ var userPattern = regexp.MustCompile(`^\d+(:\d+)?$`)
 var setUser = one(func(d *describer, v string) error {
 	if v != UserImage && v != UserCaller && !userPattern.MatchString(v) {
 		return fmt.Errorf("%q is none of image, caller, uid:gid", v)
+	}
+	for id := range strings.SplitSeq(v, ":") {
+		if _, err := strconv.ParseInt(id, 10, 32); userPattern.MatchString(v) && err != nil {
+			return fmt.Errorf("%q: ids are at most %d; some engines take a larger one for another, such as 0", v, math.MaxInt32)
+		}
 	}
 	d.job.Container.User = v
 	return nil

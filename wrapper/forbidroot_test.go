@@ -15,6 +15,7 @@ var passwd = strings.Join([]string{
 	"odd:x:+0:0::/:/bin/sh", "odd:x:1000:1000::/:/bin/sh", // the first has a number that an engine may read as 0
 	"none:x:nothing:0::/:/bin/sh", "none:x:1000:1000::/:/bin/sh",
 	"tool:x:1234:4321::/:/bin/sh",
+	"large:x:4294967296:4294967296::/:/bin/sh", // of which 32 bits are 0
 }, "\n") + "\n"
 
 // TestForbidRoot has images that say in many ways that they run as root. Whatever is not refused must not be root.
@@ -22,7 +23,7 @@ func TestForbidRoot(t *testing.T) {
 	base := testenv.ModuleImage(t)
 	for user, refused := range map[string]bool{
 		"": true, "root": true, "0": true, "toor": true, "+0": true, "-0": true, "00": true, "0:1000": true, "+0:+0": true, "toor:tool": true, "+00:1": true,
-		"nobodyknows": true, "4294967296": true, "-1": true, " ": true, "odd": true,
+		"nobodyknows": true, "4294967296": true, "-1": true, " ": true, "odd": true, "large": true, "large:0": true, "4294967296:0": true,
 		"1000": false, "+1000": false, "tool": false, "tool:tool": false, "tool:7": false, "none": false, "1234:0": false,
 	} {
 		t.Run("user "+user, func(t *testing.T) {

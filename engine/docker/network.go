@@ -78,6 +78,8 @@ func (n *networks) find(ctx context.Context, name string, options network.Create
 		}
 	}
 	options.Labels = map[string]string{networkLabel: "1"}
+	no := false
+	options.EnableIPv6 = &no // whatever the engine's own default is
 	made, failed := n.conn.cli.NetworkCreate(ctx, name, options)
 	if failed != nil && gone(failed) {
 		return "", n.explain(name, failed)
@@ -123,6 +125,10 @@ func (n *networks) oldest(ctx context.Context, name string, want network.CreateO
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
+	if first.EnableIPv6 {
+		return "", cause.Fail(cause.Refused, "remove it, and ferry makes its own; or name another --network",
+			"the network %q on this node has IPv6, by which many engines let jobs reach each other, and the node's credentials at fd00:ec2::254", name)
+	}
 	for option, value := range want.Options {
 		if first.Options[option] != value {
 			return "", cause.Fail(cause.Refused, "remove it, and ferry makes its own; or name another --network",

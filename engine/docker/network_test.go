@@ -186,6 +186,28 @@ func TestForeignNetwork(t *testing.T) {
 	}
 }
 
+// TestNetworkWithIPv6 has a network of the name on which containers reach each other by IPv6, although their traffic is off, and looks that
+// those that ferry makes have no IPv6.
+func TestNetworkWithIPv6(t *testing.T) {
+	e := testEngine(t)
+	name := fmt.Sprintf("ferry-test-ipv6-%d", os.Getpid())
+	yes, options := true, map[string]string{optionTalk: "false"}
+	made, err := e.cli.NetworkCreate(t.Context(), name, network.CreateOptions{Driver: "bridge", Options: options, EnableIPv6: &yes,
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: fmt.Sprintf("fd77:%x::/64", os.Getpid()%0xffff)}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.cli.NetworkRemove(context.WithoutCancel(t.Context()), made.ID) }()
+	id, err := e.networks.find(t.Context(), name, network.CreateOptions{Options: options})
+	if id != "" || cause.Of(err) != cause.Refused || cause.HintOf(err) == "" {
+		t.Errorf("%q, %v", id, err)
+	}
+	c, out := on(t, e, engine.OwnNetwork, "ip -6 -o addr show | grep -v ' lo '; ip -6 route show; echo end")
+	if text := finish(t, c, out); strings.TrimSpace(text) != "end" {
+		t.Errorf("on ferry's network: %q", text)
+	}
+}
+
 func TestAsksLinkLocal(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": false, "nameserver 10.0.0.2\n": false, "# nameserver 169.254.169.254\nnameserver 127.0.0.53\n": false,
