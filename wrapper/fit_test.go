@@ -49,6 +49,39 @@ func TestVolumeInside(t *testing.T) {
 	}
 }
 
+// TestVolumeThroughLinks has images whose volumes links lead onto a directory of the job, after the engine has mounted that.
+func TestVolumeThroughLinks(t *testing.T) {
+	base := testenv.ModuleImage(t)
+	for name, c := range map[string]struct {
+		link, to, volume string
+		code             int
+	}{
+		"onto the working dir":    {"/a/b/c/d/e", "/jobs/1", "/a/b/c/d/e", 66},
+		"into it":                 {"/l", "/jobs", "/l/1/out/deep/er", 66},
+		"around it":               {"/a/b/c/d/e", "../../../../jobs", "/a/b/c/d/e", 66},
+		"beside it":               {"/a/b/c/d/e", "/jobs/2", "/a/b/c/d/e", 0},
+		"one that leads nowhere":  {"/a/b/c/d/e", "/none/such", "/a/b/c/d/e/f", 0},
+		"the job's own path":      {"/l", "/elsewhere", "/jobs/1", 0},
+		"no link, but dots in it": {"/l", "/jobs/1", "/l/../other/deep/path", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newRig(t)
+			s.put("in/part/a.txt", "input\n")
+			s.exec("set -e", "echo result > r.txt")
+			image := testenv.DerivedImage(t, base, map[string]string{c.link[1:] + "@": c.to}, "VOLUME "+c.volume)
+			out := s.run(s.job(image, "input", "/in"))
+			want := cause.None
+			if c.code != 0 {
+				want = cause.Refused
+			}
+			s.ended(out, c.code, want)
+			if c.code == 0 && s.get("jobs/1/r.txt") != "result\n" {
+				t.Errorf("the result is %q", s.get("jobs/1/r.txt"))
+			}
+		})
+	}
+}
+
 // TestOtherArchitecture has an image whose programs are for another processor.
 func TestOtherArchitecture(t *testing.T) {
 	image, platform := testenv.ForeignImage(t)

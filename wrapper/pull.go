@@ -41,6 +41,9 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-c
 	}
 	m := &module{site: s, engine: a.deps.Engine, container: c, collected: map[string]bool{}, recipe: r, placement: mountPlacement{}}
 	if err == nil {
+		err = m.checkLinkedVolumes(ctx, spec)
+	}
+	if err == nil {
 		err = m.checkPlatform(ctx, spec)
 	}
 	if err == nil {

@@ -16,14 +16,19 @@ import (
 var derived atomic.Int64
 
 // DerivedImage makes an image of another, with files added and instructions such as "USER toor" applied, and returns its reference.
-// files are contents by path without a leading slash. The image is removed when the test ends.
+// files are contents by path without a leading slash; a path that ends in @ is a link without the @, and its content the target. The image is removed when the test ends.
 func DerivedImage(t testing.TB, base string, files map[string]string, instructions ...string) string {
 	t.Helper()
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
 	for name, text := range files {
-		err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(text))})
-		if err == nil {
+		head := &tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(text))}
+		link, isLink := strings.CutSuffix(name, "@")
+		if isLink {
+			head = &tar.Header{Name: link, Typeflag: tar.TypeSymlink, Linkname: text}
+		}
+		err := w.WriteHeader(head)
+		if err == nil && !isLink {
 			_, err = w.Write([]byte(text))
 		}
 		if err != nil {
