@@ -49,6 +49,7 @@ type Info struct {
 	Name     string   `json:"name"`
 	Version  string   `json:"version"`
 	Root     string   `json:"-"` // the directory where it keeps images; "" where it does not tell
+	Socket   string   `json:"-"` // where it listens on this machine; "" elsewhere
 	Platform string   `json:"-"` // what its containers' programs are made for, as Image.Platform; "" where it does not tell
 	Enforces Enforces `json:"enforces"`
 }

@@ -36,6 +36,9 @@ func prepare(ctx context.Context, j job.Job, deps Deps, tell *teller) (*site, er
 	if err != nil {
 		return nil, cause.Stopped(ctx, err)
 	}
+	if err := paths.noSocket(&j, info.Socket); err != nil {
+		return nil, err
+	}
 	s := &site{job: j, tell: tell, paths: paths, enforces: info.Enforces, platform: info.Platform, id: rand.Text()}
 	_, err = os.Lstat(j.LocalPrefix)
 	s.madePrefix = errors.Is(err, os.ErrNotExist)

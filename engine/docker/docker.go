@@ -83,7 +83,11 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	if err != nil {
 		return engine.Info{}, e.explain("asking what it can", err)
 	}
-	return engine.Info{Name: e.name, Version: in.ServerVersion, Platform: platform(in.OSType, in.Architecture), Enforces: engine.Enforces{
+	socket, _ := strings.CutPrefix(e.host, "unix://")
+	if !e.Local() {
+		socket = ""
+	}
+	return engine.Info{Name: e.name, Version: in.ServerVersion, Socket: socket, Platform: platform(in.OSType, in.Architecture), Enforces: engine.Enforces{
 		// An engine that is no root's has these where its cgroups were delegated to it.
 		Memory: in.MemoryLimit, CPUs: in.CPUCfsQuota, PIDs: in.PidsLimit,
 		Network: true, ReadOnly: true, User: true,
