@@ -52,23 +52,30 @@ type networks struct {
 // own finds or makes ferry's networks, as their IDs: several processes that make them at the same time may make two of one name, of
 // which each process takes the same one. dead is "" where there is to be none.
 func (n *networks) own(ctx context.Context) (own, dead string, err error) {
-	own, err = n.find(ctx, ownNetwork, network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}})
+	ownOptions := network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}}
+	deadOptions := network.CreateOptions{
+		Driver: "bridge", Internal: true, Options: map[string]string{optionTalk: "false", optionInhibit: "true"},
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: linkLocal, IPRange: linkLocalUsed}}},
+	}
+	there, err := n.list(ctx, ownNetwork, deadEnd) // both by one request, which is all that most jobs need
 	if err != nil {
 		return "", "", err
 	}
-	if n.localNames {
-		return own, "", nil
+	if own, err = oldest(there, ownNetwork, ownOptions); own == "" && err == nil {
+		own, err = n.find(ctx, ownNetwork, ownOptions)
 	}
-	dead, err = n.find(ctx, deadEnd, network.CreateOptions{
-		Driver: "bridge", Internal: true, Options: map[string]string{optionTalk: "false", optionInhibit: "true"},
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: linkLocal, IPRange: linkLocalUsed}}},
-	})
+	if err != nil || n.localNames {
+		return own, "", err
+	}
+	if dead, err = oldest(there, deadEnd, deadOptions); dead == "" && err == nil {
+		dead, err = n.find(ctx, deadEnd, deadOptions)
+	}
 	return own, dead, err
 }
 
 // find finds a network or makes it, as its ID; "" where this engine cannot make it safely.
 func (n *networks) find(ctx context.Context, name string, options network.CreateOptions) (string, error) {
-	found, err := n.oldest(ctx, name, options)
+	found, err := n.look(ctx, name, options)
 	if found != "" || err != nil {
 		return found, err
 	}
@@ -84,7 +91,7 @@ func (n *networks) find(ctx context.Context, name string, options network.Create
 	if failed != nil && gone(failed) {
 		return "", n.explain(name, failed)
 	}
-	found, err = n.oldest(ctx, name, options) // another process may have made it
+	found, err = n.look(ctx, name, options) // another process may have made it
 	switch {
 	case err != nil:
 		return "", err
@@ -108,14 +115,32 @@ func (n *networks) explain(name string, err error) error {
 	return &cause.Error{Cause: cause.Launch, Hint: "give --network bridge, on which jobs reach each other, or --network none", Err: err}
 }
 
+// list lists networks whose names have one of these in them.
+func (n *networks) list(ctx context.Context, names ...string) ([]network.Summary, error) {
+	by := filters.NewArgs()
+	for _, name := range names {
+		by.Add("name", name)
+	}
+	list, err := n.conn.cli.NetworkList(ctx, network.ListOptions{Filters: by})
+	if err != nil {
+		return nil, n.conn.explain("listing networks", err)
+	}
+	return list, nil
+}
+
+// look finds a network by its name, as its ID; "" where there is none.
+func (n *networks) look(ctx context.Context, name string, want network.CreateOptions) (string, error) {
+	list, err := n.list(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	return oldest(list, name, want)
+}
+
 // oldest finds the oldest network of the name, so that every process finds the same. A network of another kind is refused: on it
 // jobs would reach each other.
-func (n *networks) oldest(ctx context.Context, name string, want network.CreateOptions) (string, error) {
-	list, err := n.conn.cli.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
-	if err != nil {
-		return "", n.conn.explain("listing networks", err)
-	}
-	list = slices.DeleteFunc(list, func(s network.Summary) bool { return s.Name != name })
+func oldest(list []network.Summary, name string, want network.CreateOptions) (string, error) {
+	list = slices.DeleteFunc(slices.Clone(list), func(s network.Summary) bool { return s.Name != name })
 	if len(list) == 0 {
 		return "", nil
 	}
