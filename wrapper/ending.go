@@ -9,6 +9,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/commit"
+	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/wrapper/node"
 	"github.com/genepattern/ferry/wrapper/record"
 )
@@ -29,6 +30,7 @@ type ending struct {
 	sayFails bool           // the record could not be sent at first
 	judged   Outcome        // but for what staging out and telling the store came to
 	keeps    bool           // results are to be kept on the node
+	kept     bool           // that was done, or failed
 	saidAll  bool           // the store has the whole record, or this node keeps it
 }
 
@@ -158,9 +160,10 @@ func (e *ending) beginRemoval() {
 	}
 }
 
-// endRemoval returns once the container is gone.
+// endRemoval returns once the container is gone. Results that are in it only are kept before.
 func (e *ending) endRemoval() {
-	if e.attempt.needsContainer() {
+	late := e.keeps && !e.kept && e.attempt.job.Container.Placement == job.PlaceCopy
+	if e.attempt.needsContainer() && !late {
 		e.remove()
 	}
 	e.removing.Wait()
@@ -231,8 +234,9 @@ func (e *ending) keep() {
 		return
 	}
 	a := e.attempt
+	defer func() { e.kept = true; e.endRemoval() }()
 	here, host := keptAt(a.site, a.outbox.claim.run)
-	if err := a.outbox.keepResults(e.save, here, e.judged); err != nil {
+	if err := a.outbox.keepResults(e.save, here, e.judged, a.module); err != nil {
 		a.tell.log.Error().Err(err).Str("place", host).Msg("what is not in the store could not be kept on the node")
 		return
 	}

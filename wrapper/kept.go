@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,6 +57,9 @@ type keeper struct {
 	box *outbox
 	to  *node.Keeping
 
+	left    []string // paths of folders that are in the container only
+	strict  bool     // a full disk is an error
+	full    error    // no room was left for something
 	refused func(string) bool
 
 	mu  sync.Mutex
@@ -63,20 +67,68 @@ type keeper struct {
 	man *manifest
 }
 
-// keepResults keeps what is not in the store at place. judged is the job's outcome but for that.
-func (o *outbox) keepResults(ctx context.Context, place string, judged Outcome) (err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+// keepResults keeps what is not in the store at place, and what earlier jobs left only while the disk has room. judged is the job's
+// outcome but for that.
+func (o *outbox) keepResults(save context.Context, place string, judged Outcome, m *module) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), keepTime)
 	defer cancel()
-	s := o.site
+	k := &keeper{box: o, left: collectLast(save, o, m), strict: true}
+	err := k.try(ctx, place, judged)
+	trimKept(ctx, o.site)
+	if errors.Is(err, syscall.ENOSPC) {
+		k.strict = false // what finds no room now is lost
+		err = k.try(ctx, place, judged)
+	}
+	return err
+}
+
+// collectLast collects what is in the container only, and gives the paths of what it could not. Once no time is left, somebody is about
+// to kill ferry.
+func collectLast(save context.Context, o *outbox, m *module) (left []string) {
+	if m == nil {
+		return nil
+	}
+	ctx, cancel := lastly(save, keepTime)
+	defer cancel()
+	for _, d := range o.results() {
+		if d.ofFerry() || o.since(d.path) == nil {
+			continue
+		}
+		if err := m.collect(ctx, d.path); err != nil {
+			o.site.tell.log.Error().Err(err).Msg("what the module left in its container is lost")
+			left = append(left, d.path)
+		}
+	}
+	return left
+}
+
+// trimKept makes room, and says what went.
+func trimKept(ctx context.Context, s *site) {
+	removed, err := node.TrimKept(ctx, s.job.LocalPrefix)
+	for _, place := range removed {
+		s.tell.log.Error().Str("place", place).Msg("results that the store never took are removed: they are older than 30 days, or the disk is nearly full and these are the oldest")
+	}
+	if err != nil && ctx.Err() == nil {
+		s.tell.log.Warn().Err(err).Msg("making room where results are kept")
+	}
+}
+
+func (k *keeper) try(ctx context.Context, place string, judged Outcome) (err error) {
+	o, s := k.box, k.box.site
 	to, err := node.Keep(s.job.LocalPrefix, place)
 	if err != nil {
 		return err
 	}
-	k := &keeper{box: o, to: to, refused: o.refused.sorted(), man: &manifest{Job: s.job.Identity.ID, Attempt: s.job.Identity.Attempt, Run: o.claim.run, Remote: s.job.Remote, Store: s.job.Store,
-		Record: s.metadata(record.FileName), ExitFile: s.job.Files.ExitCode, Code: judged.Code, Last: s.tell.rec.JSON()}}
+	k.to, k.refused, k.full = to, o.refused.sorted(), nil
+	k.man = &manifest{Job: s.job.Identity.ID, Attempt: s.job.Identity.Attempt, Run: o.claim.run, Remote: s.job.Remote, Store: s.job.Store,
+		Record: s.metadata(record.FileName), ExitFile: s.job.Files.ExitCode, Code: judged.Code, Last: s.tell.rec.JSON()}
 	for _, d := range o.results() {
 		if o.since(d.path) == nil {
 			continue // not staged in whole, so nothing in it is known to be a result
+		}
+		if slices.Contains(k.left, d.path) {
+			k.man.Lost = named(k.man.Lost, d.as+"/") // the half of it that may be here is no result
+			continue
 		}
 		if err := k.keep(ctx, d); err != nil {
 			return errors.Join(err, to.Abort())
@@ -111,13 +163,16 @@ func (k *keeper) keep(ctx context.Context, d folder) error {
 	}
 	defer to.Close()
 	k.dir = &keptDir{URL: d.url}
-	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.path), Since: o.since(d.path), DryRun: true,
+	opts := ferrysync.Options{Preserve: true, Filters: o.filters(d.path), Links: o.links(d.as), Since: o.since(d.path), DryRun: true,
 		Event: func(e ferrysync.Event) { k.event(from, to, d, e) }}
 	_, err = o.transfer.Up(ctx, from, st, prefix, opts)
 	if ctx.Err() != nil {
 		return fmt.Errorf("keeping what is in %s: %w", d.path, errors.Join(err, ctx.Err()))
 	}
 	k.man.Dirs = append(k.man.Dirs, *k.dir)
+	if k.strict {
+		return k.full
+	}
 	return nil
 }
 
@@ -129,10 +184,15 @@ func (k *keeper) event(from, to *os.Root, d folder, e ferrysync.Event) {
 	case k.refused(full):
 		k.dir.Refused = named(k.dir.Refused, full)
 	case e.Op == ferrysync.OpUpload:
-		size, err := link(from, to, e.Path)
+		size, err := link(k.shown(from, d, e.Path), to, e.Path)
 		if err != nil {
 			k.man.Lost = named(k.man.Lost, full)
-			k.box.site.tell.log.Error().Err(err).Str("file", full).Msg("a result could not be kept")
+			if errors.Is(err, syscall.ENOSPC) {
+				k.full = err
+			}
+			if len(k.man.Lost) <= maxLostTold {
+				k.box.site.tell.log.Error().Err(err).Str("file", full).Msg("a result could not be kept")
+			}
 			return
 		}
 		if !strings.HasSuffix(e.Path, "/") {
@@ -145,6 +205,9 @@ func (k *keeper) event(from, to *os.Root, d folder, e ferrysync.Event) {
 	}
 }
 
+// maxLostTold is how many results the log names that could not be kept. The record names more.
+const maxLostTold = 20
+
 // named adds a name to a list of names, which is bounded.
 func named(all []string, name string) []string {
 	if len(all) < maxMissing {
@@ -153,10 +216,27 @@ func named(all []string, name string) []string {
 	return all
 }
 
+// A spotted file or directory is a name in a root.
+type spotted struct {
+	root *os.Root
+	name string
+}
+
+// shown is what stage out would send as name. A link may lead to another directory of the job.
+func (k *keeper) shown(from *os.Root, d folder, name string) spotted {
+	name = strings.TrimSuffix(name, "/")
+	if _, err := from.Stat(name); err != nil {
+		if root, there, err := k.box.links(d.as).Find(name); err == nil {
+			return spotted{root, there}
+		}
+	}
+	return spotted{from, name}
+}
+
 // link gives what stage out would send another name. A link of the module's becomes what it shows.
-func link(from, to *os.Root, name string) (size int64, err error) {
+func link(from spotted, to *os.Root, name string) (size int64, err error) {
 	if dir, isDir := strings.CutSuffix(name, "/"); isDir {
-		st, err := from.Stat(dir)
+		st, err := from.root.Stat(from.name)
 		if err == nil {
 			err = to.MkdirAll(dir, 0o700)
 		}
@@ -168,7 +248,7 @@ func link(from, to *os.Root, name string) (size int64, err error) {
 		}
 		return 0, err
 	}
-	f, err := from.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := from.root.OpenFile(from.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return 0, err
 	}

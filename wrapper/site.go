@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"strconv"
 	"syscall"
 
 	"github.com/genepattern/ferry/engine"
@@ -153,18 +154,23 @@ func (s *site) hasExitFile() bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// The ballast is a file that holds some space. It is removed when the module has ended, so that a module that filled the disk
-// leaves enough space for the logs and the record.
+// The ballast is a folder that holds some space, in bytes and in files. It is removed when the module has ended, so that a module that
+// filled the disk leaves enough space for the logs and the record.
 const (
-	ballastName = "ballast"
-	ballastSize = 1 << 20 // bytes: the record and the logs of a job are a few thousand
+	ballastDir   = ownDir + "/ballast"
+	ballastSize  = 1 << 20 // bytes: the record and the logs of a job are a few thousand
+	ballastFiles = 32
 )
 
 func (s *site) makeBallast() error {
-	return s.root.WriteFile(path.Join(ownDir, ballastName), make([]byte, ballastSize), 0o600)
+	err := s.root.Mkdir(ballastDir, 0o700)
+	for i := 0; i < ballastFiles && err == nil; i++ {
+		err = s.root.WriteFile(path.Join(ballastDir, strconv.Itoa(i)), make([]byte, ballastSize/ballastFiles), 0o600)
+	}
+	return err
 }
 
-func (s *site) dropBallast() { _ = s.root.Remove(path.Join(ownDir, ballastName)) }
+func (s *site) dropBallast() { _ = rmtree.Below(s.root, ballastDir) }
 
 // full reports whether the module had no space left.
 func (s *site) full(moduleIsRoot bool) bool {

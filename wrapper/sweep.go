@@ -87,4 +87,5 @@ func resumeOthers(ctx context.Context, s *site, deps Deps) {
 	if err != nil && ctx.Err() == nil {
 		s.tell.log.Warn().Err(err).Msg("sending what earlier jobs left")
 	}
+	trimKept(ctx, s)
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genepattern/ferry/internal/rmtree"
 )
 
 const (
@@ -32,8 +34,9 @@ func KeptPlace(prefix, id string, attempt int, run string) string {
 // A Keeping is a folder of results in the making. It is seen by nobody before Finish.
 type Keeping struct {
 	*os.Root
-	shelf *shelf
-	name  string // in the shelf
+	shelf    *shelf
+	name     string   // in the shelf
+	manifest *os.File // made first: later a full disk may have no place for it
 }
 
 // Keep begins to keep results at a KeptPlace. The job's lock is held meanwhile.
@@ -55,6 +58,9 @@ func Keep(prefix, place string) (*Keeping, error) {
 	if k.Root, err = s.OpenRoot(k.name + partSuffix); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if k.manifest, err = k.OpenFile(manifestName, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
+		return nil, errors.Join(err, s.toTrash(k.name+partSuffix), k.Close(), s.Close())
+	}
 	return k, nil
 }
 
@@ -67,32 +73,29 @@ func (s *shelf) checkKept() error {
 	return err
 }
 
-// Finish makes the results count: all is on the disk before the name changes.
+// Finish makes the results count: all is on the disk before the name changes. Where it fails, the folder is given up.
 func (k *Keeping) Finish(manifest []byte) error {
-	f, err := k.OpenFile(manifestName, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(manifest)
+	_, err := k.manifest.Write(manifest)
 	if err == nil {
-		err = unix.Syncfs(int(f.Fd()))
+		err = unix.Syncfs(int(k.manifest.Fd()))
 	}
-	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = k.shelf.Rename(k.name+partSuffix, k.name)
 	}
-	if err == nil {
-		err = syncDir(k.shelf.Root, keptDir)
+	if err != nil {
+		return errors.Join(err, k.Abort())
 	}
-	return errors.Join(err, k.close())
+	return errors.Join(syncDir(k.shelf.Root, keptDir), k.close())
 }
 
 // Abort gives the folder up.
 func (k *Keeping) Abort() error {
-	return errors.Join(k.shelf.Rename(k.name+partSuffix, path.Join(trashIn(k.shelf), trashName())), k.close())
+	return errors.Join(k.shelf.toTrash(k.name+partSuffix), k.close())
 }
 
-func (k *Keeping) close() error { return errors.Join(k.Close(), k.shelf.Close()) }
+func (k *Keeping) close() error {
+	return errors.Join(k.manifest.Close(), k.Close(), k.shelf.Close())
+}
 
 func syncDir(root *os.Root, name string) error {
 	d, err := root.Open(name)
@@ -102,10 +105,16 @@ func syncDir(root *os.Root, name string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// trashIn makes the trash, and gives its name on the shelf.
-func trashIn(s *shelf) string {
-	_ = s.Mkdir(trashDir, 0o700) // where it cannot be made, the rename fails
-	return trashDir
+// toTrash puts a folder of the shelf out of the way. Where a full disk has no room for the trash, it deletes the folder.
+func (s *shelf) toTrash(name string) error {
+	err := s.Mkdir(trashDir, 0o700)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		err = s.Rename(name, path.Join(trashDir, trashName()))
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		err = rmtree.Below(s.Root, name)
+	}
+	return err
 }
 
 // Kept lists the names of what is kept whole below the local prefix.
@@ -184,7 +193,7 @@ func (k *KeptTree) Release() error {
 
 // Drop removes what was kept: the store has it. EmptyTrash deletes it.
 func (k *KeptTree) Drop() error {
-	err := k.shelf.Rename(k.name, path.Join(trashIn(k.shelf), trashName()))
+	err := k.shelf.toTrash(k.name)
 	_ = k.shelf.Remove(keptDir)
 	return errors.Join(err, k.Release())
 }

@@ -50,6 +50,14 @@ func (l *Links) leadsTo(p string) bool {
 	return slices.ContainsFunc(l.Places, func(x Place) bool { return p == "/" || strings.HasPrefix(x.Path, p+"/") })
 }
 
+// Find is what a path of the tree shows: a name in a root, reached without links. l may be nil: then nothing is found.
+func (l *Links) Find(rel string) (root *os.Root, name string, err error) {
+	if l == nil {
+		return nil, "", errOutside
+	}
+	return l.resolve(rel)
+}
+
 // resolve follows all links on the way to rel in the tree. What it finds is reached without any.
 func (l *Links) resolve(rel string) (root *os.Root, name string, err error) {
 	todo := elements(path.Join(l.Self, rel))
