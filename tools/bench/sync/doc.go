@@ -8,4 +8,7 @@
 //
 // rclone is built from its module where it is not installed: go install github.com/rclone/rclone@v1.76.0
 // s5cmd is github.com/peak/s5cmd/v2@v2.3.0.
+//
+// -minio BINARY measures with MinIO as the server, which has other habits than the lab's: go install github.com/minio/minio@latest. It is
+// no part of `make test`. The row outage takes the server away for 20 s in the middle of a transfer.
 package main

@@ -13,6 +13,7 @@ import (
 
 type settings struct {
 	ferry, before      string // binaries; before may be ""
+	minio              string // its binary, "" for the lab's own server
 	dir                string
 	runs               int
 	rows, modes, tools []string
@@ -27,9 +28,10 @@ func bench(ctx context.Context, args []string) (int, error) {
 	f := flag.NewFlagSet("bench-sync", flag.ContinueOnError)
 	f.StringVar(&s.ferry, "ferry", "", "the ferry `BINARY` (default: built from this working tree)")
 	f.StringVar(&s.before, "before", os.Getenv("BEFORE"), "an older ferry `BINARY` to measure as well (default: $BEFORE)")
+	f.StringVar(&s.minio, "minio", "", "measure with the MinIO `BINARY` as the server")
 	f.StringVar(&s.dir, "dir", "", "work in `DIR` (default: a temporary directory)")
 	f.IntVar(&s.runs, "runs", 5, "how often each is measured")
-	f.StringVar(&rows, "rows", "small,large,mixed", "of small, large, mixed, million")
+	f.StringVar(&rows, "rows", "small,large,mixed", "of small, tiny, large, mixed, million, outage")
 	f.StringVar(&modes, "modes", "plain,delay,tls", "how the server is reached: plain, delay (30 ms more for each answer), tls")
 	f.StringVar(&only, "tools", "ferry,s5cmd,rclone,aws,curl", "which tools, where they are found")
 	f.Float64Var(&s.scale, "scale", 1, "make the data so much smaller or larger")
@@ -65,9 +67,12 @@ func run(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	for _, row := range s.rows {
-		if row == "million" {
+		switch row {
+		case "million":
 			err = million(ctx, s, tools)
-		} else {
+		case "outage":
+			err = outage(ctx, s, tools)
+		default:
 			err = benchRow(ctx, s, tools, row)
 		}
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// makeData makes a row's tree: small, 5,000 files of 16 KiB; large, 4 of 512 MiB; mixed, 2,000 from 1 KiB to 64 MiB, the
+// makeData makes a row's tree: small, 5,000 files of 16 KiB; tiny, 200,000 of 1 KiB; large, 4 of 512 MiB; mixed, 2,000 from 1 KiB to 64 MiB, the
 // logarithms of their sizes evenly spread.
 func makeData(dir, row string, scale float64) (files int, bytes int64, err error) {
 	r := rand.New(rand.NewPCG(1, 2))
@@ -20,6 +20,8 @@ func makeData(dir, row string, scale float64) (files int, bytes int64, err error
 	switch row {
 	case "small":
 		sizes = slices.Repeat([]int64{16 << 10}, int(5000*scale))
+	case "tiny":
+		sizes = slices.Repeat([]int64{1 << 10}, int(200_000*scale))
 	case "large":
 		sizes = slices.Repeat([]int64{int64((512 << 20) * scale)}, 4)
 	case "mixed":

@@ -8,11 +8,11 @@ import (
 	"github.com/genepattern/ferry/internal/lab"
 )
 
-// A server is the lab's S3 server with one bucket.
+// A server is an S3 server with one bucket: the lab's, or MinIO.
 type server struct {
 	target target
 	bucket *lab.Server
-	s3     *lab.S3
+	end    func()
 	dir    string
 }
 
@@ -21,11 +21,17 @@ func startServer(s settings, tls bool) (*server, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	if s.minio != "" && tls {
+		return nil, errors.New("no MinIO with TLS here")
+	}
+	if s.minio != "" {
+		return startMinIO(s.minio, dir)
+	}
 	s3, err := lab.StartS3(lab.S3Options{TLS: tls, Dir: dir})
 	if err != nil {
 		return nil, err
 	}
-	srv := &server{s3: s3, dir: dir}
+	srv := &server{end: s3.Stop, dir: dir}
 	if srv.bucket, err = s3.Bucket(bucket); err != nil {
 		return nil, errors.Join(err, srv.stop())
 	}
@@ -45,6 +51,6 @@ func (s *server) clear() error {
 }
 
 func (s *server) stop() error {
-	s.s3.Stop()
+	s.end()
 	return os.RemoveAll(s.dir)
 }
