@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/internal/ftp"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/sync/store"
@@ -29,14 +29,19 @@ type fetcher struct {
 	world    world
 	settings store.Settings
 	client   *http.Client
+	guard    egress.Guard
 }
+
+// redirects is how many are followed, as net/http has it.
+const redirects = 10
 
 // answerTime bounds how long a server may take to begin its answer, and to go on with it.
 const answerTime = 2 * time.Minute
 
 func newFetcher(w world, settings store.Settings) fetcher {
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerTime, TLSHandshakeTimeout: answerTime}
-	return fetcher{world: w, settings: settings, client: &http.Client{Transport: t}}
+	var g egress.Guard // a module, and a server by a redirect, name URLs too
+	t := &http.Transport{Proxy: g.Proxy(http.ProxyFromEnvironment), DialContext: g.Dial, ResponseHeaderTimeout: answerTime, TLSHandshakeTimeout: answerTime}
+	return fetcher{world: w, settings: settings, client: &http.Client{Transport: t, CheckRedirect: g.CheckRedirect(redirects)}, guard: g}
 }
 
 // fetch brings the content of a URL into a directory, under the name that its server gives it, and gives the file's path. Its error has
@@ -147,8 +152,7 @@ func (f fetcher) openFTP(ctx context.Context, address string) (io.ReadCloser, st
 	}
 	r, w := io.Pipe()
 	go func() {
-		dialer := net.Dialer{Timeout: answerTime}
-		w.CloseWithError(ftp.Get(ctx, dialer.DialContext, u, func(data io.Reader) error {
+		w.CloseWithError(ftp.Get(ctx, f.guard.Dial, u, func(data io.Reader) error {
 			_, err := io.Copy(w, data)
 			return err
 		}))
@@ -185,6 +189,9 @@ func (f fetcher) choose(ctx context.Context, m module.Manifest, g module.Given) 
 			at, err := f.choice(ctx, p.ChoiceDir, v.Text)
 			if err != nil {
 				return cause.Name(ctx, cause.Usage, "", fmt.Errorf("%s: %w", p.Name, err))
+			}
+			if scheme, _, ok := strings.Cut(at, "://"); !ok || !module.IsPublic(scheme) {
+				return cause.Fail(cause.Refused, "give the path or the URL itself with -p", "%s: the module's list of choices leads to %s, which may be private", p.Name, withoutPassword(at))
 			}
 			values[k].Text = at
 		}

@@ -439,8 +439,8 @@ func (r *moduleRunner) follow(w world) (end func()) {
 	if r.args.json || r.quiet {
 		return func() {}
 	}
-	a := tail{file: r.inWork(r.result.Stdout), to: w.stdout}
-	b := tail{file: r.inWork(r.result.Stderr), to: w.stderr}
+	a := tail{file: r.inWork(r.result.Stdout), to: foreign(w.stdout)}
+	b := tail{file: r.inWork(r.result.Stderr), to: foreign(w.stderr)}
 	if r.result.Stdout != "stdout.txt" {
 		a.to = io.Discard // the module's result, and not what it says
 	}

@@ -417,3 +417,26 @@ func TestRunWithEnvAndPassword(t *testing.T) {
 		t.Errorf("%+v (%v)", plan, err)
 	}
 }
+
+// A module may not name a file of whoever runs it, nor a URL that their credentials open.
+func TestPrivateDefaults(t *testing.T) {
+	for _, value := range []string{"/root/.ssh/id_rsa", "file:///root/.ssh/id_rsa", "s3://private/x", "gs://private/x", "az://private/x", "~/.aws/credentials", "x/y"} {
+		m := manifestOf(t, "run <f>", "f "+aFile+" default_value="+value)
+		if _, err := Compile(m, Given{}, testLayout, Options{}); err == nil || !strings.Contains(err.Error(), "may be private") {
+			t.Errorf("the default %s: %v", value, err)
+		}
+		if _, err := Compile(m, given(t, m, "f=/x"), testLayout, Options{}); err != nil {
+			t.Errorf("another than the default %s: %v", value, err)
+		}
+		m = manifestOf(t, "run <f>", "f "+aFile+" value="+strings.ReplaceAll(value, ":", `\:`)+"=Human")
+		if _, err := Compile(m, given(t, m, "f=Human"), testLayout, Options{}); err == nil || !strings.Contains(err.Error(), "may be private") {
+			t.Errorf("the choice %s: %v", value, err)
+		}
+	}
+	for _, value := range []string{"https://example.org/a.gct", "ftp://example.org/a.gct", "<libdir>genes.txt"} {
+		m := manifestOf(t, "run <f>", "f "+aFile+" default_value="+value)
+		if _, err := Compile(m, Given{}, testLayout, Options{}); err != nil {
+			t.Errorf("the default %s: %v", value, err)
+		}
+	}
+}

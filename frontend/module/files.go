@@ -56,7 +56,11 @@ func (c *compiler) mentions(text string) bool {
 func (st *stager) param(p *Param, s setting) []string {
 	var seen, sources []string
 	for _, v := range s.values {
-		at, err := st.file(p, v.Text)
+		var at string
+		err := allowed(v)
+		if err == nil {
+			at, err = st.file(p, v.Text)
+		}
 		if err != nil {
 			st.bad = append(st.bad, errFile(p, err))
 			continue
@@ -117,6 +121,21 @@ func (st *stager) place(name string) string {
 }
 
 var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
+
+// allowed refuses a file that the manifest names, and no person: a module could ask for any file of whoever runs it, by a path or by a URL
+// that their credentials open. A file of the web is anybody's.
+func allowed(v Value) error {
+	if m := scheme.FindStringSubmatch(v.Text); !v.theirs || m != nil && IsPublic(m[1]) {
+		return nil
+	}
+	return fmt.Errorf("the module itself names %s, which may be private: give it with -p if the module may have it", v.Text)
+}
+
+// IsPublic reports whether what is at URLs of a scheme is fetched without credentials of this user's.
+func IsPublic(scheme string) bool {
+	s := strings.ToLower(scheme)
+	return s == "http" || s == "https" || s == "ftp"
+}
 
 // IsURL reports whether a value is a URL rather than a path.
 func IsURL(s string) bool { return scheme.MatchString(s) }

@@ -10,7 +10,11 @@ import (
 )
 
 // A Value is one value that a person gave to a parameter. Group is that of a file list in groups, "" for none.
-type Value struct{ Text, Group string }
+type Value struct {
+	Text, Group string
+
+	theirs bool // the manifest's word, not a person's
+}
 
 // A Given is what was given to the parameters, by name. A name with an empty list was given nothing; its default does not apply.
 type Given map[string][]Value
@@ -164,7 +168,7 @@ func settle(m Manifest, g Given) (map[string]setting, problems) {
 		p := &m.Params[i]
 		s := setting{param: p}
 		if s.values, s.given = g[p.Name]; !s.given && p.Default != "" {
-			s.values = []Value{{Text: p.Default}}
+			s.values = []Value{{Text: p.Default, theirs: true}}
 			if p.IsFile() {
 				s.values[0].Text = strings.TrimSpace(p.Default)
 			}
@@ -190,7 +194,7 @@ func (s *setting) choose() (bad problems) {
 		if len(p.Choices) > 0 {
 			c, ok := p.choice(v.Text)
 			if ok {
-				s.values[i].Text = c.Value
+				s.values[i].Text, s.values[i].theirs = c.Value, v.theirs || c.Value != v.Text
 			} else if s.given && v.Text != p.Default && p.ChoiceDir == "" {
 				bad = append(bad, fmt.Sprintf("%s=%s is none of %s", p.Name, v.Text, p.choiceList()))
 			}
@@ -206,7 +210,7 @@ func (s *setting) choose() (bad problems) {
 		}
 	}
 	// A choice may stand for an empty value.
-	s.values = slices.DeleteFunc(s.values, func(v Value) bool { return v == Value{} })
+	s.values = slices.DeleteFunc(s.values, func(v Value) bool { return v.Text == "" && v.Group == "" })
 	return bad
 }
 

@@ -57,7 +57,7 @@ func TestExecutionLog(t *testing.T) {
 	}
 	want := Given{"input.file": {{Text: "https://host/a%20b.gct"}}, "mode": {{Text: "fast slow"}}, "blank": {}, "empty": {}, "in": {{Text: "/d/x.gct"}}}
 	if !reflect.DeepEqual(g, want) {
-		t.Errorf("%q", g)
+		t.Errorf("%+v", g)
 	}
 }
 
