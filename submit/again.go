@@ -85,7 +85,7 @@ func (c *Client) repeat(ctx context.Context, s *submission, r Repeat) (*parcel, 
 			if len(st.Failed) == 0 {
 				return nil, cause.Fail(cause.Usage, "", "no child of %s has failed", st.ID)
 			}
-			a.Only = st.Failed
+			a.Only, a.Rest = st.Failed, rest(st, a.Count)
 		}
 	case r.OnlyFailed:
 		return nil, cause.Fail(cause.Usage, "", "--only failed is for arrays, and %s is none", handle.ShortID(s.file.Name))
@@ -102,6 +102,18 @@ func (c *Client) repeat(ctx context.Context, s *submission, r Repeat) (*parcel, 
 	p.work = strings.TrimSuffix(last(f.Options["workdir"]), "/{index}")
 	p.job, err = r.Describe(settings)
 	return p, err
+}
+
+// rest counts the children of an ended array that did not fail. The scheduler's word counts those that were cancelled as failed, too.
+func rest(st Status, count int) map[string]int {
+	all := map[string]int{}
+	if n := st.Children[Done]; n > 0 {
+		all[string(Done)] = n
+	}
+	if n := count - len(st.Failed) - st.Children[Done]; n > 0 {
+		all[string(Cancelled)] = n
+	}
+	return all
 }
 
 // metadataOf is the path of the metadata dir, of the whole array.

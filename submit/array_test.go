@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/scheduler"
 	"github.com/genepattern/ferry/submit"
 	"github.com/genepattern/ferry/submit/handle"
 )
@@ -162,14 +163,14 @@ func TestSharedInputsGoOnce(t *testing.T) {
 	t.Logf("requests: %v", puts)
 }
 
-// The logs of many children are told apart, a line that comes in parts is marked once.
+// The logs of many children are told apart, also where a last line has no end. Those of one child are its bytes.
 func TestLogsOfArray(t *testing.T) {
 	r := newRig(t)
 	o := r.order("work")
 	o.Array = &handle.Array{Count: 2}
 	st := r.mustSubmit(o)
 	root := strings.TrimPrefix(r.remote, "file://")
-	for i, text := range []string{"one\ntwo", "three\n"} {
+	for i, text := range []string{"one\ntwo", "three\nfour"} {
 		dir := filepath.Join(root, r.dir, "work", strconv.Itoa(i), ".gp_metadata")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -182,11 +183,37 @@ func TestLogsOfArray(t *testing.T) {
 	if err := r.Logs(t.Context(), submit.Logs{Ref: st.ID, Child: -1, Stdout: &out, Stderr: &errs}); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); got != "[0] one\n[0] two[1] three\n" {
+	if got := out.String(); got != "[0] one\n[0] two\n[1] three\n[1] four\n" {
 		t.Errorf("%q", got)
 	}
 	out.Reset()
-	if err := r.Logs(t.Context(), submit.Logs{Ref: st.ID, Child: 1, Stdout: &out, Stderr: &errs}); err != nil || out.String() != "three\n" {
+	if err := r.Logs(t.Context(), submit.Logs{Ref: st.ID, Child: 1, Stdout: &out, Stderr: &errs}); err != nil || out.String() != "three\nfour" {
 		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+// Those children of an array that are not run again still count.
+func TestOnlyFailedCounts(t *testing.T) {
+	r := newRig(t)
+	o := r.order("work")
+	o.Array = &handle.Array{Count: 5}
+	st := r.mustSubmit(o)
+	for _, failed := range [][]int{{1, 3}, {3}} { // and once more those that failed again
+		n := map[scheduler.Phase]int{scheduler.Failed: len(failed), scheduler.Succeeded: 5 - len(failed)}
+		if len(failed) == 1 {
+			n[scheduler.Succeeded] = 1 // of the two that ran again
+		}
+		r.desk.report = scheduler.Report{Phase: scheduler.Failed, Children: n, Failed: failed}
+		got, err := r.Again(t.Context(), submit.Repeat{Ref: st.Handle, OnlyFailed: true, Describe: describe})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if task := r.desk.tasks[len(r.desk.tasks)-1]; !slices.Equal(task.Children, failed) {
+			t.Errorf("%v run again, want %v", task.Children, failed)
+		}
+		r.desk.report = scheduler.Report{Phase: scheduler.Succeeded, Children: map[scheduler.Phase]int{scheduler.Succeeded: len(failed)}}
+		if got, err = r.Status(t.Context(), got.Handle); err != nil || got.State != submit.Done || got.Children[submit.Done] != 5 || len(got.Children) != 1 {
+			t.Errorf("%+v, %v", got, err)
+		}
 	}
 }

@@ -53,7 +53,7 @@ func (c *Client) Logs(ctx context.Context, l Logs) error {
 			ended = st.State.Ended()
 		}
 		if err := showAll(ctx, tails); err != nil || ended {
-			return err
+			return errors.Join(err, endLines(tails))
 		}
 		pause = nextPause(pause, s.file.Target)
 		select {
@@ -99,16 +99,41 @@ func (s *submission) ferryLog(ctx context.Context, l Logs) error {
 type tail struct {
 	place place
 	name  string
-	out   io.Writer
+	out   *sheet
 	mark  string // before each line; "" for none
 	off   int64
-	open  bool // the last line had no end
+}
+
+// A sheet is what one or more tails write to.
+type sheet struct {
+	w    io.Writer
+	open *tail // whose line, with a mark, has no end yet; nil for none
+}
+
+// endLine ends a line that has no end.
+func (s *sheet) endLine() error {
+	if s.open == nil {
+		return nil
+	}
+	s.open = nil
+	_, err := io.WriteString(s.w, "\n")
+	return err
+}
+
+// endLines ends the last line of marked output, which is for people.
+func endLines(all []*tail) error {
+	var errs []error
+	for _, t := range all {
+		errs = append(errs, t.out.endLine())
+	}
+	return errors.Join(errs...)
 }
 
 // tails are the files to show.
 func (s *submission) tails(ctx context.Context, l Logs) ([]*tail, error) {
+	stdout, stderr := &sheet{w: l.Stdout}, &sheet{w: l.Stderr}
 	of := func(p place, mark string) []*tail {
-		return []*tail{{place: p, name: "stdout.txt", out: l.Stdout, mark: mark}, {place: p, name: "stderr.txt", out: l.Stderr, mark: mark}}
+		return []*tail{{place: p, name: "stdout.txt", out: stdout, mark: mark}, {place: p, name: "stderr.txt", out: stderr, mark: mark}}
 	}
 	if s.file.Array == nil {
 		if l.Child >= 0 || l.OnlyFailed {
@@ -210,25 +235,33 @@ func (t *tail) size(ctx context.Context) (int64, error) {
 	return 0, nil
 }
 
-// A marker writes a tail's mark before each line.
+// A marker writes a tail's mark before each line. A line of another tail ends the one that is open.
 type marker struct{ t *tail }
 
 func (m *marker) Write(p []byte) (int, error) {
-	if m.t.mark == "" {
-		return m.t.out.Write(p)
+	t, out := m.t, m.t.out
+	if t.mark == "" {
+		return out.w.Write(p)
+	}
+	if out.open != t {
+		if err := out.endLine(); err != nil {
+			return 0, err
+		}
 	}
 	var b strings.Builder
 	for line := range strings.SplitAfterSeq(string(p), "\n") {
 		if line == "" {
 			continue
 		}
-		if !m.t.open {
-			b.WriteString(m.t.mark)
+		if out.open == nil {
+			b.WriteString(t.mark)
 		}
 		b.WriteString(line)
-		m.t.open = !strings.HasSuffix(line, "\n")
+		if out.open = t; strings.HasSuffix(line, "\n") {
+			out.open = nil
+		}
 	}
-	if _, err := io.WriteString(m.t.out, b.String()); err != nil {
+	if _, err := io.WriteString(out.w, b.String()); err != nil {
 		return 0, err
 	}
 	return len(p), nil

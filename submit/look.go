@@ -128,6 +128,9 @@ func (s *submission) array(ctx context.Context, w word, st *Status) error {
 	} else if err := s.countRecords(ctx, w, st); err != nil {
 		return err
 	}
+	for state, n := range s.file.Array.Rest {
+		st.Children[State(state)] += n
+	}
 	st.State = arrayState(st.Children)
 	st.Message = w.silence
 	if w.report != nil {
@@ -140,7 +143,7 @@ func (s *submission) array(ctx context.Context, w word, st *Status) error {
 	if st.State != Done {
 		code = 1
 		if len(st.Failed) > 0 {
-			st.Message = join(fmt.Sprintf("%d of %d children failed", len(st.Failed), len(s.file.Children())), st.Message)
+			st.Message = join(fmt.Sprintf("%d of %d children failed", len(st.Failed), s.file.Array.Count), st.Message)
 			if rec, err := recordOf(ctx, s.child(st.Failed[0]), handle.ChildID(s.file.Name, st.Failed[0])); err == nil && rec != nil && rec.ExitCode != 0 {
 				code, st.Cause = rec.ExitCode, rec.Cause
 			}

@@ -59,6 +59,8 @@ type Array struct {
 	// Only are the indices that were submitted, ascending; nil for all.
 	Only     []int `json:"only,omitempty"`
 	Parallel int   `json:"parallel,omitempty"`
+	// Rest is how the other children stood when these were submitted: a count for each state.
+	Rest map[string]int `json:"rest,omitempty"`
 }
 
 // Children are the indices that were submitted; nil for a job that is no array.
