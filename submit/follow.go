@@ -52,7 +52,7 @@ func (c *Client) Follow(ctx context.Context, w Watch) (Status, error) {
 					case <-ctx.Done():
 					}
 				}
-				return st, nil
+				return c.whoEnded(ctx, w.Ref, s, st)
 			}
 		}
 		if ctx.Err() != nil {
@@ -70,6 +70,17 @@ func (c *Client) Follow(ctx context.Context, w Watch) (Status, error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// whoEnded looks whether somebody cancelled the job while it was followed: job.json says so, and was read before that.
+func (c *Client) whoEnded(ctx context.Context, ref string, s *submission, st Status) (Status, error) {
+	if st.State == Done || s.file.Cancelled != nil {
+		return st, nil
+	}
+	if now, err := c.find(ctx, ref); err == nil && now.file.Name == s.file.Name && now.file.Cancelled != nil {
+		return now.status(ctx)
+	}
+	return st, nil
 }
 
 // A teller knows what was told last.

@@ -169,7 +169,7 @@ func (s *submission) ownTails(ctx context.Context, l Logs) ([]*tail, error) {
 	if meta == "" {
 		meta = path.Join(last(s.file.Options["workdir"]), metadataName)
 	}
-	all := []*tail{{place: s.place, name: "stdout.txt", out: l.Stdout}, {place: s.place, name: "stderr.txt", out: l.Stderr}}
+	all := []*tail{{place: s.place, name: "stdout.txt", out: &sheet{w: l.Stdout}}, {place: s.place, name: "stderr.txt", out: &sheet{w: l.Stderr}}}
 	for i, option := range []string{"stdout-file", "stderr-file"} {
 		file := last(s.file.Options[option])
 		if !path.IsAbs(file) {

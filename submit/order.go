@@ -83,6 +83,9 @@ func (c *Client) understand(o Order, name string) (*parcel, error) {
 	}
 	if o.Stdin != "" {
 		o.Stdin = absoluteTo(o.Cwd, o.Stdin)
+		if !localFile(o.Stdin) && !held(s, p.work, p.meta, o.Stdin) { // a directory of the job may be in the store only
+			return nil, cause.Fail(cause.Usage, "", "--stdin: there is no file %q", o.Stdin)
+		}
 		addInput(s, p.work, o.Stdin)
 	}
 	if p.script, err = o.script(s, p.work, p.meta); err != nil {

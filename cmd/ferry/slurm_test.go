@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -101,7 +102,58 @@ func TestSubmitToSlurm(t *testing.T) {
 	}
 	handle = "file://" + dir + "/many/.gp_metadata"
 	out, errs, _ = s.run("submit", "--again", handle, "--only", "failed", "--wait", "--json")
-	if !strings.Contains(out, `"failed":[1,2]`) {
+	if !strings.Contains(out, `"children":{"done":1,"failed":2},"failed":[1,2]`) {
 		t.Errorf("again: %q, %q", out, errs)
+	}
+	s.throughStore(image)
+	s.preempted(image)
+}
+
+// throughStore is a job on Slurm whose files are in a store: what is here goes there, and the results come back.
+func (s submitter) throughStore(image string) {
+	s.t.Helper()
+	server := testenv.S3(s.t)
+	s.env = append(s.env, server.Env()...)
+	if err := os.WriteFile(filepath.Join(s.dir, "in.txt"), []byte("data\n"), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	out, errs, code := s.run("submit", "--to", "slurm", "--wait", "--remote", "s3://"+server.Bucket+"/root", "--local-prefix", filepath.Join(s.dir, "local"),
+		"--image", image, "--workdir", "far", "--stdin", "in.txt", "--", "sh", "-c", "cat > got; cat got; test -e ../one || exit 5")
+	if code != 5 || out != "data\n" || s.file("far/got") != "data\n" {
+		s.t.Errorf("through a store: code %d, %q, %q", code, out, errs)
+	}
+	stored, err := os.ReadFile(filepath.Join(server.Dir, "root", s.dir, "far", "got"))
+	if err != nil || string(stored) != "data\n" {
+		s.t.Errorf("the store has %q, %v", stored, err)
+	}
+}
+
+// preempted is a job that Slurm tells to end, as it does where it needs the node for another one: the module ends, and what it made
+// is kept. Nobody cancelled it.
+func (s submitter) preempted(image string) {
+	s.t.Helper()
+	out, errs, code := s.run("submit", "--to", "slurm", "--image", image, "--workdir", "taken", "--", "sh", "-c", "echo half > half.txt; echo begun; sleep 300")
+	handle := strings.TrimSpace(out)
+	if code != 0 {
+		s.t.Fatal(errs)
+	}
+	s.until(handle, "running")
+	for end := time.Now().Add(time.Minute); s.file("taken/half.txt") != "half\n"; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatal("the module never began")
+		}
+	}
+	var file struct{ Task string }
+	if err := json.Unmarshal([]byte(s.file("taken/.gp_metadata/job.json")), &file); err != nil {
+		s.t.Fatal(err)
+	}
+	cancel := exec.CommandContext(s.t.Context(), "scancel", "--signal=TERM", "--batch", file.Task)
+	cancel.Env = s.env
+	if out, err := cancel.CombinedOutput(); err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	status := s.until(handle, "failed")
+	if !strings.Contains(status, `"exit_code":75,"cause":"interrupted"`) || s.file("taken/half.txt") != "half\n" || s.file("taken/.gp_metadata/stdout.txt") != "begun\n" {
+		s.t.Errorf("preempted: %s", status)
 	}
 }
