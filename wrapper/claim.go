@@ -78,6 +78,9 @@ func (c *claim) check(ctx context.Context) error {
 }
 
 func newerError(there record.Subject, attempt int) error {
+	if there.Attempt == attempt { // somebody ran the job again under the same number
+		return cause.Fail(cause.Interrupted, "its results count", "%w: another run of attempt %d", errNewer, attempt)
+	}
 	return cause.Fail(cause.Interrupted, "its results count", "%w: attempt %d, and this is attempt %d", errNewer, there.Attempt, attempt)
 }
 

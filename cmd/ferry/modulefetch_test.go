@@ -38,11 +38,11 @@ func TestModuleAtURL(t *testing.T) {
 	t.Parallel()
 	image := testenv.ModuleImage(t)
 	var busy atomic.Int32
-	var packed []byte
+	var packed atomic.Pointer[[]byte] // made once the server's address is known
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/modules/Urls.zip":
-			_, _ = w.Write(packed)
+			_, _ = w.Write(*packed.Load())
 		case "/download":
 			w.Header().Set("Content-Disposition", `attachment; filename="../up/s 1.gct"`)
 			_, _ = fmt.Fprint(w, "named by the server\n")
@@ -73,7 +73,8 @@ func TestModuleAtURL(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	packed = buf.Bytes()
+	zipped := buf.Bytes()
+	packed.Store(&zipped)
 	work := filepath.Join(t.TempDir(), "job")
 	env := []string{"DOCKER_HOST=" + testenv.Docker(t), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
 	run := func(args ...string) (string, string, int) {
