@@ -41,7 +41,7 @@ func TestRunOnRemoteEngine(t *testing.T) {
 			}
 			stdout, stderr, code := ferry(t, env, append(args, "--stage", "copy")...)
 			got, _ := os.ReadFile(filepath.Join(store, "jobs/1/result"))
-			if code != 0 || string(got) != "input" || stdout != "said\n" {
+			if code != 0 || string(got) != "input" || stdout != "module | said\n" {
 				t.Errorf("%d, %q, %q: %s", code, got, stdout, stderr)
 			}
 		})
