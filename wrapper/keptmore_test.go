@@ -8,8 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
@@ -149,4 +153,56 @@ func TestKeptOnAFullDisk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Several ferries that resume at the same time send each kept tree once.
+func TestResumeBesideResume(t *testing.T) {
+	s := newRig(t)
+	d, away := s.moodyDeps()
+	const trees = 3
+	var stores []*rig
+	away.Store(true)
+	for i := range trees {
+		of := &rig{t: t, store: t.TempDir(), local: s.local, engine: s.engine}
+		stores = append(stores, of)
+		of.exec("echo one > r.txt")
+		j := of.job(testenv.ModuleImage(t))
+		j.Identity.ID = "t" + strconv.Itoa(i)
+		without := d
+		without.Reopen = nil
+		if out := wrapper.Run(t.Context(), t.Context(), j, without); out.Code != 73 {
+			t.Fatalf("%+v", out)
+		}
+	}
+	away.Store(false)
+	var sent atomic.Int64
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			done, err := wrapper.Resume(t.Context(), s.local, d.Reopen, d.Transfer, zerolog.Nop())
+			if err != nil {
+				t.Error(err)
+			}
+			for _, r := range done {
+				if r.Sent {
+					sent.Add(1)
+				} else {
+					t.Errorf("%+v", r)
+				}
+			}
+			if err := node.EmptyTrash(t.Context(), s.local); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if sent.Load() != trees {
+		t.Errorf("%d trees were sent of %d", sent.Load(), trees)
+	}
+	for _, of := range stores {
+		if of.ended(wrapper.Outcome{}, 0, cause.None); of.get("jobs/1/r.txt") != "one\n" {
+			t.Errorf("the result is %q", of.get("jobs/1/r.txt"))
+		}
+	}
+	s.nothingAtAll()
 }
