@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/genepattern/ferry/commit/registrytest"
 	"github.com/genepattern/ferry/engine"
@@ -138,5 +140,43 @@ func TestPushTakesNoForAnAnswer(t *testing.T) {
 				t.Errorf("the manifest was put %d times, want %d", puts, test.puts)
 			}
 		})
+	}
+}
+
+// TestLoginStaysAtItsRegistry has a registry, which was given a login, send the engine elsewhere: whoever is there sees no login.
+func TestLoginStaysAtItsRegistry(t *testing.T) {
+	t.Parallel()
+	e, r := testEngine(t), registrytest.Start(t, registrytest.Options{User: "ann", Password: "secret"})
+	ref, login := r.Host+"/some/thing:1", loginAs("ann", "secret")
+	derived := testenv.DerivedImage(t, testenv.ModuleImage(t), map[string]string{"new": t.Name()})
+	testenv.DockerCommand(t, nil, "tag", derived, ref)
+	if _, err := e.images.Push(t.Context(), ref, login, nil); err != nil {
+		t.Fatal(err)
+	}
+	testenv.DockerCommand(t, nil, "rmi", ref, derived)
+	var asked, logins atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked.Add(1)
+		if len(req.Header["Authorization"]) > 0 {
+			logins.Add(1)
+		}
+		http.NotFound(w, req)
+	}))
+	defer elsewhere.Close()
+	for _, part := range []string{"/blobs/", "/manifests/"} {
+		before := asked.Load()
+		r.Fail(func(w http.ResponseWriter, req *http.Request) bool {
+			if !strings.Contains(req.URL.Path, part) {
+				return false
+			}
+			http.Redirect(w, req, elsewhere.URL+req.URL.Path, http.StatusTemporaryRedirect)
+			return true
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		_, err := e.Image(ctx, ref, login)
+		cancel()
+		if err == nil || asked.Load() == before || logins.Load() > 0 {
+			t.Errorf("%s elsewhere: %v; asked %d times, %d with a login", part, err, asked.Load()-before, logins.Load())
+		}
 	}
 }
