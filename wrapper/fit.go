@@ -128,7 +128,14 @@ func (m *module) checkPlatform(work context.Context, spec engine.Spec) error {
 	}
 	i := slices.IndexFunc(shells, func(s string) bool { return has[s] })
 	if i < 0 {
-		m.site.tell.warn("image %q is made for %s, and this node is %s: its programs may not run here", m.site.job.Container.Image, there, here)
+		err := m.tryForeign(ctx, spec)
+		if errors.Is(err, errCannotTry) {
+			m.site.tell.warn("image %q is made for %s, and this node is %s: %v", m.site.job.Container.Image, there, here, err)
+			return nil
+		}
+		if err != nil {
+			return m.recipe.otherPlatform(here, err)
+		}
 		return nil
 	}
 	c, err := m.engine.Create(ctx, engine.Spec{Name: spec.Name + "-try", Image: spec.Image, Command: []string{shells[i], "-c", ":"},

@@ -1,6 +1,7 @@
 package wrapper_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -103,4 +104,26 @@ func TestOtherArchitecture(t *testing.T) {
 			t.Errorf("%q", r.Error)
 		}
 	})
+	foreign, program := testenv.Foreign(t)
+	native, err := os.ReadFile("/bin/busybox")
+	testenv.Require(t, err == nil, "busybox-static at /bin/busybox")
+	for name, c := range map[string]struct {
+		program []byte
+		code    int
+		cause   cause.Cause
+	}{
+		"without a shell":                   {program, 72, cause.Launch},
+		"without a shell, and only says so": {native, 0, cause.None},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newRig(t)
+			s.exec("echo unused")
+			j := s.job(testenv.ImageFor(t, foreign, map[string][]byte{"bin/busybox": c.program}))
+			j.Program = job.Program{Command: []string{"/bin/busybox", "true"}}
+			out := s.run(j)
+			if r := s.ended(out, c.code, c.cause); c.code == 72 && !strings.Contains(r.Error, foreign) {
+				t.Errorf("%q", r.Error)
+			}
+		})
+	}
 }

@@ -18,14 +18,27 @@ import (
 // platform. The programs are no more than what a kernel looks at first. The image is removed when the test ends.
 func ForeignImage(t testing.TB) (ref, platform string) {
 	t.Helper()
+	platform, program := Foreign(t)
+	return ImageFor(t, platform, map[string][]byte{"bin/sh": program, "bin/bash": program, "bin/true": program}), platform
+}
+
+// Foreign is a platform that is not this machine's, and a program for it.
+func Foreign(t testing.TB) (platform string, program []byte) {
+	t.Helper()
 	platform, machine := "linux/arm64", elf.EM_AARCH64
 	if runtime.GOARCH == "arm64" {
 		platform, machine = "linux/amd64", elf.EM_X86_64
 	}
-	program := foreignProgram(t, machine)
+	return platform, foreignProgram(t, machine)
+}
+
+// ImageFor makes an image that says that it is for a platform, of programs by path without a leading slash, and returns its reference. The image
+// is removed when the test ends.
+func ImageFor(t testing.TB, platform string, programs map[string][]byte) (ref string) {
+	t.Helper()
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
-	for _, name := range []string{"bin/sh", "bin/bash", "bin/true"} {
+	for name, program := range programs {
 		err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(program))})
 		if err == nil {
 			_, err = w.Write(program)
@@ -40,7 +53,7 @@ func ForeignImage(t testing.TB) (ref, platform string) {
 	ref = fmt.Sprintf("ferry-test/foreign:%d-%d-%d", os.Getpid(), time.Now().UnixNano(), derived.Add(1))
 	DockerCommand(t, foreignArchive(t, ref, strings.TrimPrefix(platform, "linux/"), layer.Bytes()), "load", "-q")
 	t.Cleanup(func() { DockerCommand(t, nil, "rmi", "-f", ref) })
-	return ref, platform
+	return ref
 }
 
 // foreignArchive is an archive of an image of one layer, as docker load takes it.
