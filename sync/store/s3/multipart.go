@@ -21,6 +21,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/checksum"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // maxParts of an upload.
@@ -31,7 +32,7 @@ const maxParts = 10000
 // feature/s3/transfermanager, changes this file alone.
 func putParts(ctx context.Context, s *Store, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	client := s.places.here().client
-	api := &partsAPI{Client: client, s: s, key: key, sent: o.Sent, slot: o.Slot}
+	api := &partsAPI{Client: client, s: s, key: key, sent: o.Sent, slot: o.Slot, body: b.At}
 	up := manager.NewUploader(api, func(u *manager.Uploader) {
 		u.Concurrency = max(1, o.Parallel)
 		u.PartSize = s.parts.size
@@ -61,6 +62,15 @@ type partsAPI struct {
 	key  string
 	sent func(int64)
 	slot func(context.Context) (release func(), err error) // nil for no limit
+	body io.ReaderAt                                       // what the parts are read from; nil where they are in memory
+}
+
+// unread is why the body cannot be read; nil where it can.
+func (a *partsAPI) unread() error {
+	if src, ok := a.body.(*wire.Source); ok {
+		return src.Err()
+	}
+	return nil
 }
 
 var _ manager.UploadAPIClient = (*partsAPI)(nil)
@@ -97,6 +107,9 @@ func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fn
 	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
 		partLen(in.Body) // rewinds it
 		out, err = a.Client.UploadPart(ctx, in, fns...)
+		if unread := a.unread(); err != nil && unread != nil {
+			return a.s.fault("writing", a.key, nil, "", unread) // no use to try again
+		}
 		return err
 	})
 	if err == nil && a.sent != nil {

@@ -21,9 +21,12 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 	if b.At == nil {
 		return putBody(ctx, s, key, b, o)
 	}
-	ctx, src := wire.Watch(ctx, b.At)
+	watched, src := wire.Watch(ctx, b.At)
 	defer src.Close()
 	b.At = src
+	if b.Len() <= s.parts.single {
+		ctx = watched
+	} // else parts that are on their way come to their end: one that is cut off can outlive that its upload is aborted
 	put, err := putBody(ctx, s, key, b, o)
 	if own := src.Err(); own != nil {
 		return store.Object{}, s.fault("writing", key, nil, "", own)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,7 +56,7 @@ func outage(ctx context.Context, s settings, tools []peer) (err error) {
 				if err := os.RemoveAll(got); err != nil {
 					return err
 				}
-				with, err := g.measure(ctx, t, at, from, to, usual.wall/2)
+				with, err := g.measure(ctx, t, at, from, to, g.passed.Load()/2)
 				if err != nil {
 					return err
 				}
@@ -72,27 +73,54 @@ func outage(ctx context.Context, s settings, tools []peer) (err error) {
 	return nil
 }
 
-// measure measures a transfer, during which the server goes away after a while; 0 for never. It is an error if the transfer ended before.
-func (g *gate) measure(ctx context.Context, t peer, at target, from, to string, after time.Duration) (cost, error) {
-	if after == 0 {
-		return measure(ctx, t.path, t.sync(at, from, to), at)
-	}
-	back := make(chan error, 1)
-	time.AfterFunc(after, func() {
-		g.shut()
-		time.Sleep(gone)
-		back <- g.open(g.addr)
-	})
+// measure measures a transfer, during which the server goes away once so many bytes have passed; 0 for never. It is an error if the transfer
+// ended before the server was back.
+func (g *gate) measure(ctx context.Context, t peer, at target, from, to string, after int64) (cost, error) {
+	g.passed.Store(0)
+	g.limit.Store(after)
+	g.back = make(chan error, 1)
 	c, err := measure(ctx, t.path, t.sync(at, from, to), at)
-	if err == nil && c.wall < after+gone {
+	if after == 0 || err != nil {
+		return c, err
+	}
+	select {
+	case err = <-g.back:
+	default:
 		err = fmt.Errorf("it ended after %v, before the server was back", c.wall)
 	}
-	return c, errors.Join(err, <-back)
+	return c, err
+}
+
+// count counts what passes, and shuts the gate for a while at the limit.
+func (g *gate) count(n int64) {
+	now, limit := g.passed.Add(n), g.limit.Load()
+	if limit == 0 || now < limit || now-n >= limit {
+		return
+	}
+	go func() {
+		g.shut()
+		time.Sleep(gone)
+		g.back <- g.open(g.addr)
+	}()
+}
+
+// counted is a connection whose bytes count.
+type counted struct {
+	io.Writer
+	g *gate
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.g.count(int64(n))
+	return n, err
 }
 
 // A gate passes connections on to a server, and can be shut: connections break then, and new ones are refused.
 type gate struct {
-	server, addr string
+	server, addr  string
+	passed, limit atomic.Int64
+	back          chan error
 
 	mu     sync.Mutex
 	listen net.Listener
@@ -145,8 +173,8 @@ func (g *gate) pass(client net.Conn) {
 		g.mu.Unlock()
 	}()
 	go func() {
-		_, _ = io.Copy(server, client)
+		_, _ = io.Copy(counted{server, g}, client)
 		_ = server.(*net.TCPConn).CloseWrite()
 	}()
-	_, _ = io.Copy(client, server)
+	_, _ = io.Copy(counted{client, g}, server)
 }
