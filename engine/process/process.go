@@ -151,6 +151,11 @@ func (l *links) link(source, target string) error {
 		}
 		l.made = append(l.made, dir)
 	}
+	if isLeft(target) {
+		if err := os.Remove(target); err != nil {
+			return fmt.Errorf("a killed ferry's link is there: %w", err)
+		}
+	}
 	if st, err := os.Lstat(target); err == nil && st.IsDir() {
 		// An image's empty directory gives way; one with files in it does not.
 		if err := os.Remove(target); err != nil {
@@ -163,6 +168,17 @@ func (l *links) link(source, target string) error {
 	}
 	l.made = append(l.made, target)
 	return nil
+}
+
+// isLeft reports whether the target is a link that a killed ferry left, outside a container that ends with it. It leads to the
+// same path in an attempt's root, and that is gone.
+func isLeft(target string) bool {
+	to, err := os.Readlink(target)
+	if err != nil || len(to) <= len(target) || !strings.HasSuffix(to, target) {
+		return false
+	}
+	_, err = os.Stat(target)
+	return errors.Is(err, os.ErrNotExist)
 }
 
 // remove takes away what make made, and nothing else: a directory that meanwhile holds something stays.

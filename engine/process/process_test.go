@@ -126,6 +126,38 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// A link that a killed ferry left gives way to the next job's, once what it led to is gone. Another's link does not.
+func TestLinkOfAKilledFerry(t *testing.T) {
+	base := t.TempDir()
+	see := filepath.Join(base, "see")
+	source := filepath.Join(base, "local/j.2", see)
+	if err := errors.Join(os.MkdirAll(source, 0o755), os.Symlink(filepath.Join(base, "local/j.1", see), see)); err != nil {
+		t.Fatal(err)
+	}
+	mounts := []engine.Mount{{Source: source, Target: see}}
+	exit, out := run(t, process.New(os.Environ()), func(s *engine.Spec) { s.Mounts, s.Workdir = mounts, see }, "echo result > r")
+	if exit.Code != 0 {
+		t.Fatalf("%+v %s", exit, out)
+	}
+	if _, err := os.Stat(filepath.Join(source, "r")); err != nil {
+		t.Error(err)
+	}
+	for _, to := range []string{filepath.Join(base, "gone/elsewhere"), filepath.Join(base, "local")} {
+		if err := os.Symlink(to, see); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := process.New(os.Environ()).Create(t.Context(), engine.Spec{Command: []string{"/bin/sh"}, Mounts: mounts}); !errors.Is(err, engine.ErrLaunch) {
+			t.Errorf("a link to %s gives %v", to, err)
+		}
+		if got, _ := os.Readlink(see); got != to {
+			t.Errorf("the link now leads to %q", got)
+		}
+		if err := os.Remove(see); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Nothing of a module outlives it, and what it leaves running does not hold up the end of its output.
 func TestHelpersEnd(t *testing.T) {
 	exit, out := run(t, process.New(os.Environ()), nil, "sleep 1000 & echo $!; exit 4")
