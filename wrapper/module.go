@@ -158,14 +158,11 @@ const (
 	removalPause = 500 * time.Millisecond
 )
 
-// remove removes the container. Where save has ended, it still has removalLast.
+// remove removes the container. Once save has ended, it still has removalLast: whoever kills ferry is near.
 func (m *module) remove(save context.Context) error {
-	limit := removalTime
-	if save.Err() != nil {
-		limit = removalLast
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), limit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(save), removalTime)
 	defer cancel()
+	defer context.AfterFunc(save, func() { time.AfterFunc(removalLast, cancel) })()
 	for {
 		err := m.container.Remove(ctx)
 		if err == nil {

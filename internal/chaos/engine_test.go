@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -311,16 +312,46 @@ func engineRows() (rows []row) {
 		row{group: silent, name: "when the container is made", code: 69, cause: "engine", slow: true, run: func(s *scene) {
 			s.withSilent(func(path string) bool { return strings.HasSuffix(path, "/containers/create") })
 		}},
+		row{group: silent, name: "while the module runs, and ferry is told to stop (SIGTERM, and SIGKILL 30 s later)", code: 75, cause: "interrupted", slow: true, leaves: true,
+			run: (*scene).silentAtTerm},
 	)
 }
 
 // silent is the group of an engine that hangs.
 const silent = "The engine accepts what it is asked and never answers"
 
-// withSilent runs a job with an engine that never answers certain requests. It answers all others as the scene's own does.
+// withSilent runs a job with an engine that never answers certain requests.
 func (s *scene) withSilent(silent func(path string) bool) {
 	s.t.Helper()
 	s.expect()
+	speak := s.silence(silent)
+	f := s.start()
+	f.end()
+	speak()
+	s.check(f)
+}
+
+// batchKills is how long after TERM AWS Batch sends KILL.
+const batchKills = 30 * time.Second
+
+// silentAtTerm is an engine that falls silent while the module runs. Then whoever runs ferry wants it to end, as AWS Batch does.
+func (s *scene) silentAtTerm() {
+	s.t.Helper()
+	var on atomic.Bool
+	speak := s.silence(func(string) bool { return on.Load() })
+	f, _ := s.within("module")
+	on.Store(true)
+	f.signal(syscall.SIGTERM)
+	kill := time.AfterFunc(batchKills, func() { _ = f.cmd.Process.Kill() })
+	f.end()
+	kill.Stop()
+	speak()
+	s.check(f)
+}
+
+// silence puts an engine before the scene's own that never answers certain requests, until speak.
+func (s *scene) silence(silent func(path string) bool) (speak func()) {
+	s.t.Helper()
 	host := s.host
 	to := strings.TrimPrefix(host, "unix://")
 	l, err := net.Listen("unix", filepath.Join(tempDir(s.t), "s"))
@@ -344,8 +375,5 @@ func (s *scene) withSilent(silent func(path string) bool) {
 	go func() { _ = server.Serve(l) }()
 	s.t.Cleanup(func() { _ = server.Close() })
 	s.onHost, s.host = true, "unix://"+l.Addr().String()
-	f := s.start()
-	f.end()
-	s.host = host
-	s.check(f)
+	return func() { s.host = host }
 }
