@@ -5,11 +5,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // crowd is how many jobs run on one node at once.
@@ -89,6 +91,8 @@ func crowdRows() []row {
 				s.orphaned(f.end(), "module")
 			})
 		}},
+		{group: group, name: "two children of one array, with {index} in their working dir", run: func(s *scene) { s.children(workdir+"/{index}", 0, "") }},
+		{group: group, name: "two children of one array, with the same working dir", code: 64, cause: "usage", run: func(s *scene) { s.children(workdir, 64, "usage") }},
 		{group: group, name: "two with the same id: the second is refused", quick: true, code: 66, cause: "refused", run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "echo 'module begun'", "while [ ! -e "+workdir+"/go ]; do sleep 0.2; done")
 			first := s.start()
@@ -137,4 +141,40 @@ func (s *scene) loseLock(then func(*ferry), flags ...string) {
 		s.t.Fatal(err)
 	}
 	then(f)
+}
+
+// children runs two children of an AWS Batch array job at the same time. Each has the results that its index makes, or both are
+// refused.
+func (s *scene) children(workdir string, code int, cause string) {
+	s.t.Helper()
+	s.put("/code/exec.sh", "echo begun > begun\nsleep 2\necho child $PART > result.txt\n")
+	var started []*ferry
+	for i := range 2 {
+		c := &scene{t: s.t, row: s.row, got: s.got, s3: s.s3, proxy: s.proxy, host: s.host, prefix: s.prefix, id: fmt.Sprintf("%s.%d", s.id, i),
+			env: slices.Clone(s.env)}
+		c.setenv(fmt.Sprintf("AWS_BATCH_JOB_ID=%s:%d", s.id, i))
+		c.setenv(fmt.Sprintf("AWS_BATCH_JOB_ARRAY_INDEX=%d", i))
+		started = append(started, c.start("--job-id", fmt.Sprintf("%s:%d", s.id, i), "--workdir", workdir, "--input", "/code", "--exec", "/code/exec.sh", "--env", "PART={index}"))
+	}
+	s.expect()
+	for i, f := range started {
+		if got := f.end(); got != code {
+			s.bad("child %d ended with %d, want %d", i, got, code)
+		}
+		if code == 0 {
+			s.results[fmt.Sprintf("%s/%d/result.txt", strings.TrimSuffix(workdir, "/{index}"), i)] = fmt.Sprintf("child %d\n", i)
+		}
+	}
+	s.got.code, s.got.cause = code, cause
+	if text, ok := s.stored(workdir + "/result.txt"); ok {
+		s.bad("a child that must be refused was run: %q", text)
+	}
+	for path := range s.results {
+		dir := filepath.Dir(path)
+		if text, _ := s.stored(dir + "/.gp_metadata/run.json"); !strings.Contains(text, `"state": "done"`) || !strings.Contains(text, `"exit_code": 0`) {
+			s.bad("the record of %s: %s", dir, text)
+		}
+	}
+	s.checkResults(record.Record{}, "in the store")
+	s.checkLeft()
 }

@@ -2,11 +2,16 @@ package chaos
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
+	"testing"
+	"time"
 )
 
 // maxMemory is what ferry may take under each of these, in KiB.
@@ -42,6 +47,44 @@ func endlessRows() []row {
 					s.bad("%s is %d bytes in the store", n, len(text))
 				}
 			}
+		}},
+		{group: group, name: "a log of 1 GB, whose name the module removes", slow: true, run: func(s *scene) {
+			s.unread = true // nobody keeps what ferry passes on
+			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "yes $(head -c 999 /dev/zero | tr '\\0' x) | head -c 1000000000", "echo the end",
+				"rm -f "+meta+"/dockerout.log")
+			s.bounded()
+			log := filepath.Join(s.s3.Dir, "root", meta, "dockerout.log")
+			st, err := os.Stat(log)
+			if err != nil || st.Size() < 1e9 {
+				s.bad("the log in the store: %v", err)
+				return
+			}
+			if end := tail(s.t, log); !strings.HasSuffix(end, "the end\n") {
+				s.bad("the log in the store ends with %q", end)
+			}
+		}},
+		{group: group, name: "a log that grows to 300 MB while the module runs, sent little more than once", slow: true, run: func(s *scene) {
+			s.unread = true
+			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "for i in $(seq 75); do head -c 4000000 /dev/zero | tr '\\0' x | fold -w 999; echo; sleep 1; done")
+			begun := time.Now()
+			s.bounded()
+			took := time.Since(begun)
+			st, err := os.Stat(filepath.Join(s.s3.Dir, "root", meta, "dockerout.log"))
+			if err != nil || st.Size() < 300e6 {
+				s.bad("the log in the store: %v", err)
+				return
+			}
+			var sent int64
+			for _, r := range s.proxy.Requests() {
+				if r.Key == "root"+meta+"/dockerout.log" {
+					sent += max(0, r.Length)
+				}
+			}
+			// 256 KiB a second go up while it runs, in all the rest it goes up once. Framing and checksums are a hundredth.
+			if most := st.Size() + st.Size()/100 + int64(took.Seconds()*(256<<10)); sent < st.Size() || sent > most {
+				s.bad("%d bytes went up for a log of %d, in %v", sent, st.Size(), took)
+			}
+			s.t.Logf("%d bytes went up for a log of %d, in %v", sent, st.Size(), took)
 		}},
 		{group: group, name: "100,000 names that cannot be stored", code: 73, cause: "stage-out", slow: true, run: func(s *scene) {
 			s.exec("set -e", "cp /in/* .", "echo done > result.txt", "mkdir bad; cd bad",
@@ -114,6 +157,25 @@ func (s *scene) script(text string) {
 	s.t.Helper()
 	s.put(meta+"/get.sh", text)
 	s.bounded("--sync-script", "get.sh")
+}
+
+// tail is the end of a large file.
+func tail(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	end := make([]byte, 100)
+	if _, err := f.Seek(-int64(len(end)), io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.ReadFull(f, end)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(end[:n])
 }
 
 // bounded runs the job on the host, and looks at how much memory ferry took.

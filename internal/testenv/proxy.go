@@ -42,6 +42,7 @@ type Request struct {
 	Fault  bool  // a rule applied
 	Status int   // what the client was told; 0 where the connection was cut before any status
 	Sent   int64 // bytes of body the client was sent, once it ended
+	Length int64 // of the body that the client announced; -1: it did not say
 }
 
 // Proxy starts a proxy before backend, a URL such as Server.Endpoint. It ends with the test.
@@ -226,7 +227,7 @@ func reset(w http.ResponseWriter) {
 func describe(r *http.Request) Request {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	q := r.URL.Query()
-	return Request{Method: r.Method, Kind: kind(r, bucket, key, q), Bucket: bucket, Key: key, Query: q, Header: r.Header.Clone()}
+	return Request{Method: r.Method, Kind: kind(r, bucket, key, q), Bucket: bucket, Key: key, Query: q, Header: r.Header.Clone(), Length: r.ContentLength}
 }
 
 func kind(r *http.Request, bucket, key string, q url.Values) string {
