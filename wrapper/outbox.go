@@ -205,6 +205,11 @@ func (o *outbox) up(ctx context.Context, d folder, m *module, lost *missing, bud
 			return s, err
 		}
 	}
+	if d.ofFerry() && !o.is(told) { // the record comes first, from memory: what is on the disk may be the module's
+		if err := o.remote.put(ctx, o.remote.key(o.site.metadata(record.FileName)), o.site.tell.rec.JSON()); err != nil {
+			return s, fmt.Errorf("sending the record: %w", err)
+		}
+	}
 	root, err := o.site.open(d.path)
 	if err != nil {
 		return s, fmt.Errorf("staging out %s: %w", d.path, err)

@@ -107,6 +107,9 @@ const (
 // pass deletes what is at the top of the trash. It reports whether something may be left that can be deleted.
 func (d *deleter) pass() (more bool) {
 	top, err := d.trash.Open(".")
+	if errors.Is(err, os.ErrNotExist) {
+		return false
+	}
 	if err != nil {
 		return d.fail(err)
 	}
@@ -123,7 +126,7 @@ func (d *deleter) pass() (more bool) {
 				d.stuck[n] = true
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, os.ErrNotExist) { // another ferry has emptied and removed the trash
 			return more
 		}
 		if err != nil {
