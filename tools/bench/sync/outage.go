@@ -18,7 +18,7 @@ import (
 const gone = 20 * time.Second
 
 // outage measures ferry's transfer of the small files with a server that goes away in the middle: nothing may be missing, and what it takes
-// longer than without is printed. Peers lose files here.
+// longer than without is printed. The other tools are not measured here.
 func outage(ctx context.Context, s settings, tools []peer) (err error) {
 	src := filepath.Join(s.dir, "src")
 	defer func() { _ = os.RemoveAll(src) }()
