@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo demo-batch test check lint govulncheck notices chaos bench bench-run bench-genepattern bench-sync bench-freeze smoke fresh clean
+.PHONY: help build image demo demo-batch test check lint govulncheck notices chaos bench bench-run bench-genepattern bench-sync bench-submit bench-freeze smoke fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ bench-genepattern: ## a GenePattern server's job in the transfer image against a
 # It needs 20 GB of disk and six minutes; a machine that does nothing else gives steady numbers.
 bench-freeze: ## freezing and copy staging against docker commit and docker cp
 	@$(GO) test ./commit -run '^$$' -bench Reach -benchtime 1x -timeout 30m
+
+bench-submit: ## ferry submit on this machine against docker run, and an array against xargs -P; CHILDREN=1000
+	@scripts/tool.sh bench/submit
 
 bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; ARGS=... for its options
 	@scripts/tool.sh bench/sync $(ARGS)

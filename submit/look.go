@@ -105,7 +105,7 @@ func (st *Status) addRecord(rec *record.Record) {
 	if rec == nil {
 		return
 	}
-	st.Started, st.MemoryLimit = &rec.Started, rec.Limits.Memory
+	st.Started, st.MemoryLimit, st.Node = &rec.Started, rec.Limits.Memory, rec.Node
 	st.Attempts = max(st.Attempts, rec.Attempt)
 	if rec.Ended != nil {
 		st.Ended = rec.Ended

@@ -5,6 +5,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/scheduler"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // A State is how far a job is, in one word.
@@ -63,9 +64,10 @@ type Times struct {
 
 // Usage is what the job took.
 type Usage struct {
-	Place    string `json:"place,omitempty"` // where it ran, as the scheduler says
-	Attempts int    `json:"attempts,omitempty"`
-	Reclaims int    `json:"reclaims,omitempty"` // attempts that ended because the node was taken away
+	Place    string       `json:"place,omitempty"` // where it ran, as the scheduler says
+	Node     *record.Node `json:"node,omitempty"`  // what that is, as a cloud says
+	Attempts int          `json:"attempts,omitempty"`
+	Reclaims int          `json:"reclaims,omitempty"` // attempts that ended because the node was taken away
 	// MemoryLimit and PeakMemory are in bytes.
 	MemoryLimit int64  `json:"memory_limit_bytes,omitempty"`
 	PeakMemory  int64  `json:"peak_memory_bytes,omitempty"`

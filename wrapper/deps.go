@@ -12,6 +12,7 @@ import (
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // Deps are what a job is run with.
@@ -28,6 +29,8 @@ type Deps struct {
 	Stderr   io.Writer
 	Version  string
 	Launched func() // called once the module has started; may be nil
+	// Node asks what this node is. It is asked beside the job, which does not wait for the answer. nil where nobody knows.
+	Node func(context.Context) (record.Node, error)
 
 	before   func(step string) // called before each step of the ending; nil but in tests, which panic in it
 	patience *patience         // nil but in tests

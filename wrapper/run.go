@@ -68,6 +68,7 @@ func (a *attempt) live(save context.Context, atWalltime func()) error {
 	if err := a.tell.stage("prepare", a.prepare); err != nil {
 		return err
 	}
+	go func() { _ = a.tell.guard(a.askNode) }()
 	a.sweep = sweepBeside(a.work, a.site, a.deps)
 	from, err := a.chooseImage(a.work, a.site)
 	if err != nil {
@@ -86,6 +87,21 @@ func (a *attempt) live(save context.Context, atWalltime func()) error {
 	}
 	w := watch{module: m, outbox: a.outbox, save: save, atWalltime: atWalltime}
 	return a.tell.stage("module", func() error { return w.wait(a.work) })
+}
+
+// askNode puts into the record what this node is. An answer that comes after the job's end is not waited for.
+func (a *attempt) askNode() error {
+	if a.deps.Node == nil {
+		return nil
+	}
+	n, err := a.deps.Node(a.work)
+	if err != nil {
+		a.deps.Log.Debug().Err(err).Msg("what this node is, is not known")
+	}
+	if n != (record.Node{}) {
+		a.tell.rec.Edit(func(r *record.Record) { r.Node = &n })
+	}
+	return nil
 }
 
 // prepare opens the remote root and makes the site.

@@ -17,6 +17,7 @@ import (
 	"github.com/genepattern/ferry/scheduler/batch"
 	"github.com/genepattern/ferry/scheduler/slurm"
 	"github.com/genepattern/ferry/wrapper"
+	"github.com/genepattern/ferry/wrapper/record"
 )
 
 func runCommand(w world) *cli.Command {
@@ -233,10 +234,20 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 	}
 	stop.rule(stopRules{grace: j.Grace, walltime: j.Walltime, inBatch: batch.Inside(w.lookup), began: began})
 	deps.Launched = stop.launch
+	deps.Node = nodeOf(w)
 	if a.watchSpot {
 		go batch.WatchSpot(stop.save, log, stop.notices) // a notice after a signal may leave less time
 	}
 	return exit(w, wrapper.Run(stop.work, stop.save, j, deps))
+}
+
+// nodeOf asks the metadata service of EC2 what this node is.
+func nodeOf(w world) func(context.Context) (record.Node, error) {
+	endpoint, _ := w.lookup("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+	return func(ctx context.Context) (record.Node, error) {
+		n, err := batch.AskNode(ctx, endpoint)
+		return record.Node(n), err
+	}
 }
 
 // ownPrefix is where this user's jobs in place have their locks. It is on this node's own disk: a home may be on many nodes.

@@ -54,11 +54,19 @@ type Setup struct {
 	Frozen    *Frozen        `json:"frozen_image,omitempty"` // where one was to be preferred
 	Freeze    *commit.Frozen `json:"freeze,omitempty"`       // where the job was to be frozen
 	Engine    engine.Info    `json:"engine"`
+	Node      *Node          `json:"node,omitempty"` // where the node's metadata service says what it is
 	Command   []string       `json:"command,omitempty"`
 	Container string         `json:"container,omitempty"`
 	Limits    engine.Limits  `json:"limits"` // that held
 	Walltime  float64        `json:"walltime_seconds"`
 	Mounts    []Mount        `json:"mounts,omitempty"`
+}
+
+// A Node is a cloud's machine. What its metadata service does not say is "".
+type Node struct {
+	Type     string `json:"instance_type,omitempty"`
+	Zone     string `json:"zone,omitempty"`
+	Purchase string `json:"purchase,omitempty"` // on-demand, spot, …
 }
 
 // States of a Record.
