@@ -42,7 +42,13 @@ func (m Meta) Perm() (fs.FileMode, bool) {
 	return fs.FileMode(n) & fs.ModePerm, err == nil
 }
 
-// ModTime is the modification time in m. It is false where m has no usable one.
+// Times that files have, in seconds since the epoch: those of ext4. Another would be kept as something else.
+const (
+	earliest = -1 << 31
+	latest   = 1<<34 - 1<<31
+)
+
+// ModTime is the modification time in m. It is false where m has none, or none that a file can have.
 func (m Meta) ModTime() (time.Time, bool) {
 	v, ok := m[MetaModTime]
 	if !ok {
@@ -53,8 +59,12 @@ func (m Meta) ModTime() (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
+	t := time.UnixMilli(n)
 	if nano {
-		return time.Unix(0, n), true
+		t = time.Unix(0, n)
 	}
-	return time.UnixMilli(n), true
+	if s := t.Unix(); s < earliest || s >= latest {
+		return time.Time{}, false
+	}
+	return t, true
 }

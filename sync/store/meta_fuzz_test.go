@@ -19,7 +19,7 @@ func FuzzMeta(f *testing.F) {
 			t.Errorf("%q gives %v", mode, perm)
 		}
 		at, dated := m.ModTime()
-		if ok && dated && at.After(time.Unix(0, -1<<63)) && at.Before(time.Unix(0, 1<<63-1)) {
+		if ok && dated && at.Before(time.Unix(0, 1<<63-1)) { // FileMeta has nanoseconds
 			again := FileMeta(perm, at)
 			p, ok := again.Perm()
 			if a, dated := again.ModTime(); !ok || !dated || p != perm || !a.Equal(at) {
