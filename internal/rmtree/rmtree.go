@@ -27,7 +27,7 @@ func All(path string) error {
 	if e != nil {
 		return &fs.PathError{Op: "remove", Path: path, Err: e}
 	}
-	defer unix.Close(top)
+	defer func() { _ = unix.Close(top) }() // nothing was written
 	if err := empty(top); err != nil {
 		return &fs.PathError{Op: "remove in", Path: path, Err: err}
 	}
@@ -83,7 +83,7 @@ func (r *remover) empty(dir, depth int) {
 		return
 	}
 	f := os.NewFile(uintptr(again), ".")
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for removed := true; removed; {
 		removed = false
 		for {
@@ -120,7 +120,7 @@ func (r *remover) entry(dir int, e fs.DirEntry, depth int) bool {
 		r.fail(err)
 		return false
 	}
-	defer unix.Close(sub)
+	defer func() { _ = unix.Close(sub) }()
 	if depth == maxDepth {
 		return r.lift(dir, e.Name())
 	}
