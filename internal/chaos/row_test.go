@@ -48,7 +48,7 @@ func all() []row {
 	var rows []row
 	for _, some := range [][]row{
 		storeRows(), outageRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), policyRows(), crowdRows(),
-		keptRows(),
+		keptRows(), inPlaceRows(),
 	} {
 		rows = append(rows, some...)
 	}
