@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -166,68 +165,6 @@ func withoutPassword(address string) string {
 		return u.Redacted()
 	}
 	return address
-}
-
-// maxChoices bounds a list of choices, in bytes.
-const maxChoices = 8 << 20
-
-// choose replaces labels of parameters whose choices are at a URL. The list is fetched only where a value is no path and no URL.
-func (f fetcher) choose(ctx context.Context, m module.Manifest, g module.Given) error {
-	for i := range m.Params {
-		p := &m.Params[i]
-		if p.ChoiceDir == "" {
-			continue
-		}
-		values, given := g[p.Name]
-		if !given && p.Default != "" {
-			values = []module.Value{{Text: p.Default}}
-		}
-		for k, v := range values {
-			if module.IsURL(v.Text) || fileExists(v.Text) || v.Text == "" {
-				continue
-			}
-			at, err := f.choice(ctx, p.ChoiceDir, v.Text)
-			if err != nil {
-				return cause.Name(ctx, cause.Usage, "", fmt.Errorf("%s: %w", p.Name, err))
-			}
-			if scheme, _, ok := strings.Cut(at, "://"); !ok || !module.IsPublic(scheme) {
-				return cause.Fail(cause.Refused, "give the path or the URL itself with -p", "%s: the module's list of choices leads to %s, which may be private", p.Name, withoutPassword(at))
-			}
-			values[k].Text = at
-		}
-		if len(values) > 0 {
-			g[p.Name] = values
-		}
-	}
-	return nil
-}
-
-// choice is the URL that a list of choices has for a label.
-func (f fetcher) choice(ctx context.Context, list, label string) (string, error) {
-	scheme, _, _ := strings.Cut(strings.ToLower(list), "://")
-	if scheme != "http" && scheme != "https" {
-		return strings.TrimSuffix(list, "/") + "/" + label, nil // a directory, whose files are the choices
-	}
-	body, _, err := f.open(ctx, list)
-	if err != nil {
-		return "", fmt.Errorf("fetching its choices from %s: %w", withoutPassword(list), err)
-	}
-	defer func() { _ = body.Close() }()
-	var all []struct{ Label, URL string }
-	if err := json.NewDecoder(io.LimitReader(body, maxChoices)).Decode(&all); err != nil {
-		return "", fmt.Errorf("its choices at %s: %w", withoutPassword(list), err)
-	}
-	var labels []string
-	for _, c := range all {
-		if c.Label == label || path.Base(c.URL) == label {
-			return c.URL, nil
-		}
-		if labels = append(labels, c.Label); len(labels) > 20 {
-			labels[20] = "…"
-			break
-		}
-	}
-	return "", fmt.Errorf("%s is none of %s", label, strings.Join(labels, ", "))
 }
 
 func fileExists(p string) bool {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/genepattern/ferry/internal/ftp/ftptest"
 	"github.com/genepattern/ferry/internal/testenv"
 )
@@ -118,6 +120,53 @@ func TestModuleAtURL(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(work, ".gp_metadata/inputs/.fetched*")); err != nil || len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// Inputs in S3, and choices that are the files of a directory there or on an FTP server.
+func TestModuleInputsInS3(t *testing.T) {
+	t.Parallel()
+	s3, archive := testenv.S3(t), ftptest.Start(t, "by FTP\n", nil)
+	for key, text := range map[string]string{"data/s 1+é.gct": "in S3\n", "data/deeper/no.gct": "", "database/no.gct": ""} {
+		if _, err := s3.Client().PutObject(t.Context(), &awss3.PutObjectInput{Bucket: &s3.Bucket, Key: &key, Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	manifest := fmt.Sprintf("name=Far\ncommandLine=sh <libdir>run.sh <in> <here> <there> \\\\> out.txt\njob.docker.image=%s\n"+
+		"p1_name=in\np1_type=java.io.File\np2_name=here\np2_type=java.io.File\np2_optional=on\np2_choiceDir=s3\\://%s/data\n"+
+		"p3_name=there\np3_type=java.io.File\np3_optional=on\np3_choiceDir=%s/pub/\n", testenv.ModuleImage(t), s3.Bucket, strings.Replace(archive, ":", "\\:", 1))
+	for name, text := range map[string]string{"manifest": manifest, "run.sh": "for f in \"$@\"; do cat \"$f\"; echo \"${f##*/}\"; done\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := append(s3.Env(), "DOCKER_HOST="+testenv.Docker(t), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
+	work := filepath.Join(t.TempDir(), "job")
+	run := func(args ...string) (string, string, int) {
+		return ferry(t, env, append([]string{"module", "run", dir, "--workdir", work, "--network", "none"}, args...)...)
+	}
+	in := "in=s3://" + s3.Bucket + "/data/s 1+é.gct"
+	if _, stderr, code := run("-p", in, "-p", "here=s3://"+s3.Bucket+"/data/s 1+é.gct", "-p", "there=all aml.gct"); code != 0 {
+		t.Fatalf("%d: %s", code, stderr)
+	}
+	got, err := os.ReadFile(filepath.Join(work, "out.txt"))
+	if want := "in S3\ns 1+é.gct\nin S3\ns 1+é.gct\nby FTP\nall aml.gct\n"; err != nil || string(got) != want {
+		t.Errorf("got  %q, %v\nwant %q", got, err, want)
+	}
+	for _, c := range [][2]string{
+		{in + "x", "s 1+é.gctx"},
+		{"here=no.gct", "here: no.gct is none of s 1+é.gct"},
+		{"here=s 1+é.gct", "leads to s3://" + s3.Bucket + "/data/s 1+é.gct, which may be private"}, // a module names it, not the person
+		{"there=none.gct", "there: none.gct is none of all aml.gct"},
+	} {
+		args := []string{"-p", c[0]}
+		if !strings.HasPrefix(c[0], "in=") {
+			args = append(args, "-p", in)
+		}
+		if _, stderr, code := run(args...); code == 0 || !strings.Contains(stderr, c[1]) {
+			t.Errorf("%s: %d, %s", c[0], code, stderr)
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package ftp fetches a file by FTP (RFC 959, RFC 2428), at whose URLs public data sets are still found. It speaks passive mode only,
+// Package ftp fetches a file, or the names in a directory, by FTP (RFC 959, RFC 2428), at whose URLs public data sets are still found. It speaks passive mode only,
 // and fetches data from the server's own address, wherever the server says it is. It leaves to its caller which addresses may be
 // connected to, where the content goes, and whether to try again.
 package ftp
@@ -34,12 +34,29 @@ type session struct {
 // once.
 func Get(ctx context.Context, dial Dialer, u *url.URL, keep func(io.Reader) error) error {
 	name := strings.TrimPrefix(u.Path, "/")
+	if name == "" {
+		return ErrNoFile
+	}
+	return open(ctx, dial, u, func(f *session) error {
+		return f.retrieve("RETR "+name, f.size(name), keep)
+	})
+}
+
+// List hands the names in a directory to keep, a line each, as the server writes them: some write paths. It tries once.
+func List(ctx context.Context, dial Dialer, u *url.URL, keep func(io.Reader) error) error {
+	return open(ctx, dial, u, func(f *session) error {
+		return f.retrieve("NLST /"+strings.Trim(u.Path, "/"), -1, keep)
+	})
+}
+
+// open connects, logs in, and hands the session to use.
+func open(ctx context.Context, dial Dialer, u *url.URL, use func(*session) error) error {
 	user, password := "anonymous", "ferry@"
 	if u.User != nil {
 		user = u.User.Username()
 		password, _ = u.User.Password()
 	}
-	if strings.ContainsAny(name+user+password, "\r\n\x00") || name == "" {
+	if strings.ContainsAny(u.Path+user+password, "\r\n\x00") {
 		return ErrNoFile
 	}
 	port := u.Port()
@@ -60,7 +77,7 @@ func Get(ctx context.Context, dial Dialer, u *url.URL, keep func(io.Reader) erro
 	if err := f.login(user, password); err != nil {
 		return err
 	}
-	return f.retrieve(name, keep)
+	return use(f)
 }
 
 // maxControl bounds all answers of a server, in bytes. A session has some ten lines, and a welcome.
@@ -113,21 +130,25 @@ func (f *session) login(user, password string) error {
 	return err
 }
 
-// retrieve hands the file's content to keep, and fails unless it came whole.
-func (f *session) retrieve(name string, keep func(io.Reader) error) error {
-	size := int64(-1)
+// size is the size of a file; -1 where the server does not say it.
+func (f *session) size(name string) int64 {
 	if _, msg, err := f.ask(213, "SIZE %s", name); err == nil {
 		if n, err := strconv.ParseInt(strings.TrimSpace(msg), 10, 64); err == nil {
-			size = n
+			return n
 		}
 	}
+	return -1
+}
+
+// retrieve hands what a command brings to keep, and fails unless it came whole.
+func (f *session) retrieve(command string, size int64, keep func(io.Reader) error) error {
 	data, err := f.passive()
 	if err != nil {
 		return err
 	}
 	defer data.Close()
 	defer context.AfterFunc(f.ctx, func() { data.Close() })()
-	if _, _, err := f.ask(1, "RETR %s", name); err != nil {
+	if _, _, err := f.ask(1, "%s", command); err != nil {
 		return err
 	}
 	return keep(&whole{r: data, left: size, end: func() error {

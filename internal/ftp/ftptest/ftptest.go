@@ -1,10 +1,11 @@
-// Package ftptest has an FTP server for tests. It serves one file, and says what a test wants it to say.
+// Package ftptest has an FTP server for tests. It serves one file and its directory, and says what a test wants it to say.
 package ftptest
 
 import (
 	"bufio"
 	"fmt"
 	"net"
+	"path"
 	"strings"
 	"testing"
 )
@@ -65,8 +66,12 @@ func serve(c net.Conn, content string, replace map[string]string) {
 			} else { // with another address, which is not to be used
 				fmt.Fprintf(c, "227 here (169,254,169,254,%d,%d)\r\n", port>>8, port&255)
 			}
-		case "RETR":
-			if arg != File {
+		case "RETR", "NLST":
+			sent := content
+			if command == "NLST" {
+				sent = File + "\r\n"
+			}
+			if arg != File && (command == "RETR" || arg != "/"+path.Dir(File)) {
 				fmt.Fprint(c, "550 no such file\r\n")
 				continue
 			}
@@ -75,7 +80,7 @@ func serve(c net.Conn, content string, replace map[string]string) {
 			if err != nil {
 				return
 			}
-			fmt.Fprint(d, content)
+			fmt.Fprint(d, sent)
 			d.Close()
 			fmt.Fprint(c, "226 done\r\n")
 		default:

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/ftp"
+	"github.com/genepattern/ferry/sync/store/stores"
+)
+
+const (
+	// maxChoices bounds a list of choices, in bytes.
+	maxChoices = 8 << 20
+	// maxChoiceFiles bounds a directory of choices: how many objects are looked at.
+	maxChoiceFiles = 20_000
+	// shownChoices is how many an error names.
+	shownChoices = 20
+)
+
+// choose replaces labels of parameters whose choices are at a URL. The list is fetched only where a value is no path and no URL.
+func (f fetcher) choose(ctx context.Context, m module.Manifest, g module.Given) error {
+	for i := range m.Params {
+		p := &m.Params[i]
+		if p.ChoiceDir == "" {
+			continue
+		}
+		values, given := g[p.Name]
+		if !given && p.Default != "" {
+			values = []module.Value{{Text: p.Default}}
+		}
+		for k, v := range values {
+			if module.IsURL(v.Text) || fileExists(v.Text) || v.Text == "" {
+				continue
+			}
+			at, err := f.choice(ctx, p.ChoiceDir, v.Text)
+			if err != nil {
+				return cause.Name(ctx, cause.Usage, "", fmt.Errorf("%s: %w", p.Name, err))
+			}
+			if scheme, _, ok := strings.Cut(at, "://"); !ok || !module.IsPublic(scheme) {
+				return cause.Fail(cause.Refused, "give the path or the URL itself with -p", "%s: the module's list of choices leads to %s, which may be private", p.Name, withoutPassword(at))
+			}
+			values[k].Text = at
+		}
+		if len(values) > 0 {
+			g[p.Name] = values
+		}
+	}
+	return nil
+}
+
+// A remoteChoice is a choice that a parameter's choiceDir has.
+type remoteChoice struct{ Label, URL string }
+
+// choice is the URL that the choices at an address have for a label.
+func (f fetcher) choice(ctx context.Context, address, label string) (string, error) {
+	all, err := f.choices(ctx, address)
+	if err != nil {
+		return "", fmt.Errorf("fetching its choices from %s: %w", withoutPassword(address), err)
+	}
+	var labels []string
+	for _, c := range all {
+		if c.Label == label || path.Base(c.URL) == label {
+			return c.URL, nil
+		}
+		if len(labels) < shownChoices {
+			labels = append(labels, c.Label)
+		}
+	}
+	if more := len(all) - len(labels); more > 0 {
+		labels = append(labels, fmt.Sprintf("… (%d more)", more))
+	}
+	return "", fmt.Errorf("%s is none of %s", label, strings.Join(labels, ", "))
+}
+
+// choices are those that a list at a web address has, or the files of a directory in another place.
+func (f fetcher) choices(ctx context.Context, address string) (all []remoteChoice, err error) {
+	scheme, _, _ := strings.Cut(strings.ToLower(address), "://")
+	var names []string
+	switch scheme {
+	case "http", "https":
+		body, _, err := f.open(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = body.Close() }()
+		err = json.NewDecoder(io.LimitReader(body, maxChoices)).Decode(&all)
+		return all, err
+	case "ftp":
+		names, err = f.listFTP(ctx, address)
+	default:
+		names, err = f.listStore(ctx, address)
+	}
+	for _, name := range names {
+		at := name
+		if scheme == "ftp" {
+			at = url.PathEscape(name)
+		}
+		all = append(all, remoteChoice{Label: name, URL: strings.TrimSuffix(address, "/") + "/" + at})
+	}
+	return all, err
+}
+
+// listFTP gives the names in a directory of an FTP server.
+func (f fetcher) listFTP(ctx context.Context, address string) (names []string, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	err = ftp.List(ctx, f.guard.Dial, u, func(data io.Reader) error {
+		lines := bufio.NewScanner(data)
+		for lines.Scan() {
+			if len(names) >= maxChoiceFiles {
+				return fmt.Errorf("it has more than %d files", maxChoiceFiles)
+			}
+			if name := path.Base(strings.TrimSpace(lines.Text())); name != "." && name != ".." && name != "/" {
+				names = append(names, name)
+			}
+		}
+		return lines.Err()
+	})
+	return names, err
+}
+
+// listStore gives the names in a directory of a store, without what is below it.
+func (f fetcher) listStore(ctx context.Context, address string) (names []string, err error) {
+	opener, err := stores.All.Opener(f.settings, f.world.lookup)
+	if err != nil {
+		return nil, err
+	}
+	st, key, err := opener.Open(ctx, strings.TrimSuffix(address, "/"))
+	if err != nil {
+		return nil, err
+	}
+	prefix, seen := key+"/", 0
+	if key == "" {
+		prefix = ""
+	}
+	for o, err := range st.List(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if seen++; seen > maxChoiceFiles {
+			return nil, fmt.Errorf("it has more than %d files", maxChoiceFiles)
+		}
+		if name := strings.TrimPrefix(o.Key, prefix); name != "" && !strings.Contains(name, "/") {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
