@@ -40,7 +40,8 @@ func endpointRows() []row {
 			s.expect()
 			s.runJob("--remote", "s3://ferry-test-none/root")
 		}},
-		{group: group, name: "read-only", code: 73, cause: "stage-out", quick: true, run: func(s *scene) {
+		{group: group, name: "read-only", code: 65, cause: "stage-in", quick: true, run: func(s *scene) {
+			s.expect() // an attempt that cannot be announced does not begin
 			s.proxy.Add(testenv.Rule{Match: func(r testenv.Request) bool { return r.Method != "GET" }, Fault: testenv.Fault{Status: 403}})
 			s.runJob()
 		}},

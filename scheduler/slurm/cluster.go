@@ -156,15 +156,33 @@ func (c *Cluster) Cancel(ctx context.Context, id string) error {
 		return err
 	}
 	for _, how := range [][]string{{"--state=PENDING"}, {"--state=RUNNING", "--batch", "--signal=TERM"}} {
-		if _, err := c.run(ctx, "", "scancel", append(how, id)...); err != nil {
-			tasks, e := c.tasks(ctx, id)
-			if e == nil && !slices.ContainsFunc(tasks, func(t task) bool { return !t.phase().Ended() }) {
-				return nil // it has ended meanwhile
-			}
+		if _, err := c.run(ctx, "", "scancel", append(how, id)...); err != nil && !c.endsSoon(ctx, id) {
 			return err
 		}
 	}
 	return nil
+}
+
+// endTime is how long a job may take from the end of its script to Slurm's word that it has ended: a message from node to
+// controller, and the node's epilog.
+const endTime = 10 * time.Second
+
+// endsSoon reports whether a job that took no signal has ended. Between the end of its script and Slurm's word of it, a job still
+// runs and takes no signal.
+func (c *Cluster) endsSoon(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	for {
+		tasks, err := c.tasks(ctx, id)
+		if err == nil && !slices.ContainsFunc(tasks, func(t task) bool { return !t.phase().Ended() }) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(endTime / 40):
+		}
+	}
 }
 
 // Log reads the file that the job's output goes to.
