@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
@@ -38,7 +39,7 @@ func queue(t *testing.T, url, name string, settings map[string][]string) *batch.
 		settings = map[string][]string{"transfer-image": {"registry/ferry:1.2"}}
 	}
 	conf := aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
+		HTTPClient: &http.Client{Transport: whole{}}, Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
 	q, err := batch.NewQueue(conf, name, scheduler.Host{Settings: settings, Lookup: func(n string) (string, bool) { return "from here", n == "GIVEN" }})
 	if err != nil {
 		t.Fatal(err)
