@@ -151,14 +151,20 @@ func TestKilledWhat(t *testing.T) {
 	var mu sync.Mutex
 	seen, at := 0, make(chan struct{}, 8)
 	var wg sync.WaitGroup
+	// A module begins once it has been started and so is watched. One that is gone before has only the engine's word.
 	run := func(script string) (engine.Exit, error) {
-		c, err := e.Create(t.Context(), engine.Spec{Image: img, Command: []string{"/bin/sh", "-c", script}, Network: "none",
+		dir := t.TempDir()
+		c, err := e.Create(t.Context(), engine.Spec{Image: img, Command: []string{"/bin/sh", "-c", "while [ ! -e /begin/now ]; do sleep 0.01; done; " + script},
+			Network: "none", Mounts: []engine.Mount{{Source: dir, Target: "/begin", ReadOnly: true}},
 			Labels: map[string]string{"ferry.test": "oom"}, Limits: engine.Limits{Memory: 16 << 20}})
 		if err != nil {
 			return engine.Exit{}, err
 		}
 		defer func() { _ = c.Remove(context.WithoutCancel(t.Context())) }()
 		if err := c.Start(t.Context(), io.Discard, io.Discard); err != nil {
+			return engine.Exit{}, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "now"), nil, 0o600); err != nil {
 			return engine.Exit{}, err
 		}
 		return c.Wait(t.Context())
