@@ -99,7 +99,7 @@ func crowdRows() []row {
 			first.until("module begun")
 			second := s.start()
 			code := second.end()
-			if text, ok := s.stored(meta + "/run.json"); ok && strings.Contains(text, `"refused"`) {
+			if text, ok := s.stored(meta + "/run.json"); ok && strings.Contains(text, `"cause": "refused"`) {
 				s.bad("the second wrote a record: %s", text)
 			}
 			if code != 66 {

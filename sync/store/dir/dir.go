@@ -175,7 +175,8 @@ func (s *Store) Open(ctx context.Context, key string, o store.OpenOptions) (*sto
 	if n == 0 {
 		n = r.Size - o.Off
 	}
-	r.ReadCloser = &reader{ctx: ctx, Reader: io.NewSectionReader(f, o.Off, n), f: f, left: n}
+	r.ReadCloser = &reader{ctx: ctx, Reader: io.NewSectionReader(f, o.Off, n), f: f, left: n,
+		short: s.wrap("reading", key, store.ErrChanged)}
 	return r, nil
 }
 
@@ -195,12 +196,13 @@ func isObject(f *os.File, info fs.FileInfo, slash bool) error {
 	return err
 }
 
-// A reader reads a file. It is an error if the file ends early.
+// A reader reads a file.
 type reader struct {
 	io.Reader
-	ctx  context.Context
-	f    *os.File
-	left int64
+	ctx   context.Context
+	f     *os.File
+	left  int64
+	short error // of a file that ends early: somebody cut it after it was opened
 }
 
 func (r *reader) Read(p []byte) (int, error) {
@@ -210,7 +212,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	r.left -= int64(n)
 	if err == io.EOF && r.left > 0 {
-		err = io.ErrUnexpectedEOF
+		err = r.short
 	}
 	return n, err
 }
