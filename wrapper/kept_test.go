@@ -143,7 +143,7 @@ func TestKeptResultsAreSentByTheNext(t *testing.T) {
 	d, away := s.moodyDeps()
 	s.unsent(d, away, 0)
 	next := &rig{t: t, store: t.TempDir(), local: s.local, engine: s.engine}
-	next.logger = &next.log
+	next.logger = zerolog.SyncWriter(&next.log)
 	next.exec("true")
 	j := next.job(testenv.ModuleImage(t))
 	j.Identity.ID = "next"

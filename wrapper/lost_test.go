@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/testenv"
@@ -41,7 +43,7 @@ func (s *rig) begin(more ...string) (end func() wrapper.Outcome) {
 func (s *rig) other(more ...string) {
 	s.t.Helper()
 	o := &rig{t: s.t, store: s.t.TempDir(), local: s.local, engine: s.engine}
-	o.logger = &o.log
+	o.logger = zerolog.SyncWriter(&o.log)
 	o.exec("true")
 	j := o.job(testenv.ModuleImage(s.t), more...)
 	j.Identity.ID = "other"
