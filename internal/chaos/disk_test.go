@@ -82,16 +82,33 @@ func (s *scene) small(size int) {
 	})
 }
 
-// fill takes all the space but the bytes to leave; unfill gives it back.
+// fill takes all the space below the local prefix but the bytes to leave; unfill gives it back.
 func (s *scene) fill(leave int64) {
 	s.t.Helper()
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(s.prefix, &st); err != nil {
+	if err := fill(s.prefix, leave); err != nil {
 		s.t.Fatal(err)
 	}
-	f, err := os.Create(filepath.Join(s.prefix, "other"))
-	if err != nil {
+}
+
+func (s *scene) unfill() {
+	s.t.Helper()
+	if err := unfill(s.prefix); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// filler is the file that takes a disk's space.
+const filler = "other"
+
+// fill takes all the space of a directory's file system but the bytes to leave.
+func fill(dir string, leave int64) error {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(dir, filler))
+	if err != nil {
+		return err
 	}
 	defer func() { _ = f.Close() }()
 	block := make([]byte, 64<<10)
@@ -100,14 +117,10 @@ func (s *scene) fill(leave int64) {
 			block = block[:left]
 		}
 		if _, err := f.Write(block); err != nil {
-			return
+			return nil // it is full
 		}
 	}
+	return nil
 }
 
-func (s *scene) unfill() {
-	s.t.Helper()
-	if err := os.Remove(filepath.Join(s.prefix, "other")); err != nil {
-		s.t.Fatal(err)
-	}
-}
+func unfill(dir string) error { return os.Remove(filepath.Join(dir, filler)) }

@@ -32,6 +32,7 @@ type ownEngine struct {
 	mu   sync.Mutex // held by the row that uses it
 	dir  string
 	host string
+	disk int // the size of the disk of its own, in bytes; 0: it lies on the machine's
 	cmd  *exec.Cmd
 }
 
@@ -50,6 +51,9 @@ func (e *ownEngine) start(t *testing.T, flags ...string) {
 			t.Fatal(err)
 		}
 		e.dir, e.host = dir, "unix://"+filepath.Join(dir, "docker.sock")
+		if err := e.mount(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	in := func(name string) string { return filepath.Join(e.dir, name) }
 	_ = os.Remove(in("pid"))
