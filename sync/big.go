@@ -183,7 +183,7 @@ func (b *big) get(p piece) error {
 
 // verify puts the CRCs together.
 func (b *big) verify(whole piece) error {
-	if b.r.Sum.Algorithm == checksum.None {
+	if !b.r.Sum.Algorithm.Combines() { // else it is verified once all is there
 		return nil
 	}
 	slices.SortFunc(b.pieces, func(x, y piece) int { return cmp.Compare(x.off, y.off) })

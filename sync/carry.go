@@ -75,5 +75,5 @@ func (v *verified) verify() error {
 	if v.r.Sum.Algorithm == checksum.None || base64.StdEncoding.EncodeToString(v.hash.Sum(nil)) == v.r.Sum.Value {
 		return nil
 	}
-	return fmt.Errorf("reading %s: %w", strconv.Quote(v.url), errChecksum)
+	return fmt.Errorf("reading %s: %w", strconv.Quote(v.url), mismatch(v.r))
 }

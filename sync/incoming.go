@@ -20,6 +20,9 @@ import (
 // errChecksum is content that is not what the store's checksum says.
 var errChecksum = errors.New("content does not match the store's checksum")
 
+// errDigest is content that is not what the caller says it is.
+var errDigest = errors.New("content does not match the digest in its URL")
+
 // Buffers: an object that fits into a small one is verified before a byte of it reaches the disk.
 const (
 	smallBuffer = 64 << 10
@@ -47,7 +50,7 @@ const rereads = 4
 // is made again, of whatever the object is by then; in the end it is an error.
 func (in *incoming) move() (int64, error) {
 	size, err := in.try(in.obj.ETag)
-	for try := 0; try < rereads && (errors.Is(err, store.ErrChanged) || errors.Is(err, errChecksum)); try++ {
+	for try := 0; try < rereads && (errors.Is(err, store.ErrChanged) || errors.Is(err, errChecksum) || try == 0 && errors.Is(err, errDigest)); try++ {
 		in.t.count.Retries.Add(1)
 		size, err = in.try("")
 	}
@@ -102,7 +105,7 @@ func (in *incoming) small(r *store.Reader) error {
 		return in.readError(err)
 	}
 	if r.Sum.Algorithm != checksum.None && checksum.Of(r.Sum.Algorithm, b) != r.Sum {
-		return in.readError(errChecksum)
+		return in.readError(mismatch(r))
 	}
 	how, err := in.late(r, bytes.NewReader(b))
 	if err == nil {
@@ -133,8 +136,11 @@ func (in *incoming) large(r *store.Reader) error {
 	how := ""
 	err = ErrStopped // which a panic leaves
 	in.t.guard(func() {
-		if r.Size >= bigSize && r.ETag != "" && (r.Sum.Algorithm == checksum.None || r.Sum.Algorithm.Combines()) {
+		if r.Size >= bigSize && r.ETag != "" && !r.Extra.Whole {
 			err = in.helped(r, file)
+			if err == nil && r.Sum.Algorithm != checksum.None && !r.Sum.Algorithm.Combines() {
+				err = in.afterwards(r, file)
+			}
 		} else {
 			err = in.stream(r, file)
 		}
@@ -243,9 +249,26 @@ func (in *incoming) stream(r *store.Reader, file *tree.File) error {
 		}
 	}
 	if r.Sum.Algorithm != checksum.None && base64.StdEncoding.EncodeToString(sum.Sum(nil)) != r.Sum.Value {
-		return in.readError(errChecksum)
+		return in.readError(mismatch(r))
 	}
 	return nil
+}
+
+// afterwards verifies a file that came in pieces by a sum that cannot be made of theirs.
+func (in *incoming) afterwards(r *store.Reader, file *tree.File) error {
+	sum, err := checksum.OfReader(r.Sum.Algorithm, file, r.Size)
+	if err == nil && sum != r.Sum {
+		err = in.readError(mismatch(r))
+	}
+	return err
+}
+
+// mismatch is the error of content that does not match Sum.
+func mismatch(r *store.Reader) error {
+	if r.Extra.Given {
+		return errDigest
+	}
+	return errChecksum
 }
 
 // fill reads until p is full: over TLS a read gives one record, which some servers make as small as 4 KiB, and each write
@@ -266,7 +289,7 @@ func (noHash) Write(p []byte) (int, error) { return len(p), nil }
 
 // readError names the object, unless the store has done so.
 func (in *incoming) readError(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || err == errChecksum {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || err == errChecksum || err == errDigest {
 		return fmt.Errorf("reading %s: %w", strconv.Quote(in.t.st.URL(in.obj.Key)), err)
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/internal/subpath"
 	"github.com/genepattern/ferry/job"
 	ferrysync "github.com/genepattern/ferry/sync"
@@ -121,12 +122,14 @@ func (in *stageIn) workspace() Workspace {
 
 // input stages in one input. It is a file where the store has an object of that name, else a directory.
 func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats, error) {
-	var denied error
+	var denied, missing error
 	if in.mayBeFile(input) {
 		stats, is, err := in.file(ctx, input)
 		switch {
 		case errors.Is(err, store.ErrDenied): // or there is none of that name, which S3 tells only those who may list
 			denied = err
+		case errors.Is(err, store.ErrNotExist):
+			missing = err
 		case err != nil:
 			return stats, err
 		}
@@ -142,8 +145,11 @@ func (in *stageIn) input(ctx context.Context, input job.Input) (ferrysync.Stats,
 		return ferrysync.Stats{}, cause.Stopped(ctx, err)
 	}
 	stats, err := in.directory(ctx, input, withoutFiles(insideFilters(&in.site.job, input.Path), input.Path, files))
-	if err != nil && denied != nil && stats.Listed == 0 && ctx.Err() == nil {
+	switch {
+	case err != nil && denied != nil && stats.Listed == 0 && ctx.Err() == nil:
 		return stats, denied
+	case missing != nil && errors.Is(err, errors.ErrUnsupported): // a store that has no directories
+		return stats, missing
 	}
 	return stats, err
 }
@@ -156,7 +162,7 @@ func (in *stageIn) mayBeFile(input job.Input) bool {
 		!slices.ContainsFunc(j.Dirs.Libraries, isDir) && !slices.ContainsFunc(j.Results(), isDir)
 }
 
-// file stages in an input that is a file, and is false where it is none. The directory that prepare made in its place is
+// file stages in an input that is a file, and is false with store.ErrNotExist where it is none. The directory that prepare made in its place is
 // replaced once the file is here.
 func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, bool, error) {
 	st, key, err := in.remote.at(ctx, input.URL)
@@ -173,11 +179,14 @@ func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, 
 		Event: func(e ferrysync.Event) {
 			if !none(e.Err) {
 				e.Path = inRoot(input.Path)
+				if egress.IsWeb(input.URL) { // whose key may hold a secret
+					e.Key = egress.Shown(input.URL)
+				}
 				in.site.event(e)
 			}
 		}})
 	if errors.Is(err, store.ErrNotExist) {
-		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, nil
+		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, staging(ctx, input, err)
 	}
 	if err == nil && stats.Bytes == 0 && in.isMarker(ctx, st, key) {
 		return ferrysync.Stats{Requests: stats.Requests, Retries: stats.Retries}, false, root.Remove(tmp)
@@ -189,9 +198,14 @@ func (in *stageIn) file(ctx context.Context, input job.Input) (ferrysync.Stats, 
 		err = root.Rename(tmp, inRoot(input.Path))
 	}
 	if err != nil {
-		return stats, false, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("staging in %s: %w", input.Path, err))
+		return stats, false, staging(ctx, input, err)
 	}
 	return stats, true, nil
+}
+
+// staging makes the error of an input.
+func staging(ctx context.Context, input job.Input, err error) error {
+	return cause.Name(ctx, cause.StageIn, "", fmt.Errorf("staging in %s: %w", input.Path, err))
 }
 
 // isMarker reports whether an empty object stands for a directory, as some tools make them: other keys are below it.

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/egress"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/stores"
@@ -99,6 +100,27 @@ func bucketOnly(url string) bool {
 // nameOf is what follows the last slash of a URL or a path.
 func nameOf(url string) string { return url[strings.LastIndexByte(url, '/')+1:] }
 
+// objectName is the file name of the object that a URL names; "" where it names none.
+func objectName(kinds stores.Registry, url string) string {
+	at, kind, err := kinds.Parse(url)
+	if err == nil && kind.Base != nil {
+		return kind.Base(at.Prefix)
+	}
+	if bucketOnly(url) {
+		return ""
+	}
+	return nameOf(url)
+}
+
+// noObject is the error of a URL that names none.
+func noObject(kinds stores.Registry, url string) error {
+	hint := "--recursive copies all that lies below it"
+	if kinds.CheckFor(url, store.Abilities{List: true}) != nil {
+		hint = "the URL of one file is needed"
+	}
+	return cause.Fail(cause.Usage, hint, "%q names no object", egress.ShownAny(url))
+}
+
 // moveOne copies one file into a store, or one object out of it.
 func moveOne(ctx context.Context, a syncArgs, kinds stores.Registry, stdout, stderr io.Writer) error {
 	remote, local, down := a.direction()
@@ -115,11 +137,12 @@ func moveOne(ctx context.Context, a syncArgs, kinds stores.Registry, stdout, std
 		return err
 	}
 	if down {
-		if nameOf(key) == "" || strings.HasSuffix(remote, "/") {
-			return cause.Fail(cause.Usage, "--recursive copies all that lies below it", "%q names no object", remote)
+		own := objectName(kinds, remote)
+		if own == "" {
+			return noObject(kinds, remote)
 		}
 		if info, err := os.Stat(local); strings.HasSuffix(local, "/") || err == nil && info.IsDir() {
-			local = filepath.Join(local, nameOf(key))
+			local = filepath.Join(local, own)
 		}
 	}
 	name := filepath.Base(local)
@@ -169,9 +192,9 @@ func fitsFile(root *os.Root, name, local string, down bool) error {
 
 // copyOne copies one object from store to store.
 func copyOne(ctx context.Context, a syncArgs, kinds stores.Registry, stdout, stderr io.Writer) error {
-	name := nameOf(a.src)
-	if name == "" || bucketOnly(a.src) {
-		return cause.Fail(cause.Usage, "--recursive copies all that lies below it", "%q names no object", a.src)
+	name := objectName(kinds, a.src)
+	if name == "" {
+		return noObject(kinds, a.src)
 	}
 	if !a.included(name) {
 		return nil
@@ -210,8 +233,8 @@ func runStream(ctx context.Context, a syncArgs, kinds stores.Registry, stdout, s
 	if err := kinds.CheckFor(remote, store.Abilities{Write: !down}); err != nil {
 		return err
 	}
-	if nameOf(remote) == "" || bucketOnly(remote) {
-		return cause.Fail(cause.Usage, "", "%q names no object", remote)
+	if objectName(kinds, remote) == "" {
+		return cause.Fail(cause.Usage, "", "%q names no object", egress.ShownAny(remote))
 	}
 	opener, err := kinds.Opener(a.settings, os.LookupEnv)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/internal/ftp"
 	"github.com/genepattern/ferry/sync/store/stores"
 )
@@ -45,7 +46,7 @@ func (f fetcher) choose(ctx context.Context, m module.Manifest, g module.Given) 
 				return cause.Name(ctx, cause.Usage, "", fmt.Errorf("%s: %w", p.Name, err))
 			}
 			if scheme, _, ok := strings.Cut(at, "://"); !ok || !module.IsPublic(scheme) {
-				return cause.Fail(cause.Refused, "give the path or the URL itself with -p", "%s: the module's list of choices leads to %s, which may be private", p.Name, withoutPassword(at))
+				return cause.Fail(cause.Refused, "give the path or the URL itself with -p", "%s: the module's list of choices leads to %s, which may be private", p.Name, egress.ShownAny(at))
 			}
 			values[k].Text = at
 		}
@@ -63,7 +64,7 @@ type remoteChoice struct{ Label, URL string }
 func (f fetcher) choice(ctx context.Context, address, label string) (string, error) {
 	all, err := f.choices(ctx, address)
 	if err != nil {
-		return "", fmt.Errorf("fetching its choices from %s: %w", withoutPassword(address), err)
+		return "", fmt.Errorf("fetching its choices from %s: %w", egress.ShownAny(address), err)
 	}
 	var labels []string
 	for _, c := range all {
@@ -86,12 +87,12 @@ func (f fetcher) choices(ctx context.Context, address string) (all []remoteChoic
 	var names []string
 	switch scheme {
 	case "http", "https":
-		body, _, err := f.open(ctx, address)
+		body, err := f.open(ctx, address)
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = body.Close() }()
-		err = json.NewDecoder(io.LimitReader(body, maxChoices)).Decode(&all)
+		err = json.NewDecoder(io.LimitReader(body.r, maxChoices)).Decode(&all)
 		return all, err
 	case "ftp":
 		names, err = f.listFTP(ctx, address)

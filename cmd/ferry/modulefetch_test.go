@@ -105,9 +105,9 @@ func TestModuleAtURL(t *testing.T) {
 		t.Errorf("FTP: %q", got)
 	}
 	for _, c := range [][2]string{
-		{"in=" + server.URL + "/none", "/none: the server answers 404 Not Found"},
+		{"in=" + server.URL + "/none", "/none\": no such object: HTTP 404"},
 		{"dyn=Rat", "dyn: Rat is none of Human, Mouse"},
-		{"in=" + archive + "/none", "/none: 550"},
+		{"in=" + archive + "/none", "/none\": no such object: 550"},
 	} {
 		args := []string{"-p", c[0]}
 		if !strings.HasPrefix(c[0], "in=") {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/internal/visible"
 	"github.com/genepattern/ferry/job/execsh"
 	"github.com/genepattern/ferry/wrapper/record"
@@ -61,7 +62,7 @@ func (r *moduleRunner) print() error {
 		}
 	}
 	for _, in := range d.Inputs {
-		line("input", fmt.Sprintf("%s: %s -> %s", in.Param, withoutPassword(in.Source), in.Path))
+		line("input", fmt.Sprintf("%s: %s -> %s", in.Param, egress.ShownAny(in.Source), in.Path))
 	}
 	if p.Resources.Memory > 0 {
 		line("memory", fmt.Sprint(p.Resources.Memory))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/job"
 )
 
@@ -244,7 +245,7 @@ func (r *moduleRunner) fetch(ctx context.Context) (err error) {
 		if _, there := files[in.Source]; there || !module.IsURL(in.Source) || in.Path == in.Source {
 			continue
 		}
-		fmt.Fprintf(r.world.stderr, "fetching %s\n", oneLine(withoutPassword(in.Source)))
+		fmt.Fprintf(r.world.stderr, "fetching %s\n", oneLine(egress.ShownAny(in.Source)))
 		if files[in.Source], err = f.fetch(ctx, in.Source, path.Join(tmp, strconv.Itoa(i))); err != nil {
 			return err
 		}

@@ -58,14 +58,41 @@ func (g Guard) Proxy(choose func(*http.Request) (*url.URL, error)) func(*http.Re
 	}
 }
 
-// CheckRedirect is a client's CheckRedirect that follows at most limit redirects, to HTTP only.
+// CheckRedirect is a client's CheckRedirect that follows at most limit redirects, to HTTP only. Credentials for the first host go to no
+// other one.
 func (g Guard) CheckRedirect(limit int) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		if len(via) > limit || req.URL.Scheme != "http" && req.URL.Scheme != "https" {
 			return ErrRedirect
 		}
 		req.Header.Del("Referer") // may hold a query that is secret
+		// net/http lets subdomains have them, and a server without TLS.
+		if first := via[0].URL; req.URL.Host != first.Host || first.Scheme == "https" && req.URL.Scheme != "https" {
+			req.Header.Del("Authorization")
+			req.Header.Del("Cookie")
+		}
 		return nil
+	}
+}
+
+// Redirects is how many are followed of a URL that a user names. It is GNU wget's --max-redirect.
+const Redirects = 20
+
+// maxHeader bounds the header of an answer, in bytes. One this long is an attack on the memory.
+const maxHeader = 1 << 20
+
+// Transport makes a Transport that connects to allowed addresses only, through the proxy that choose gives. It brings files as their
+// servers have them, and sends no credentials. choose may be nil.
+func (g Guard) Transport(choose func(*http.Request) (*url.URL, error)) *http.Transport {
+	return &http.Transport{
+		Proxy:                  g.Proxy(choose),
+		DialContext:            g.Dial,
+		TLSHandshakeTimeout:    dialTime,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    8,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: maxHeader,
 	}
 }
 

@@ -3,6 +3,7 @@ package egress
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,21 @@ func ShownURL(u *url.URL) string {
 		v.RawQuery = "…"
 	}
 	return strings.Replace(v.String(), "%E2%80%A6", "…", 1)
+}
+
+// IsWeb reports whether a URL is one of the web, http, https or ftp, as which anything may be fetched, and whose user, password and
+// query may be secret.
+func IsWeb(raw string) bool {
+	scheme, _, found := strings.Cut(raw, "://")
+	return found && slices.Contains([]string{"http", "https", "ftp"}, strings.ToLower(scheme))
+}
+
+// ShownAny is Shown of a URL of the web. Any other URL is shown as it is: keys may hold any character.
+func ShownAny(raw string) string {
+	if IsWeb(raw) {
+		return Shown(raw)
+	}
+	return raw
 }
 
 var (

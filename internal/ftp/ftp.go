@@ -1,6 +1,3 @@
-// Package ftp fetches a file, or the names in a directory, by FTP (RFC 959, RFC 2428), at whose URLs public data sets are still found. It speaks passive mode only,
-// and fetches data from the server's own address, wherever the server says it is. It leaves to its caller which addresses may be
-// connected to, where the content goes, and whether to try again.
 package ftp
 
 import (
@@ -14,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A Dialer connects, as net.Dialer.DialContext does.
@@ -22,42 +20,88 @@ type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 // ErrNoFile is the error of a URL that names no file.
 var ErrNoFile = errors.New("the URL names no file")
 
-// session is one connection for commands.
+// session is one connection for commands, and what closes it.
 type session struct {
 	ctx  context.Context
 	dial Dialer
 	text *textproto.Conn
 	host string
+	ends []func()
 }
 
 // Get hands the content of a file to keep, and fails unless it came whole. What the server refuses is a *textproto.Error. It tries
 // once.
 func Get(ctx context.Context, dial Dialer, u *url.URL, keep func(io.Reader) error) error {
-	name := strings.TrimPrefix(u.Path, "/")
-	if name == "" {
-		return ErrNoFile
+	f, err := Open(ctx, dial, u, 0)
+	if err != nil {
+		return err
 	}
-	return open(ctx, dial, u, func(f *session) error {
-		return f.retrieve("RETR "+name, f.size(name), keep)
-	})
+	defer func() { _ = f.Close() }() // keep has seen its end, or does not care
+	return keep(f)
 }
 
 // List hands the names in a directory to keep, a line each, as the server writes them: some write paths. It tries once.
 func List(ctx context.Context, dial Dialer, u *url.URL, keep func(io.Reader) error) error {
-	return open(ctx, dial, u, func(f *session) error {
-		return f.retrieve("NLST /"+strings.Trim(u.Path, "/"), -1, keep)
-	})
+	s, err := connect(ctx, dial, u)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	data, err := s.retrieve("NLST /"+strings.Trim(u.Path, "/"), 0, -1)
+	if err != nil {
+		return err
+	}
+	return keep(data)
 }
 
-// open connects, logs in, and hands the session to use.
-func open(ctx context.Context, dial Dialer, u *url.URL, use func(*session) error) error {
+// A File is being read, by one goroutine. Its end is io.EOF only where it came whole. Close also ends the session.
+type File struct {
+	Size    int64     // of the whole file in bytes; -1 where the server does not say it
+	ModTime time.Time // zero where the server does not say it
+	session *session
+	data    io.Reader
+}
+
+func (f *File) Read(p []byte) (int, error) { return f.data.Read(p) }
+
+// Close implements io.Closer.
+func (f *File) Close() error { return f.session.close() }
+
+// Open begins to read a file from the byte off on. What the server refuses is a *textproto.Error. It tries once. The end of ctx ends the
+// reading.
+func Open(ctx context.Context, dial Dialer, u *url.URL, off int64) (*File, error) {
+	name := strings.TrimPrefix(u.Path, "/")
+	if name == "" {
+		return nil, ErrNoFile
+	}
+	s, err := connect(ctx, dial, u)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{session: s, Size: s.size(name)}
+	if f.Size >= 0 { // a server without SIZE has no MDTM
+		f.ModTime = s.modTime(name)
+	}
+	left := int64(-1)
+	if f.Size >= 0 {
+		left = max(0, f.Size-off)
+	}
+	if f.data, err = s.retrieve("RETR "+name, off, left); err != nil {
+		s.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// connect connects and logs in.
+func connect(ctx context.Context, dial Dialer, u *url.URL) (*session, error) {
 	user, password := "anonymous", "ferry@"
 	if u.User != nil {
 		user = u.User.Username()
 		password, _ = u.User.Password()
 	}
 	if strings.ContainsAny(u.Path+user+password, "\r\n\x00") {
-		return ErrNoFile
+		return nil, ErrNoFile
 	}
 	port := u.Port()
 	if port == "" {
@@ -65,19 +109,32 @@ func open(ctx context.Context, dial Dialer, u *url.URL, use func(*session) error
 	}
 	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+	f := &session{ctx: ctx, dial: dial, text: textproto.NewConn(&control{Conn: conn, left: maxControl})}
+	f.closes(conn)
+	if f.host, _, err = net.SplitHostPort(conn.RemoteAddr().String()); err == nil {
+		err = f.login(user, password)
+	}
 	if err != nil {
-		return err
+		f.close()
+		return nil, err
 	}
-	f := &session{ctx: ctx, dial: dial, text: textproto.NewConn(&control{Conn: conn, left: maxControl}), host: host}
-	if err := f.login(user, password); err != nil {
-		return err
+	return f, nil
+}
+
+// closes has conn closed with the session, and when its context ends.
+func (f *session) closes(conn net.Conn) {
+	stop := context.AfterFunc(f.ctx, func() { conn.Close() })
+	f.ends = append(f.ends, func() { stop(); conn.Close() })
+}
+
+func (f *session) close() error {
+	for _, end := range f.ends {
+		end()
 	}
-	return use(f)
+	f.ends = nil
+	return nil
 }
 
 // maxControl bounds all answers of a server, in bytes. A session has some ten lines, and a welcome.
@@ -140,22 +197,37 @@ func (f *session) size(name string) int64 {
 	return -1
 }
 
-// retrieve hands what a command brings to keep, and fails unless it came whole.
-func (f *session) retrieve(command string, size int64, keep func(io.Reader) error) error {
+// modTime is when a file was changed last (RFC 3659, 3); zero where the server does not say it.
+func (f *session) modTime(name string) time.Time {
+	if _, msg, err := f.ask(213, "MDTM %s", name); err == nil {
+		stamp, _, _ := strings.Cut(strings.TrimSpace(msg), ".")
+		if t, err := time.Parse("20060102150405", stamp); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// retrieve gives what a command brings from the byte off on. Unless left is negative, so much must come.
+func (f *session) retrieve(command string, off, left int64) (io.Reader, error) {
 	data, err := f.passive()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer data.Close()
-	defer context.AfterFunc(f.ctx, func() { data.Close() })()
+	f.closes(data)
+	if off > 0 {
+		if _, _, err := f.ask(350, "REST %d", off); err != nil {
+			return nil, err
+		}
+	}
 	if _, _, err := f.ask(1, "%s", command); err != nil {
-		return err
+		return nil, err
 	}
-	return keep(&whole{r: data, left: size, end: func() error {
+	return &whole{r: data, left: left, end: func() error {
 		data.Close()
 		_, _, err := f.text.ReadResponse(2)
 		return err
-	}})
+	}}, nil
 }
 
 var (

@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // A Kind is all that a registry and a command know of one implementation of Store. Nobody changes it once made.
 type Kind struct {
@@ -15,9 +19,11 @@ type Kind struct {
 	// Parse splits what follows "scheme://". Its error completes a sentence that begins with the URL, such as "names no
 	// bucket". It touches nothing.
 	Parse func(rest string) (bucket, prefix string, err error)
+	// Base is the file name that a key ends in; "" where it ends in none. nil is what follows the last slash.
+	Base func(key string) string
 	// Can is what its stores can do besides Open.
 	Can Abilities
-	// Options that its users may set. Their names are unique among all kinds.
+	// Options that its users may set. Their names are unique among all kinds, but for those of shared ones.
 	Options []Option
 	// Hints say what its users can do about its errors. They are by package store's errors. The errors bring them as cause.Hinted.
 	Hints map[error]string
@@ -73,10 +79,25 @@ type Form struct {
 	Alone []string
 	// Many says that several values may follow the flag. They become one, with a newline between two.
 	Many bool
+	// Shared says that other kinds have the same option, and mean the same by it.
+	Shared bool
 }
 
 // Settings are the options that were given, by name. They pass from flags to stores, and only the stores know what they mean.
 type Settings map[string]string
+
+// WaitField is the Field of the option --store-wait, which all stores over HTTP share. at is where a T keeps it, 0 for the usual time.
+func WaitField[T any](at func(*T) *time.Duration) Field[T] {
+	return Field[T]{Name: "store-wait", Arg: "TIME", Usage: "wait TIME for a store that answered before and does not now (default 5m)", Form: Form{Shared: true},
+		Set: func(o *T, v string) error {
+			d, err := time.ParseDuration(v)
+			if err != nil || d <= 0 {
+				return fmt.Errorf("%q is no time above zero, such as 90s or 5m", v)
+			}
+			*at(o) = d
+			return nil
+		}}
+}
 
 // A Field is one Option of a store, and the way to set it in a T. A T holds all options of the store.
 type Field[T any] struct {

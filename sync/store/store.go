@@ -84,9 +84,20 @@ type Reader struct {
 	Likely checksum.Sum
 	// Unknown names an algorithm whose sum the store has and nobody here can compute; "" for none.
 	Unknown string
+	Extra   Extra
 	// Steady, unless nil, is to be called after the last byte was read, by this Reader or others of the same tag. ErrChanged means that the
 	// bytes may be a mixture.
 	Steady func() error
+}
+
+// Extra is what only some stores tell of an object.
+type Extra struct {
+	// Given says that Sum is the caller's own word of the content, and not the store's.
+	Given bool
+	// Whole says that the store gives no part of this object, so that one stream is all there is.
+	Whole bool
+	// Name is the file name that the store gives the object beside its key; "" for none. It may hold anything.
+	Name string
 }
 
 // Meta is user metadata: names in lower case, without a store's prefix.

@@ -49,7 +49,7 @@ func Parse(raw string, kinds []Kind) (Location, Kind, error) {
 func (k Kind) locate(raw, scheme, rest string) (Location, Kind, error) {
 	bucket, prefix, err := k.Parse(rest)
 	if err != nil {
-		return Location{}, Kind{}, fmt.Errorf("%s %w; want %s", quote(raw), err, k.Form)
+		return Location{}, Kind{}, fmt.Errorf("%s %w; want %s", quote(egress.ShownAny(raw)), err, k.Form)
 	}
 	return Location{Scheme: scheme, Bucket: bucket, Prefix: strings.TrimRight(prefix, "/")}, k, nil
 }

@@ -23,9 +23,8 @@ import (
 
 // Bounds of a wget. The timeout is GNU wget's own for reads; it stands for each wait, not for the whole.
 const (
-	wgetTimeout   = 900 * time.Second
-	wgetTries     = 3
-	wgetRedirects = 20 // GNU wget's --max-redirect
+	wgetTimeout = 900 * time.Second
+	wgetTries   = 3
 )
 
 // wget is `wget [-q] [-S] [-T SECONDS] -O FILE URL`.

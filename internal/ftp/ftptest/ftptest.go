@@ -42,6 +42,7 @@ func serve(c net.Conn, content string, replace map[string]string) {
 			data.Close()
 		}
 	}()
+	off := 0
 	for in := bufio.NewScanner(c); in.Scan(); {
 		command, arg, _ := strings.Cut(in.Text(), " ")
 		if answer, ok := replace[command]; ok {
@@ -55,6 +56,14 @@ func serve(c net.Conn, content string, replace map[string]string) {
 			fmt.Fprint(c, "230 fine\r\n")
 		case "SIZE":
 			fmt.Fprintf(c, "213 %d\r\n", len(content))
+		case "MDTM":
+			fmt.Fprint(c, "213 20010203040506\r\n")
+		case "REST":
+			if _, err := fmt.Sscanf(arg, "%d", &off); err != nil || off > len(content) {
+				fmt.Fprint(c, "501 no such place\r\n")
+				continue
+			}
+			fmt.Fprint(c, "350 from there\r\n")
 		case "EPSV", "PASV":
 			var err error
 			if data, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -67,7 +76,8 @@ func serve(c net.Conn, content string, replace map[string]string) {
 				fmt.Fprintf(c, "227 here (169,254,169,254,%d,%d)\r\n", port>>8, port&255)
 			}
 		case "RETR", "NLST":
-			sent := content
+			sent := content[off:]
+			off = 0
 			if command == "NLST" {
 				sent = File + "\r\n"
 			}

@@ -61,13 +61,7 @@ var fields = slices.Concat(ownFields, objectFields, connectFields)
 
 // ownFields but for the first are hidden. The AWS CLI has the like in its configuration file.
 var ownFields = store.Fields[Options]{
-	{Name: "store-wait", Arg: "TIME", Usage: "wait TIME for a store that answered before and does not now (default 5m)",
-		Set: func(o *Options, v string) (err error) {
-			if o.Timeouts.Patience, err = time.ParseDuration(v); err != nil || o.Timeouts.Patience <= 0 {
-				return fmt.Errorf("%q is no time above zero, such as 90s or 5m", v)
-			}
-			return nil
-		}},
+	store.WaitField(func(o *Options) *time.Duration { return &o.Timeouts.Patience }),
 	{Name: "s3-virtual-host", Hidden: true, Usage: "put the bucket in the host name also with a custom endpoint",
 		Set: func(o *Options, v string) error {
 			if v != "true" && v != "false" {

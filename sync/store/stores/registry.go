@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/dir"
 	"github.com/genepattern/ferry/sync/store/s3"
+	"github.com/genepattern/ferry/sync/store/web"
 )
 
 // A Registry is a list of kinds of store. It is safe for concurrent use.
@@ -17,6 +19,7 @@ type Registry []store.Kind
 var All = Registry{
 	s3.Kind,
 	dir.Kind,
+	web.Kind,
 }
 
 // Check is All.Check.
@@ -51,7 +54,7 @@ func (r Registry) CheckFor(url string, needs store.Abilities) error {
 		return err
 	}
 	if lacks := kind.Can.Lacks(needs); lacks != "" {
-		return cause.Fail(cause.Usage, "", "%q cannot be %s: it is in a store of the kind %s", url, lacks, kind.Name)
+		return cause.Fail(cause.Usage, "", "%q cannot be %s: it is in a store of the kind %s", egress.ShownAny(url), lacks, kind.Name)
 	}
 	return nil
 }
@@ -65,11 +68,17 @@ func (r Registry) Forms() string {
 	return strings.Join(all, " or ")
 }
 
-// Options are those of all kinds.
+// Options are those of all kinds, shared ones once.
 func (r Registry) Options() []store.Option {
 	var all []store.Option
+	shared := map[string]bool{}
 	for _, k := range r {
-		all = append(all, k.Options...)
+		for _, o := range k.Options {
+			if !shared[o.Name] {
+				all = append(all, o)
+			}
+			shared[o.Name] = shared[o.Name] || o.Form.Shared
+		}
 	}
 	return all
 }

@@ -11,11 +11,9 @@ import (
 // longer. A caller that bounds a request by a time gives it more than this.
 const stall = 5 * time.Minute
 
-type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
-
 // dialer makes connections that fail when the other side falls silent for so long; never, where that is negative. TCP alone notices
 // that only after hours.
-func dialer(dial dialFunc, stall time.Duration) dialFunc {
+func dialer(dial DialFunc, stall time.Duration) DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
 		if err != nil {

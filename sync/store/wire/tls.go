@@ -15,7 +15,7 @@ const tlsBuffer = 64 << 10
 
 // tlsDialer makes TLS connections that are read in large pieces. crypto/tls alone asks the kernel for hardly more than a record at
 // once, and some servers send records of 4 KiB. TLS through a proxy's tunnel does not use this dialer.
-func tlsDialer(dial dialFunc, config *tls.Config, handshake time.Duration) dialFunc {
+func tlsDialer(dial DialFunc, config *tls.Config, handshake time.Duration) DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
 		if err != nil {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -25,6 +26,9 @@ type Timeouts struct {
 	Read    time.Duration // for its silence while an answer is awaited
 }
 
+// A DialFunc connects, as net.Dialer.DialContext does. It is safe for concurrent use.
+type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // Tune is TuneFor with the usual times.
 func Tune(t *http.Transport) *http.Transport { return TuneFor(t, Timeouts{}) }
 
@@ -33,6 +37,11 @@ func TuneFor(t *http.Transport, limits Timeouts) *http.Transport {
 	if limits.Connect == 0 {
 		limits.Connect = dialTimeout
 	}
+	return TuneOver(t, (&net.Dialer{Timeout: max(0, limits.Connect), KeepAlive: keepAlive}).DialContext, limits)
+}
+
+// TuneOver is TuneFor with connections that dial makes, within limits of its own.
+func TuneOver(t *http.Transport, dial DialFunc, limits Timeouts) *http.Transport {
 	if limits.Read == 0 {
 		limits.Read = stall
 	}
@@ -47,7 +56,7 @@ func TuneFor(t *http.Transport, limits Timeouts) *http.Transport {
 	t.IdleConnTimeout = 60 * time.Second
 	t.ReadBufferSize = 32 << 10  // a small object with its headers comes in one read
 	t.WriteBufferSize = 32 << 10 // and leaves in one write
-	t.DialContext = dialer((&net.Dialer{Timeout: max(0, limits.Connect), KeepAlive: keepAlive}).DialContext, limits.Read)
+	t.DialContext = dialer(dial, limits.Read)
 	t.DialTLSContext = tlsDialer(t.DialContext, t.TLSClientConfig, t.TLSHandshakeTimeout)
 	return t
 }
