@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"syscall"
 )
 
 // This file has an interface for each ability that only some engines have, and below each the function that finds it. No other file
@@ -36,6 +37,18 @@ func SelfOf(ctx context.Context, e Engine) (*Self, error) {
 		return s.Self(ctx)
 	}
 	return nil, nil
+}
+
+// A Signaler is a Container whose processes can be sent a signal.
+type Signaler interface {
+	// Signal sends a signal to the module's processes, where it runs. Nothing waits for what comes of it.
+	Signal(s syscall.Signal)
+}
+
+// SignalerOf gives the container's Signaler; false where it has none.
+func SignalerOf(c Container) (Signaler, bool) {
+	s, ok := c.(Signaler)
+	return s, ok
 }
 
 // A Copier is a Container whose files can be written before it starts and read after it has ended. It is for engines that cannot

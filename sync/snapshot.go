@@ -1,19 +1,22 @@
 package sync
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
-	"hash/maphash"
+	"math/rand/v2"
 	"os"
 	"slices"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/genepattern/ferry/sync/internal/tree"
 )
 
 // A Snapshot is the state of a local tree at one moment, for Options.Since. It takes 16 bytes a file.
 type Snapshot struct {
-	seed  maphash.Seed
+	seed  uint64  // random: whoever makes files does not know which would collide
 	files []state // by path
 }
 
@@ -28,7 +31,7 @@ func (e *Engine) Take(ctx context.Context, root *os.Root, o Options) (*Snapshot,
 	t := tree.New(root)
 	t.Follow(o.Links)
 	defer t.Close()
-	s := &Snapshot{seed: maphash.MakeSeed()}
+	s := &Snapshot{seed: rand.Uint64()}
 	var errs []error
 	for f := range t.Walk(ctx, tree.WalkOptions{NoFollow: o.NoFollow}) {
 		switch {
@@ -66,7 +69,49 @@ func (s *Snapshot) stateOf(f *tree.Entry) state {
 		b = binary.LittleEndian.AppendUint64(b, uint64(f.Change.UnixNano()))
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(f.Mode))
-	return state{maphash.String(s.seed, f.Path), maphash.Bytes(s.seed, b)}
+	return state{s.hash([]byte(f.Path)), s.hash(b)}
+}
+
+func (s *Snapshot) hash(b []byte) uint64 {
+	var d xxhash.Digest
+	d.ResetWithSeed(s.seed)
+	_, _ = d.Write(b) // it never fails
+	return d.Sum64()
+}
+
+// snapshotMark begins a snapshot's bytes. Another form of them gets another mark.
+const snapshotMark = "ferry snapshot 1\n"
+
+// MarshalBinary gives the snapshot to another process: the mark, the seed, and 16 bytes a file. It never fails.
+func (s *Snapshot) MarshalBinary() ([]byte, error) {
+	b := make([]byte, 0, len(snapshotMark)+8+16*len(s.files))
+	b = append(b, snapshotMark...)
+	b = binary.LittleEndian.AppendUint64(b, s.seed)
+	for _, f := range s.files {
+		b = binary.LittleEndian.AppendUint64(b, f.path)
+		b = binary.LittleEndian.AppendUint64(b, f.rest)
+	}
+	return b, nil
+}
+
+// errNoSnapshot is the error of bytes that are no snapshot's.
+var errNoSnapshot = errors.New("not a snapshot of ferry's")
+
+// UnmarshalBinary makes the snapshot what MarshalBinary was called on.
+func (s *Snapshot) UnmarshalBinary(b []byte) error {
+	rest, ok := bytes.CutPrefix(b, []byte(snapshotMark))
+	if !ok || len(rest)%16 != 8 {
+		return errNoSnapshot
+	}
+	read := func() uint64 { n := binary.LittleEndian.Uint64(rest); rest = rest[8:]; return n }
+	s.seed, s.files = read(), make([]state, 0, len(rest)/16)
+	for len(rest) > 0 {
+		s.files = append(s.files, state{read(), read()})
+	}
+	if !slices.IsSortedFunc(s.files, compareStates) {
+		return errNoSnapshot
+	}
+	return nil
 }
 
 // changed says whether the file is to be sent, and why.

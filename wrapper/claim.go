@@ -84,6 +84,20 @@ func newerError(there record.Subject, attempt int) error {
 	return cause.Fail(cause.Interrupted, "its results count", "%w: attempt %d, and this is attempt %d", errNewer, there.Attempt, attempt)
 }
 
+// earlier is the run that the store's record was of before this one.
+func (c *claim) earlier() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.before
+}
+
+// resume makes the claim one that another process has announced.
+func (c *claim) resume(before string, onLost func(error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before, c.stands, c.onLost = before, true, onLost
+}
+
 // given is why the claim was given up, nil where it was not.
 func (c *claim) given() error {
 	if c == nil {
@@ -190,6 +204,18 @@ func (r *remote) subject(ctx context.Context, key string) (s record.Subject, err
 		return record.Subject{}, errNoRecord
 	}
 	return s, nil
+}
+
+// record reads the record under the key. store.ErrNotExist, errNoRecord.
+func (r *remote) record(ctx context.Context, key string) (all record.Record, err error) {
+	data, err := r.read(ctx, key, recordMax)
+	if err != nil {
+		return all, err
+	}
+	if json.Unmarshal(data, &all) != nil {
+		return record.Record{}, errNoRecord
+	}
+	return all, nil
 }
 
 // read reads a small object, or the first bytes of a large one.

@@ -16,8 +16,8 @@ import (
 // logs are the files that grow while the job runs.
 type logs struct{ transfer, out, err, stats *logFile }
 
-// openLogs makes the log files.
-func openLogs(s *site) (*logs, error) {
+// openLogs makes the log files. Where only is 0, those that are there already grow on.
+func openLogs(s *site, only int) (*logs, error) {
 	l := &logs{}
 	for _, at := range []struct {
 		name string
@@ -25,7 +25,7 @@ func openLogs(s *site) (*logs, error) {
 	}{{record.TransferName, &l.transfer}, {record.OutName, &l.out}, {record.ErrName, &l.err}, {record.StatsName, &l.stats}} {
 		p := s.own(at.name)
 		root, in := s.at(p)
-		f, err := root.OpenFile(in, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)
+		f, err := root.OpenFile(in, os.O_CREATE|only|os.O_RDWR|os.O_APPEND, 0o644)
 		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("opening a log: %w", err)

@@ -15,6 +15,8 @@ type Outcome struct {
 	Code  int
 	Cause cause.Cause
 	Err   error // why, where Cause is not cause.None; "hint" by cause.HintOf
+	// Passed says of a stage-in that StageOut will tell this outcome.
+	Passed bool
 }
 
 // OwnCode is what the process exits with in place of a module's own code that would mean, coming from ferry, that the job is to be

@@ -93,6 +93,9 @@ func mayRun(j *job.Job, img engine.Image) error {
 // giveTo lets the module's user read what was staged in, and write its directories. Other users of the node gain nothing,
 // because only ferry's own user can enter the attempt's root.
 func (s *site) giveTo(img engine.Image) error {
+	if s.volume != nil {
+		return nil // stage-in did
+	}
 	me := os.Geteuid()
 	who, ok := runsAs(&s.job, img)
 	if !ok {

@@ -90,22 +90,28 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 		return cause.Name(ctx, cause.Internal, "", err)
 	}
 	// Only ferry's own user can enter the root. The module sees the directories in it by their mounts.
-	if err := os.Mkdir(s.paths.dir, 0o700); err != nil {
-		return cause.Name(ctx, cause.Usage, "", fmt.Errorf("making the attempt's root: %w", err))
+	return furnish(s, 0o700, &h)
+}
+
+// furnish makes the attempt's root with all that is in it before files are staged in. h is who has it, nil on a volume of the job's own.
+func furnish(s *site, mode fs.FileMode, h *node.Held) error {
+	if err := os.Mkdir(s.paths.dir, mode); err != nil {
+		return cause.Name(context.Background(), cause.Usage, "", fmt.Errorf("making the attempt's root: %w", err))
 	}
 	root, err := os.OpenRoot(s.paths.dir)
 	if err != nil {
 		return fmt.Errorf("opening the attempt's root: %w", err)
 	}
 	s.root = root
-	if err := root.MkdirAll(ownMetadata, 0o700); err != nil {
-		return cause.Name(ctx, cause.Internal, "", err)
+	err = root.MkdirAll(ownMetadata, 0o700)
+	if err == nil && h != nil {
+		err = node.Mark(root, *h)
 	}
-	if err := node.Mark(root, h); err != nil {
-		return cause.Name(ctx, cause.Internal, "", err)
+	if err == nil {
+		err = s.makeBallast()
 	}
-	if err := s.makeBallast(); err != nil {
-		return cause.Name(ctx, cause.Internal, "", err)
+	if err != nil {
+		return cause.Name(context.Background(), cause.Internal, "", err)
 	}
 	if s.job.Dirs.InPlace {
 		if err := openInPlace(s); err != nil {
@@ -117,14 +123,19 @@ func (s *site) build(ctx context.Context, eng engine.Engine) error {
 			break // they are where they are
 		}
 		if err := root.MkdirAll(inRoot(d), 0o755); err != nil {
-			return cause.Name(ctx, cause.Usage, "", fmt.Errorf("making a directory of the job: %w", err))
+			return cause.Name(context.Background(), cause.Usage, "", fmt.Errorf("making a directory of the job: %w", err))
 		}
 	}
-	if s.logs, err = openLogs(s); err != nil {
-		return cause.Name(ctx, cause.Internal, "", err)
+	if s.logs, err = openLogs(s, os.O_EXCL); err != nil {
+		return cause.Name(context.Background(), cause.Internal, "", err)
 	}
+	return cause.Name(context.Background(), cause.Internal, "", keepRecord(s))
+}
+
+// keepRecord has the record written to the metadata dir, now and whenever it is saved.
+func keepRecord(s *site) error {
 	s.tell.rec.SaveWith(func(data []byte) error { return s.write(s.metadata(record.FileName), data) })
-	return cause.Name(ctx, cause.Internal, "", s.tell.rec.Save())
+	return s.tell.rec.Save()
 }
 
 // removeDead removes what a killed ferry left of this very job. This ferry holds the job's lock. Where the lock's file was lost and a

@@ -9,7 +9,7 @@ import (
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
-// An attempt is one run of a job. Its last five fields are what its stages made. They are nil where the attempt did not come so
+// An attempt is one run of a job. Its last fields are what its stages made. They are nil where the attempt did not come so
 // far. They are for the ending: a stage gets what it needs as arguments, and reads none of them.
 type attempt struct {
 	job  job.Job
@@ -23,6 +23,7 @@ type attempt struct {
 	site   *site
 	outbox *outbox
 	module *module
+	volume *volume // of a job in three containers, else nil
 }
 
 // Run takes the job through its life:
@@ -111,7 +112,11 @@ func (a *attempt) prepare() (err error) {
 			return err
 		}
 	}
-	s, err := prepare(a.work, a.job, a.deps, a.tell)
+	make := prepare
+	if a.volume != nil {
+		make = a.volume.prepare
+	}
+	s, err := make(a.work, a.job, a.deps, a.tell)
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,9 @@ type site struct {
 	root       *os.Root // of the attempt: the job's path /a/b is a/b in it
 	inPlace    *inPlace // nil unless the job runs in place
 	logs       *logs
-	created    bool // the engine was asked for a container
-	madePrefix bool // the local prefix was not there before
+	created    bool    // the engine was asked for a container
+	madePrefix bool    // the local prefix was not there before
+	volume     *volume // of a job in three containers, else nil
 }
 
 // ownDir is a folder of the attempt's root that no module sees. A file of ferry's is written there, then renamed into the
@@ -47,7 +48,7 @@ const ownMetadata = ownDir + "/metadata"
 
 // own is the path of one of ferry's own files of the metadata dir.
 func (s *site) own(name string) string {
-	if s.inPlace != nil {
+	if s.inPlace != nil && s.volume == nil {
 		return s.metadata(name)
 	}
 	return path.Join("/", ownMetadata, name)

@@ -96,6 +96,9 @@ func newApp(w world) *cli.App {
 		Flags:          logFlags(),
 		Commands: []*cli.Command{
 			runCommand(w),
+			stageInCommand(w),
+			execCommand(w),
+			stageOutCommand(w),
 			resumeCommand(w),
 			submitCommand(w),
 			statusCommand(w),

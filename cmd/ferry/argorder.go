@@ -82,12 +82,12 @@ func orderArgs(app *cli.App, args []string) []string {
 	return args
 }
 
-// runsJob reports whether the arguments are those of a `ferry run` that is no dry run.
+// runsJob reports whether the arguments are those of a `ferry run` that is no dry run, or of a part of it.
 func runsJob(args []string) bool {
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		if !strings.HasPrefix(a, "-") {
-			return a == "run" && !slices.ContainsFunc(args[i:], func(a string) bool { return strings.TrimLeft(a, "-") == "dry-run" })
+			return a == stageInName || a == execName || a == stageOutName || a == "run" && !slices.ContainsFunc(args[i:], func(a string) bool { return strings.TrimLeft(a, "-") == "dry-run" })
 		}
 		if !strings.Contains(a, "=") {
 			i++ // the program's own flags have values

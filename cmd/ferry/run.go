@@ -50,6 +50,7 @@ type runArgs struct {
 	child     string // which child of its array; "" where the scheduler says so
 	watchSpot bool
 	hurry     func() // ends all waiting for readers of stdout and stderr
+	relay     relay  // which part of a job in three containers; the zero value is a whole job
 }
 
 // runFlags makes the flags out of the table of options.
@@ -222,7 +223,7 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 	if j.LocalPrefix == "" {
 		j.LocalPrefix = ownPrefix()
 	}
-	deps, err := runDeps(w, &j, log)
+	deps, err := a.relay.deps(w, &j, log)
 	if err != nil {
 		return refuse(stop.save, w, given, err, log)
 	}
@@ -238,7 +239,7 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 	if a.watchSpot {
 		go batch.WatchSpot(stop.save, log, stop.notices) // a notice after a signal may leave less time
 	}
-	return exit(w, wrapper.Run(stop.work, stop.save, j, deps))
+	return a.relay.exit(w, a.relay.run(stop.work, stop.save, j, deps))
 }
 
 // nodeOf asks the metadata service of EC2 what this node is.

@@ -41,9 +41,7 @@ func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
 	if err != nil {
 		return deps, err
 	}
-	if j.Files.SyncScript != "" {
-		deps.Stager = syncscript.Stager{Proxy: http.ProxyFromEnvironment}
-	}
+	deps.Stager = stagerOf(j)
 	login, home, err := newLogins(w, registryLogin{host: j.Registry.Host, user: j.Registry.User, passwordFile: j.Registry.PasswordFile}, log)
 	if err != nil {
 		return deps, err
@@ -53,6 +51,14 @@ func runDeps(w world, j *job.Job, log zerolog.Logger) (wrapper.Deps, error) {
 		deps.Freezer = f
 	}
 	return deps, nil
+}
+
+// stagerOf stages in what a server's sync script asks for; nil where there is none.
+func stagerOf(j *job.Job) wrapper.Stager {
+	if j.Files.SyncScript == "" {
+		return nil
+	}
+	return syncscript.Stager{Proxy: http.ProxyFromEnvironment}
 }
 
 // nodeDeps are what tells about a node and its store, without a job.

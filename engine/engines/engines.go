@@ -39,6 +39,9 @@ func Usage() string {
 	return strings.Join(lines, "; ")
 }
 
+// Within is the engine of a process that a platform started in the module's own container. environ is that container's environment.
+func Within(environ []string) engine.Engine { return process.Within(environ) }
+
 // Open makes the engine of that name for this process; it contacts nobody. The cause of its errors is cause.Usage: a name
 // that no engine has, or a host's variables that make no sense, with a hint of the engine's own.
 func Open(name string, host engine.Host) (engine.Engine, error) {

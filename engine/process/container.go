@@ -35,7 +35,10 @@ type container struct {
 	ended chan struct{} // closed once exit is final
 }
 
-var _ engine.Container = (*container)(nil)
+var (
+	_ engine.Container = (*container)(nil)
+	_ engine.Signaler  = (*container)(nil)
+)
 
 func (c *container) ID() string { return c.id }
 
@@ -205,6 +208,13 @@ func (c *container) Stop(ctx context.Context, grace time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Signal implements engine.Signaler.
+func (c *container) Signal(s syscall.Signal) {
+	if pid := c.process(); pid != 0 && c.running() {
+		signalGroup(pid, s)
 	}
 }
 

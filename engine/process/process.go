@@ -17,6 +17,7 @@ import (
 // Engine runs processes. It knows only those it started itself: they end with it.
 type Engine struct {
 	env    []string
+	host   string // what this container is known by, "" where it is ferry's own
 	reaper reaper
 
 	mu   sync.Mutex
@@ -31,6 +32,20 @@ var _ engine.Engine = (*Engine)(nil)
 func New(environ []string) *Engine {
 	return &Engine{env: moduleEnv(environ), all: map[string]*container{}}
 }
+
+// Within makes an Engine for a process that a platform started in the module's own container. Its environment is the image's, but for
+// what the platform adds to reach the node's rights or to tell ferry something.
+func Within(environ []string) *Engine {
+	env := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		return slices.ContainsFunc(platforms, func(p string) bool { return strings.HasPrefix(entry, p) })
+	})
+	host, _ := os.Hostname() // which engines make the container's id
+	return &Engine{env: env, all: map[string]*container{}, host: host}
+}
+
+// platforms are the prefixes of variables that platforms and ferry add to those of an image.
+var platforms = []string{"AWS_CONTAINER_", "AWS_ROLE_", "AWS_WEB_IDENTITY_", "AWS_EXECUTION_ENV=", "AWS_BATCH_", "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=",
+	"AWS_SESSION_TOKEN=", "ECS_", "FERRY_"}
 
 // foreign are the prefixes of variables that are not the image's, and secret what a name must not hold.
 var (
@@ -56,7 +71,10 @@ func (e *Engine) Info(context.Context) (engine.Info, error) {
 
 // Image describes ferry's own container, whatever ref is.
 func (e *Engine) Image(_ context.Context, ref string, _ engine.Login) (engine.Image, error) {
-	img := engine.Image{Ref: ref, ID: "process", Env: e.env}
+	img := engine.Image{Ref: ref, Env: e.env}
+	if e.host == "" {
+		img.ID = kindName
+	}
 	if uid := os.Geteuid(); uid != 0 {
 		img.User = fmt.Sprintf("%d:%d", uid, os.Getegid())
 	}
@@ -79,7 +97,9 @@ func (e *Engine) Create(_ context.Context, spec engine.Spec) (engine.Container, 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.next++
-	c.id = fmt.Sprintf("process-%d-%d", os.Getpid(), e.next)
+	if c.id = e.host; c.id == "" || e.next > 1 {
+		c.id = fmt.Sprintf("process-%d-%d", os.Getpid(), e.next)
+	}
 	e.all[c.id] = c
 	return c, nil
 }

@@ -35,6 +35,21 @@ func New(j job.Job, version string) *Keeper {
 	}}
 }
 
+// Resume makes the Keeper of an attempt that another process began, of the bytes of its record.
+func Resume(data []byte) (*Keeper, error) {
+	k := &Keeper{warned: map[string]bool{}}
+	if err := json.Unmarshal(data, &k.r); err != nil {
+		return nil, err
+	}
+	if k.r.Transfers == nil {
+		k.r.Transfers = map[string]ferrysync.Stats{}
+	}
+	for _, w := range k.r.Warnings {
+		k.warned[w] = true
+	}
+	return k, nil
+}
+
 // SaveWith makes Save write the file by f. Before, the record is only in memory.
 func (k *Keeper) SaveWith(f func([]byte) error) {
 	k.saving.Lock()
@@ -110,10 +125,10 @@ func (k *Keeper) Conclude(code int, c cause.Cause, err error) {
 	})
 }
 
-// End sets the time at which the job ended.
+// End sets the time at which the job ended. Nobody needs a seal from then on.
 func (k *Keeper) End() {
 	now := time.Now().UTC()
-	k.Edit(func(r *Record) { r.Ended, r.State = &now, StateDone })
+	k.Edit(func(r *Record) { r.Ended, r.State, r.Seal = &now, StateDone, "" })
 }
 
 // ExitCode is the code of the last conclusion.

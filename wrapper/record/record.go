@@ -33,6 +33,7 @@ type Subject struct {
 	Module  job.Module `json:"module"`
 	Remote  string     `json:"remote"`
 	InPlace bool       `json:"in_place,omitempty"`
+	Seal    string     `json:"seal,omitempty"` // digest of what stage-in left for stage-out, while a job in three containers runs
 }
 
 // A Verdict says how far the job is and how it ended.
