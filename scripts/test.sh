@@ -19,6 +19,7 @@ if is_debian; then
 	scripts/registry.sh install
 	scripts/awscli.sh install
 	scripts/moto.sh install
+	scripts/azurite.sh install
 	scripts/jupyter.sh install
 fi
 engine=$(scripts/engine.sh start)

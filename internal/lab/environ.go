@@ -7,7 +7,7 @@ import (
 )
 
 // foreign are the prefixes of variables that would let the machine's own settings in.
-var foreign = []string{"AWS_", "FERRY_", "GP_"}
+var foreign = []string{"AWS_", "AZURE_", "FERRY_", "GP_", "IDENTITY_"}
 
 // noAWSFiles keeps SDKs from the files and the metadata service of the machine.
 var noAWSFiles = []string{

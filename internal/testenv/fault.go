@@ -74,15 +74,21 @@ var usual = map[int]string{
 	503: "SlowDown",
 }
 
-// answer writes the fault's status as S3 would, and returns the length of the body.
-func (f *Fault) answer(w http.ResponseWriter, method string) int64 {
+// answer writes the fault's status as the store would, and returns the length of the body.
+func (f *Fault) answer(w http.ResponseWriter, r *http.Request) int64 {
 	code := f.Code
+	if r.Header.Get("X-Ms-Version") != "" {
+		if code == "" {
+			code = usualAzure[f.Status]
+		}
+		w.Header().Set("X-Ms-Error-Code", code)
+	}
 	if code == "" {
 		code = usual[f.Status]
 	}
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(f.Status)
-	if method == http.MethodHead {
+	if r.Method == http.MethodHead {
 		return 0
 	}
 	n, _ := fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+

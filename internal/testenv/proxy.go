@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A FaultProxy stands before an S3 server and makes it fail by rule. Requests reach the server as they came, the Host
+// A FaultProxy stands before an S3 server, or Azurite, and makes it fail by rule. Requests reach the server as they came, the Host
 // header included, so that signatures stay valid. Its methods are safe for concurrent use.
 type FaultProxy struct {
 	URL string // http://127.0.0.1:PORT
@@ -34,7 +34,7 @@ type FaultProxy struct {
 // A Request is one that the proxy saw.
 type Request struct {
 	Method string
-	Kind   string // the S3 operation, such as "GetObject" or "UploadPart"
+	Kind   string // the S3 operation, such as "GetObject" or "UploadPart"; of another store's the one that does the same
 	Bucket string
 	Key    string
 	Query  url.Values
@@ -137,7 +137,7 @@ func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fault.Status != 0:
 		_, _ = io.Copy(io.Discard, r.Body)
 		told(fault.Status)
-		sent(fault.answer(w, r.Method))
+		sent(fault.answer(w, r))
 		return
 	}
 
@@ -154,7 +154,7 @@ func (p *FaultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for name, values := range resp.Header {
-		if !fault.NoSums || !strings.HasPrefix(name, "X-Amz-Checksum-") {
+		if !fault.NoSums || !isSum(name) {
 			w.Header()[name] = values
 		}
 	}
@@ -225,6 +225,9 @@ func reset(w http.ResponseWriter) {
 
 // describe names the S3 operation of a path-style request.
 func describe(r *http.Request) Request {
+	if r.Header.Get("X-Ms-Version") != "" {
+		return describeAzure(r)
+	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	q := r.URL.Query()
 	return Request{Method: r.Method, Kind: kind(r, bucket, key, q), Bucket: bucket, Key: key, Query: q, Header: r.Header.Clone(), Length: r.ContentLength}

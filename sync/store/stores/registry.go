@@ -7,6 +7,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/azure"
 	"github.com/genepattern/ferry/sync/store/dir"
 	"github.com/genepattern/ferry/sync/store/s3"
 	"github.com/genepattern/ferry/sync/store/web"
@@ -18,6 +19,7 @@ type Registry []store.Kind
 // All are the kinds that ferry knows, one line each. Hints show the first.
 var All = Registry{
 	s3.Kind,
+	azure.Kind,
 	dir.Kind,
 	web.Kind,
 }
