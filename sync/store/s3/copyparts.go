@@ -38,8 +38,17 @@ type anyElement struct {
 	Text    string `xml:",chardata"`
 }
 
-// parts copies in parts, and leaves no upload where that fails.
+// parts copies in parts, once more where the upload got lost.
 func (cp copying) parts(ctx context.Context) (store.Object, error) {
+	made, err := cp.upload(ctx)
+	if lost(err) {
+		return cp.upload(ctx)
+	}
+	return made, err
+}
+
+// upload copies in parts, and leaves no upload where that fails.
+func (cp copying) upload(ctx context.Context) (store.Object, error) {
 	upload, err := cp.begin(ctx)
 	if err != nil {
 		return store.Object{}, err
@@ -195,6 +204,15 @@ func (cp copying) complete(ctx context.Context, upload string, parts []copiedPar
 		body: func() io.ReadCloser { return io.NopCloser(bytes.NewReader(doc)) }}
 	var got copied
 	err = cp.document(ctx, &r, &got)
+	if lost(err) { // or the answer to an earlier try
+		var tags []string
+		for _, p := range parts {
+			tags = append(tags, p.ETag)
+		}
+		if tag, ok := madeOf(ctx, cp.s, cp.key, tags); ok {
+			return tag, nil
+		}
+	}
 	return got.ETag, err
 }
 

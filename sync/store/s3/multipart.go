@@ -4,8 +4,6 @@ package s3
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -125,38 +123,21 @@ func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.Comple
 	if wholeSums(a.s) {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
-	tried := 0
 	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
-		tried++
 		out, err = a.Client.CompleteMultipartUpload(ctx, in, fns...)
-		var gone smithy.APIError
-		if tried > 1 && errors.As(err, &gone) && gone.ErrorCode() == "NoSuchUpload" {
-			if tag, ok := a.completed(ctx, in, fns); ok {
-				out, err = &awss3.CompleteMultipartUploadOutput{ETag: &tag}, nil
-			}
-		}
 		return err
 	})
-	return out, err
-}
-
-// completed reports whether the object is made of the parts of in, as its tag says.
-func (a *partsAPI) completed(ctx context.Context, in *awss3.CompleteMultipartUploadInput, fns []func(*awss3.Options)) (tag string, ok bool) {
-	h := md5.New()
+	if !lost(err) {
+		return out, err
+	}
+	var parts []string
 	for _, p := range in.MultipartUpload.Parts {
-		sum, err := hex.DecodeString(strings.Trim(aws.ToString(p.ETag), `"`))
-		if err != nil {
-			return "", false
-		}
-		h.Write(sum)
+		parts = append(parts, aws.ToString(p.ETag))
 	}
-	want := fmt.Sprintf("%x-%d", h.Sum(nil), len(in.MultipartUpload.Parts))
-	got, err := a.Client.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: in.Bucket, Key: in.Key}, fns...)
-	if err != nil {
-		return "", false
+	if tag, ok := madeOf(ctx, a.s, a.key, parts); ok {
+		return &awss3.CompleteMultipartUploadOutput{ETag: &tag}, nil
 	}
-	tag = aws.ToString(got.ETag)
-	return tag, strings.Trim(tag, `"`) == want
+	return nil, err
 }
 
 // AbortMultipartUpload is called by the manager after a failure. It also works where the transfer was cancelled: parts that stay

@@ -38,7 +38,7 @@ func putBody(ctx context.Context, s *Store, key string, b store.Body, o store.Pu
 	if b.Len() > s.parts.single {
 		at := s.places.here()
 		put, err := putParts(ctx, s, key, b, o)
-		if err != nil && s.places.follow(ctx, at, err) {
+		if err != nil && (s.places.follow(ctx, at, err) || lost(err)) {
 			return putParts(ctx, s, key, b, o)
 		}
 		return put, err
