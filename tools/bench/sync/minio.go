@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/genepattern/ferry/internal/lab"
+	"github.com/genepattern/ferry/tools/internal/minio"
 )
 
 // minioWithin bounds MinIO's start.
@@ -31,10 +29,7 @@ func startMinIO(path, dir string) (*server, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path, "server", "--quiet", "--address", addr, "--console-address", "127.0.0.1:0", dir)
-	cmd.Env = []string{"HOME=" + dir, "PATH=/nonexistent", "MINIO_ROOT_USER=" + accessKey, "MINIO_ROOT_PASSWORD=" + secretKey, "MINIO_UPDATE=off", "MINIO_BROWSER=off"}
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd := minio.Command(path, addr, dir, accessKey, secretKey)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
