@@ -21,7 +21,7 @@ var sweepAge = time.Hour
 func (u *uploads) sweep() {
 	t := u.t
 	st, ok := t.st.(store.Sweeper)
-	if !ok || !u.large || t.o.DryRun || t.ctx.Err() != nil {
+	if _, itself := t.st.(store.SelfSweeper); itself || !ok || !u.large || t.o.DryRun || t.ctx.Err() != nil {
 		return
 	}
 	for up, err := range st.Unfinished(t.ctx, u.prefix) {

@@ -12,7 +12,8 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 )
 
-// Uploads are the uploads in parts that Doctor looks for below the remote root: those that were begun and never ended.
+// Uploads are the uploads that Doctor looks for below the remote root: those that were begun and never ended. In S3 they are parts of objects,
+// in a directory the files in the making of killed processes.
 type Uploads struct {
 	Age   time.Duration // to which no part came for so long; 0 for DefaultUploadAge
 	Abort bool          // removes what was sent of them
@@ -68,6 +69,9 @@ func (d *doctor) uploads(ctx context.Context) Check {
 	case d.parts.Abort:
 		return good(name, "%d aborted, %s%s", n, size, text)
 	}
-	return bad(name, fmt.Errorf("%d never ended, %s, no part for %v%s", n, size, age, text),
-		"--abort-uploads removes them; with the bucket's lifecycle rule of `ferry jobdef --lifecycle` S3 does")
+	hint := "--abort-uploads removes them; with the bucket's lifecycle rule of `ferry jobdef --lifecycle` S3 does"
+	if _, itself := st.(store.SelfSweeper); itself {
+		hint = "--abort-uploads removes them; so does what ferry next writes into their directories"
+	}
+	return bad(name, fmt.Errorf("%d never ended, %s, no part for %v%s", n, size, age, text), hint)
 }

@@ -27,7 +27,7 @@ func doctorCommand(w world) *cli.Command {
 			&cli.StringFlag{Name: "local-prefix", Value: "/local", Usage: "`DIR` where jobs stand on this node", EnvVars: []string{"FERRY_LOCAL_PREFIX", "GP_LOCAL_PREFIX"}},
 			&cli.StringFlag{Name: "network", Value: job.NetworkOwn, Usage: "the modules' network, `NET`", EnvVars: []string{"FERRY_NETWORK"}},
 			&cli.StringSliceFlag{Name: "service", Hidden: true, Usage: "`HOST:PORT` that modules should not reach, in place of clouds' metadata services"},
-			&cli.DurationFlag{Name: "upload-age", Value: wrapper.DefaultUploadAge, Usage: "look for uploads in parts below the remote root to which no part came for `TIME`"},
+			&cli.DurationFlag{Name: "upload-age", Value: wrapper.DefaultUploadAge, Usage: "look for uploads below the remote root that were never ended and to which nothing came for `TIME`; in a directory, for .ferry-part-* files"},
 			&cli.BoolFlag{Name: "abort-uploads", Usage: "abort those uploads: what was sent of them is removed"},
 			&cli.BoolFlag{Name: "ecr", Usage: "check the account's ECR also where a custom endpoint is set or the remote root is not in S3"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},

@@ -14,6 +14,12 @@ type Sweeper interface {
 	Abandon(ctx context.Context, u Unfinished) error
 }
 
+// A SelfSweeper is a Sweeper that removes what killed processes left wherever it writes. Nobody else needs to look after each transfer.
+type SelfSweeper interface {
+	Sweeper
+	SweepsItself()
+}
+
 // An Unfinished upload.
 type Unfinished struct {
 	Key, ID     string
