@@ -2,6 +2,8 @@ package sync_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -63,6 +65,65 @@ func TestVerified(t *testing.T) {
 				t.Errorf("%+v, %v", s, err)
 			}
 			sameTree(t, got, map[string]string{"x": string(body)})
+		})
+	}
+}
+
+// Each checksum of S3's list verifies, whatever the server of the test knows of it, and a flipped byte is noticed. The values are those of
+// "Hello world", of the XXHASH ones as AWS's own library has them in its tests.
+func TestVerifiedByEachAlgorithm(t *testing.T) {
+	t.Parallel()
+	sums := map[types.ChecksumAlgorithm]string{
+		types.ChecksumAlgorithmCrc32:     "8bd69e52",
+		types.ChecksumAlgorithmCrc32c:    "72b51f78",
+		types.ChecksumAlgorithmCrc64nvme: "38e259d03f312adb",
+		types.ChecksumAlgorithmSha1:      "7b502c3a1f48c8609ae212cdfb639dee39673f5e",
+		types.ChecksumAlgorithmSha256:    "64ec88ca00b268e5ba1a35678a1b5316d212f4f366b2477232534a8aeca37f3c",
+		types.ChecksumAlgorithmSha512:    "b7f783baed8297f0db917462184ff4f08e69c2d5e5f79a942600f9725f58ce1f29c18139bf80b06c0fff2bdd34738452ecf40c488c22a7e3d80cdf6f9c1c0d47",
+		types.ChecksumAlgorithmMd5:       "3e25960a79dbc69b674cd4ec67a72c62",
+		types.ChecksumAlgorithmXxhash64:  "c500b0c912b376d8",
+		types.ChecksumAlgorithmXxhash3:   "b6acb9d84a38ff74",
+		types.ChecksumAlgorithmXxhash128: "7351f89812f97382b91d05b31e04dd7f",
+	}
+	for _, algo := range append(types.ChecksumAlgorithm("").Values(), "BLAKE9") {
+		t.Run(string(algo), func(t *testing.T) {
+			t.Parallel()
+			srv := testenv.S3(t)
+			if _, err := srv.Client().PutObject(t.Context(), &awss3.PutObjectInput{Bucket: &srv.Bucket, Key: aws.String("p/x"), Body: strings.NewReader("Hello world")}); err != nil {
+				t.Fatal(err)
+			}
+			tag := srv.Head(t, "p/x").Get("Etag")
+			sum, err := hex.DecodeString(sums[algo])
+			if err != nil || len(sum) == 0 && algo != "BLAKE9" {
+				t.Fatalf("no sum: %v", err)
+			}
+			how := strings.ToLower(string(algo))
+			var first atomic.Bool
+			front := inFront(t, srv, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/p/x") {
+					return false
+				}
+				body := "Hello world"
+				if first.CompareAndSwap(false, true) && len(sum) > 0 {
+					body = "hello world"
+				}
+				w.Header().Set("ETag", tag)
+				w.Header().Set("X-Amz-Checksum-"+string(algo), base64.StdEncoding.EncodeToString(sum))
+				w.Header().Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+				w.Header().Set("X-Amz-Server-Side-Encryption", "aws:kms") // so that the tag is no MD5
+				_, _ = io.WriteString(w, body)
+				return true
+			})
+			if len(sum) == 0 {
+				how = "unverified (" + how + ")"
+			}
+			via := *srv
+			via.Endpoint = front
+			got, s, err := down(t, s3At(&via))
+			if err != nil || !maps.Equal(s.Verified, map[string]int64{how: 1}) || (s.Retries == 0) != (len(sum) == 0) {
+				t.Errorf("%+v, %v", s, err)
+			}
+			sameTree(t, got, map[string]string{"x": "Hello world"})
 		})
 	}
 }

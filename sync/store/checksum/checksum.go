@@ -13,6 +13,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 )
 
 // An Algorithm has the name of S3 in lower case, with which the headers x-amz-checksum-… end.
@@ -29,10 +30,12 @@ const (
 	SHA512    Algorithm = "sha512"
 	MD5       Algorithm = "md5"
 	XXHash64  Algorithm = "xxhash64"
+	XXHash3   Algorithm = "xxhash3"
+	XXHash128 Algorithm = "xxhash128"
 )
 
 // Algorithms are all known ones, the cheapest to verify first.
-var Algorithms = []Algorithm{CRC32C, CRC32, CRC64NVME, XXHash64, MD5, SHA1, SHA256, SHA512}
+var Algorithms = []Algorithm{CRC32C, CRC32, CRC64NVME, XXHash3, XXHash128, XXHash64, MD5, SHA1, SHA256, SHA512}
 
 // A Sum is the checksum of a whole object. The zero Sum means that none is known.
 type Sum struct {
@@ -87,6 +90,10 @@ func New(a Algorithm) hash.Hash {
 		return md5.New()
 	case XXHash64:
 		return xxhash.New()
+	case XXHash3:
+		return xxh3.New()
+	case XXHash128:
+		return xxh3.New128()
 	}
 	return nil
 }
