@@ -28,6 +28,7 @@ type Fault struct {
 	Delay      time.Duration // before anything else, so before the first byte
 	Status     int           // answer this without asking the server, such as 503
 	Code       string        // the S3 error code for Status; by default the usual one
+	Body       string        // with Status: this in place of an error document
 	Reset      bool          // reset the connection at once
 	LoseAnswer bool          // let the server do it, then reset the connection
 	Stall      bool          // never answer, until the client or the test gives up
@@ -90,6 +91,10 @@ func (f *Fault) answer(w http.ResponseWriter, r *http.Request) int64 {
 	w.WriteHeader(f.Status)
 	if r.Method == http.MethodHead {
 		return 0
+	}
+	if f.Body != "" {
+		n, _ := io.WriteString(w, f.Body)
+		return int64(n)
 	}
 	n, _ := fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+
 		`<Error><Code>%s</Code><Message>injected by a test</Message><RequestId>test</RequestId></Error>`, code)

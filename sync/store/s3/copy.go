@@ -31,7 +31,7 @@ func (s *Store) CopyFrom(ctx context.Context, from store.Store, o store.Object, 
 		limit = copyLimit
 	}
 	if o.Size > limit {
-		return cp.parts(ctx)
+		return makes(ctx, func() (store.Object, error) { return cp.inParts(ctx) })
 	}
 	return cp.whole(ctx)
 }

@@ -38,17 +38,8 @@ type anyElement struct {
 	Text    string `xml:",chardata"`
 }
 
-// parts copies in parts, once more where the upload got lost.
-func (cp copying) parts(ctx context.Context) (store.Object, error) {
-	made, err := cp.upload(ctx)
-	if lost(err) {
-		return cp.upload(ctx)
-	}
-	return made, err
-}
-
-// upload copies in parts, and leaves no upload where that fails.
-func (cp copying) upload(ctx context.Context) (store.Object, error) {
+// inParts copies in parts, and leaves no upload where that fails.
+func (cp copying) inParts(ctx context.Context) (store.Object, error) {
 	upload, err := cp.begin(ctx)
 	if err != nil {
 		return store.Object{}, err
@@ -202,18 +193,14 @@ func (cp copying) complete(ctx context.Context, upload string, parts []copiedPar
 	r := request{op: "copying", method: http.MethodPost, key: cp.key, query: "uploadId=" + escapedQuery(upload), sha256: hex.EncodeToString(sum[:]), want: http.StatusOK,
 		length: int64(len(doc)), header: http.Header{"Content-Type": {"application/xml"}}, brings: cp.s.options.Headers.parts(),
 		body: func() io.ReadCloser { return io.NopCloser(bytes.NewReader(doc)) }}
+	c := completion{op: r.op, key: cp.key, tries: 2} // who knows how many: the transport sends again by itself, too
 	var got copied
-	err = cp.document(ctx, &r, &got)
-	if lost(err) { // or the answer to an earlier try
-		var tags []string
-		for _, p := range parts {
-			tags = append(tags, p.ETag)
-		}
-		if tag, ok := madeOf(ctx, cp.s, cp.key, tags); ok {
-			return tag, nil
-		}
+	c.err = cp.document(ctx, &r, &got)
+	c.tag = got.ETag
+	for _, p := range parts {
+		c.parts = append(c.parts, p.ETag)
 	}
-	return got.ETag, err
+	return cp.s.settle(ctx, c)
 }
 
 // abort also works where the transfer was cancelled: parts that stay cost their owner money for ever.

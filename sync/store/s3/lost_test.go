@@ -24,6 +24,9 @@ func TestUploadGetsLost(t *testing.T) {
 	lose := testenv.Rule{Kind: "CompleteMultipartUpload", Times: 1, Fault: testenv.Fault{LoseAnswer: true}}
 	// As MinIO says it; other servers know for a while what they completed.
 	forgot := testenv.Rule{Kind: "CompleteMultipartUpload", Times: 1, Fault: testenv.Fault{Status: 404, Code: "NoSuchUpload"}}
+	// As versitygw 1.8 answers for what it was killed over: it did nothing, and says that it did.
+	dropped := testenv.Rule{Kind: "CompleteMultipartUpload", Times: 1, Fault: testenv.Fault{Reset: true}}
+	lied := testenv.Rule{Kind: "CompleteMultipartUpload", Times: 1, Fault: testenv.Fault{Status: 200, Body: "<CompleteMultipartUploadResult><ETag>\"lie-3\"</ETag></CompleteMultipartUploadResult>"}}
 	headless := testenv.Rule{Kind: "HeadObject", Times: 2, Fault: testenv.Fault{Reset: true}}
 	part := testenv.Rule{Kind: "UploadPart", After: 1, Times: 1, Fault: testenv.Fault{Status: 404, Code: "NoSuchUpload"}}
 	copied := part
@@ -32,6 +35,7 @@ func TestUploadGetsLost(t *testing.T) {
 		"answer":                               {lose, forgot},
 		"answer, and then the object's header": {lose, forgot, headless},
 		"upload":                               {part, copied},
+		"work of a killed server":              {dropped, lied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for op, do := range map[string]func(key string) (store.Object, error){

@@ -116,28 +116,32 @@ func (a *partsAPI) UploadPart(ctx context.Context, in *awss3.UploadPartInput, fn
 	return out, err
 }
 
-// CompleteMultipartUpload makes the object. Where the answer was lost, the next try finds no such upload: then the object is asked
-// whether it is the one.
+// CompleteMultipartUpload makes the object.
 func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.CompleteMultipartUploadInput, fns ...func(*awss3.Options)) (out *awss3.CompleteMultipartUploadOutput, err error) {
 	fns = append(fns, bringing(a.s.options.Headers.parts()))
 	if wholeSums(a.s) {
 		in.ChecksumType = types.ChecksumTypeFullObject
 	}
-	err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
-		out, err = a.Client.CompleteMultipartUpload(ctx, in, fns...)
+	c := completion{op: "writing", key: a.key}
+	c.err = a.send(ctx, fns, func(fns []func(*awss3.Options)) (err error) {
+		c.tries++
+		if out, err = a.Client.CompleteMultipartUpload(ctx, in, fns...); err == nil {
+			c.tag = aws.ToString(out.ETag)
+		}
 		return err
 	})
-	if !lost(err) {
-		return out, err
-	}
-	var parts []string
 	for _, p := range in.MultipartUpload.Parts {
-		parts = append(parts, aws.ToString(p.ETag))
+		c.parts = append(c.parts, aws.ToString(p.ETag))
 	}
-	if tag, ok := madeOf(ctx, a.s, a.key, parts); ok {
-		return &awss3.CompleteMultipartUploadOutput{ETag: &tag}, nil
+	tag, err := a.s.settle(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	if out == nil {
+		out = new(awss3.CompleteMultipartUploadOutput)
+	}
+	out.ETag = &tag
+	return out, nil
 }
 
 // AbortMultipartUpload is called by the manager after a failure. It also works where the transfer was cancelled: parts that stay

@@ -37,11 +37,12 @@ func (s *Store) Put(ctx context.Context, key string, b store.Body, o store.PutOp
 func putBody(ctx context.Context, s *Store, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	if b.Len() > s.parts.single {
 		at := s.places.here()
-		put, err := putParts(ctx, s, key, b, o)
-		if err != nil && (s.places.follow(ctx, at, err) || lost(err)) {
-			return putParts(ctx, s, key, b, o)
+		put := func() (store.Object, error) { return putParts(ctx, s, key, b, o) }
+		made, err := makes(ctx, put)
+		if err != nil && s.places.follow(ctx, at, err) {
+			return makes(ctx, put)
 		}
-		return put, err
+		return made, err
 	}
 	r := request{op: "writing", method: http.MethodPut, key: key, want: http.StatusOK, length: b.Len(), brings: s.options.Headers.writes(), header: make(http.Header, len(o.Meta)+3)}
 	if o.ContentType != "" {
