@@ -200,7 +200,7 @@ func (cp copying) complete(ctx context.Context, upload string, parts []copiedPar
 	for _, p := range parts {
 		c.parts = append(c.parts, p.ETag)
 	}
-	return cp.s.settle(ctx, c)
+	return settle(ctx, cp.s, c)
 }
 
 // abort also works where the transfer was cancelled: parts that stay cost their owner money for ever.

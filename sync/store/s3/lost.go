@@ -46,7 +46,7 @@ type completion struct {
 // settle finds out whether the object is made. An answer may have got lost, and the next try then meets an upload that is gone, or one that the
 // server still works on: versitygw 1.8 says to the latter that all is well, also where it was killed over that work. So after more than one
 // try the object is asked whether it is the one.
-func (s *Store) settle(ctx context.Context, c completion) (tag string, err error) {
+func settle(ctx context.Context, s *Store, c completion) (tag string, err error) {
 	if !lost(c.err) && (c.err != nil || c.tries < 2) {
 		return c.tag, c.err
 	}

@@ -133,7 +133,7 @@ func (a *partsAPI) CompleteMultipartUpload(ctx context.Context, in *awss3.Comple
 	for _, p := range in.MultipartUpload.Parts {
 		c.parts = append(c.parts, aws.ToString(p.ETag))
 	}
-	tag, err := a.s.settle(ctx, c)
+	tag, err := settle(ctx, a.s, c)
 	if err != nil {
 		return nil, err
 	}
