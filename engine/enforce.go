@@ -12,11 +12,13 @@ import (
 // Enforces says which parts of a Spec hold, whatever the module does. An engine ignores what it cannot enforce, except for a User:
 // see there. In JSON it is the list of the names of the fields that are true.
 type Enforces struct {
-	Memory   bool // Limits.Memory; Exit.OOMKilled says that it was reached
-	CPUs     bool // Limits.NanoCPUs, CPUShares and CPUSet
-	PIDs     bool // Limits.PIDs
-	Network  bool // Spec.Network: with "none" the module has no interface but the loopback, with OwnNetwork it reaches no other container
-	ReadOnly bool // Mount.ReadOnly
+	Memory  bool // Limits.Memory; Exit.OOMKilled says that it was reached
+	CPUs    bool // Limits.NanoCPUs, CPUShares and CPUSet
+	PIDs    bool // Limits.PIDs
+	Network bool // Spec.Network: with "none" the module has no interface but the loopback, with OwnNetwork it reaches no other container
+	// NoNetwork is the first half of Network alone, for engines that give a module either no network or this node's.
+	NoNetwork bool
+	ReadOnly  bool // Mount.ReadOnly
 	// User is Spec.User. An engine without it runs every module as one user. That user is User and Owner of each of its Images, and
 	// Create refuses any other. Ferry so always knows who the module runs as, and whether that is root.
 	User bool
@@ -29,6 +31,7 @@ const (
 	cpusName     = "cpus"
 	pidsName     = "pids"
 	networkName  = "network"
+	noneName     = "network-none"
 	readOnlyName = "read-only"
 	userName     = "user"
 	gpusName     = "gpus"
@@ -37,7 +40,7 @@ const (
 // fields are the fields with their names in JSON, in the order of the list.
 func (e *Enforces) fields() []field {
 	return []field{
-		{memoryName, &e.Memory}, {cpusName, &e.CPUs}, {pidsName, &e.PIDs}, {networkName, &e.Network},
+		{memoryName, &e.Memory}, {cpusName, &e.CPUs}, {pidsName, &e.PIDs}, {networkName, &e.Network}, {noneName, &e.NoNetwork},
 		{readOnlyName, &e.ReadOnly}, {userName, &e.User}, {gpusName, &e.GPUs},
 	}
 }
@@ -113,7 +116,7 @@ type Wanted struct {
 func Check(info Info, w Wanted) (warnings []string, err error) {
 	has := info.Enforces
 	var refused []string
-	if w.Network == "none" && !has.Network {
+	if w.Network == "none" && !has.Network && !has.NoNetwork {
 		refused = append(refused, "--network none")
 	}
 	if w.ReadOnlyInputs && !has.ReadOnly {

@@ -19,6 +19,7 @@ var (
 
 func TestCheck(t *testing.T) {
 	greedy := engine.Wanted{Limits: engine.Limits{Memory: 1 << 30, NanoCPUs: 15e8, PIDs: 100, GPUs: "all"}, Network: "lab", ReadOnlyMounts: true}
+	noNetwork := engine.Enforces{NoNetwork: true}
 	noPIDs := everything
 	noPIDs.PIDs = false
 	for _, c := range []struct {
@@ -37,6 +38,8 @@ func TestCheck(t *testing.T) {
 		{"one of them", noPIDs, greedy, []string{"--pids"}, nil},
 		{"no GPUs, of nothing", nothing, engine.Wanted{Limits: engine.Limits{GPUs: "none"}}, []string{"--gpus"}, nil},
 		{"no network, of nothing", nothing, engine.Wanted{Network: "none"}, nil, []string{"--network none"}},
+		{"no network, of an engine that has that alone", noNetwork, engine.Wanted{Network: "none"}, nil, nil},
+		{"a network, of such an engine", noNetwork, engine.Wanted{Network: "lab"}, []string{"--network lab"}, nil},
 		{"no network, of everything", everything, engine.Wanted{Network: "none"}, nil, nil},
 		{"read-only inputs, of nothing", nothing, engine.Wanted{ReadOnlyInputs: true}, nil, []string{"--read-only-inputs"}},
 		{"read-only inputs, of everything", everything, engine.Wanted{ReadOnlyInputs: true}, nil, nil},

@@ -7,6 +7,8 @@ type Kind struct {
 	// Open makes an engine of the kind for this process. It sends nothing. An error means that a variable is wrong, and may bring
 	// a hint (cause.Hinted or *cause.Error).
 	Open func(Host) (Engine, error)
+	// Image says what is wrong with the form of an image's name. It asks nobody. nil where an image is named by a registry's reference.
+	Image func(ref string) error
 }
 
 // A Host gives an engine ferry's environment. Engines read no environment but this one. It is safe for concurrent use.

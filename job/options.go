@@ -34,6 +34,9 @@ type Vocabulary struct {
 	Root    func(string) error // says what is wrong with a remote root's URL; sends nothing
 	Source  func(string) error // says what is wrong with an input's URL; sends nothing
 	Stores  []StoreOption      // the options of all kinds of store
+	// Image says what is wrong with an image's name, by the name of the engine that is to run it. Where an engine has no entry, the name is
+	// a registry's reference.
+	Image map[string]func(string) error
 }
 
 // A StoreOption is an option of some kind of store. Only that kind knows what the option means.
@@ -72,7 +75,7 @@ func (v Vocabulary) Options() []Option {
 	all := []Option{
 		option("remote", "URL", false, "", "remote root: s3://bucket/prefix, or a directory", v.remote()),
 		option("image", "REF", false, "", "module image", setImage),
-		option("engine", strings.Join(v.Engines, "|"), false, EngineDocker, "what runs the module: a container beside ferry, or ferry's own container", oneOf(func(j *Job) *string { return &j.Container.Engine }, v.Engines...)),
+		option("engine", strings.Join(v.Engines, "|"), false, EngineDocker, "what runs the module: a container beside ferry, Apptainer, or ferry's own container", oneOf(func(j *Job) *string { return &j.Container.Engine }, v.Engines...)),
 		option("workdir", "DIR", false, "", "working dir, the module's current directory; synced back", pathOf(func(j *Job) *string { return &j.Dirs.Work })),
 		option("metadata-dir", "DIR", false, "<workdir>/.gp_metadata", "control directory: exec.sh in, exit code, logs and record out", pathOf(func(j *Job) *string { return &j.Dirs.Metadata })),
 		option("module-dir", "DIR", false, "", "tasklib, the module's code", pathOf(func(j *Job) *string { return &j.Dirs.Tasklib })),

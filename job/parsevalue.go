@@ -13,13 +13,19 @@ import (
 	"github.com/docker/go-units"
 )
 
+// setImage takes any name: what forms there are depends on the engine, see checkImage.
 var setImage = one(func(d *describer, v string) error {
-	if _, err := reference.ParseNormalizedNamed(v); err != nil {
-		return fmt.Errorf("%q is no image reference: %w", v, err)
-	}
 	d.job.Container.Image = v
 	return nil
 })
+
+// isReference is the form of an image's name that every engine takes that does not say otherwise.
+func isReference(v string) error {
+	if _, err := reference.ParseNormalizedNamed(v); err != nil {
+		return fmt.Errorf("%q is no image reference: %w", v, err)
+	}
+	return nil
+}
 
 // idPattern keeps ids usable as a directory's name, and has what AWS Batch's own ids have: x:0 is a child of an array job, x#0 a node of a
 // multi-node job.

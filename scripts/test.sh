@@ -21,6 +21,7 @@ if is_debian; then
 	scripts/moto.sh install
 	scripts/azurite.sh install
 	scripts/jupyter.sh install
+	scripts/apptainer.sh install
 fi
 engine=$(scripts/engine.sh start)
 cleanup() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/engine/apptainer"
 	"github.com/genepattern/ferry/engine/docker"
 	"github.com/genepattern/ferry/engine/process"
 )
@@ -15,6 +16,7 @@ import (
 // all are the engines, in the order of help texts. The first is the default.
 var all = []engine.Kind{
 	docker.Kind,
+	apptainer.Kind,
 	process.Kind,
 }
 
@@ -41,6 +43,17 @@ func Usage() string {
 
 // Within is the engine of a process that a platform started in the module's own container. environ is that container's environment.
 func Within(environ []string) engine.Engine { return process.Within(environ) }
+
+// ImageForms are the checks of images' names, of those kinds that take more than a registry's reference.
+func ImageForms() map[string]func(string) error {
+	forms := map[string]func(string) error{}
+	for _, k := range all {
+		if k.Image != nil {
+			forms[k.Name] = k.Image
+		}
+	}
+	return forms
+}
 
 // Open makes the engine of that name for this process; it contacts nobody. The cause of its errors is cause.Usage: a name
 // that no engine has, or a host's variables that make no sense, with a hint of the engine's own.

@@ -102,7 +102,7 @@ func testPIDs(ctx context.Context, t *testing.T, h Harness) {
 }
 
 func testNoNetwork(ctx context.Context, t *testing.T, h Harness) {
-	if !h.enforces(ctx, t).Network {
+	if has := h.enforces(ctx, t); !has.Network && !has.NoNetwork {
 		return
 	}
 	c, out := h.run(ctx, t, func(s *engine.Spec) { s.Network = "none" }, `cat /proc/net/dev`)
