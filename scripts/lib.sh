@@ -1,6 +1,8 @@
 # Sourced by the other scripts: how they speak, and what they need of the system.
 # shellcheck shell=sh
 
+PATH=$PATH:/usr/sbin:/sbin # Debian gives a user who is not root no path to daemons, such as dockerd and slurmctld
+
 say() { printf '%s\n' "$*" >&2; }
 die() {
 	say "$(basename "$0"): $*"
