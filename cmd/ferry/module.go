@@ -13,6 +13,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
 	"github.com/genepattern/ferry/internal/bounded"
+	"github.com/genepattern/ferry/internal/egress"
 )
 
 func moduleCommand(w world) *cli.Command {
@@ -99,7 +100,9 @@ func moduleShow(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			s, err := openModule(c.Context, w, name)
+			ctx, stop := interruptible(c.Context)
+			defer stop()
+			s, err := openModule(ctx, w, name)
 			if err != nil {
 				return err
 			}
@@ -210,10 +213,12 @@ func openModule(ctx context.Context, w world, name string) (openedModule, error)
 		return openedModule{}, err
 	}
 	drop := func() { _ = os.RemoveAll(dir) }
-	file, err := newFetcher(w, nil).fetch(ctx, name, dir)
+	f := newFetcher(w, nil)
+	f.limit = module.MaxBytes
+	file, err := f.fetch(ctx, name, dir)
 	if err == nil {
 		var s *module.Source
-		if s, err = module.Open(file); err == nil {
+		if s, err = module.OpenAs(file, egress.ShownAny(name)); err == nil {
 			return openedModule{Source: s, file: file, drop: drop}, nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,15 +14,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/genepattern/ferry/frontend/module"
 )
 
 // checkFile finds what does not hold of one result.
-func checkFile(ctx context.Context, a module.Assertions, f module.FileAssertion, at string, results []string) (bad []string) {
+func checkFile(ctx context.Context, a module.Assertions, f module.FileAssertion, dir string, results []string) (bad []string) {
+	at := filepath.Join(dir, f.Name)
 	if !slices.Contains(results, f.Name) {
 		return []string{fmt.Sprintf("files: %s is not among the results: %s", f.Name, strings.Join(results, ", "))}
+	}
+	if err := inside(dir, at); err != nil {
+		return []string{fmt.Sprintf("files: %s: %v", f.Name, err)}
 	}
 	if f.Diff != "" {
 		if err := compare(ctx, a.DiffOf(f), f.Diff, at); err != nil {
@@ -44,6 +51,25 @@ func checkFile(ctx context.Context, a module.Assertions, f module.FileAssertion,
 	return bad
 }
 
+// inside refuses a result that leads to a file outside the working dir, such as /dev/zero: a module makes links as it likes.
+func inside(dir, at string) error {
+	real, err := filepath.EvalSymlinks(at)
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(dir, real); err != nil || !filepath.IsLocal(rel) {
+		return fmt.Errorf("it is a link that leads out of the working dir, to %s", real)
+	}
+	st, err := os.Stat(real)
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	return err
+}
+
 // checkDir compares the results with the files of a directory.
 func checkDir(ctx context.Context, a module.Assertions, dir string, results []string) (bad []string) {
 	err := filepath.WalkDir(a.OutputDir, func(p string, d fs.DirEntry, err error) error {
@@ -51,7 +77,7 @@ func checkDir(ctx context.Context, a module.Assertions, dir string, results []st
 			return err
 		}
 		name := strings.TrimPrefix(p, a.OutputDir+"/")
-		bad = append(bad, checkFile(ctx, a, module.FileAssertion{Name: name, Diff: p, Rows: -1, Cols: -1}, filepath.Join(dir, name), results)...)
+		bad = append(bad, checkFile(ctx, a, module.FileAssertion{Name: name, Diff: p, Rows: -1, Cols: -1}, dir, results)...)
 		return nil
 	})
 	if err != nil {
@@ -182,4 +208,46 @@ func writeJUnit(name string, all []caseResult) error {
 		return err
 	}
 	return os.WriteFile(name, append([]byte(xml.Header), append(data, '\n')...), 0o644)
+}
+
+// saidMax bounds what is shown of a case that failed.
+const saidMax = 4 << 10
+
+// tailOf is the end of a file.
+func tailOf(name string) string {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0) // the module may have made a pipe or a link of it
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return ""
+	}
+	if st.Size() > saidMax {
+		_, _ = f.Seek(-saidMax, io.SeekEnd)
+	}
+	data, _ := io.ReadAll(io.LimitReader(f, saidMax))
+	return string(data)
+}
+
+// A lockedBuffer keeps the end of what several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.b.Len() > 4*saidMax {
+		l.b.Next(l.b.Len() - saidMax)
+	}
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

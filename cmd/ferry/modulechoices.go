@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
@@ -92,8 +95,16 @@ func (f fetcher) choices(ctx context.Context, address string) (all []remoteChoic
 			return nil, err
 		}
 		defer func() { _ = body.Close() }()
-		err = json.NewDecoder(io.LimitReader(body.r, maxChoices)).Decode(&all)
-		return all, err
+		data, err := io.ReadAll(io.LimitReader(body.r, maxChoices+1))
+		switch {
+		case err != nil:
+			return nil, err
+		case len(data) > maxChoices:
+			return nil, fmt.Errorf("it is larger than %d MiB", maxChoices>>20)
+		case json.Unmarshal(data, &all) != nil:
+			return nil, errors.New(`it is no list of {"label": …, "url": …}`)
+		}
+		return all, nil
 	case "ftp":
 		names, err = f.listFTP(ctx, address)
 	default:
@@ -115,7 +126,7 @@ func (f fetcher) listFTP(ctx context.Context, address string) (names []string, e
 	if err != nil {
 		return nil, err
 	}
-	err = ftp.List(ctx, f.guard.Dial, u, func(data io.Reader) error {
+	err = ftp.List(ctx, patientDial(f.guard.Dial, answerTime), u, func(data io.Reader) error {
 		lines := bufio.NewScanner(data)
 		for lines.Scan() {
 			if len(names) >= maxChoiceFiles {
@@ -128,6 +139,39 @@ func (f fetcher) listFTP(ctx context.Context, address string) (names []string, e
 		return lines.Err()
 	})
 	return names, err
+}
+
+// answerTime bounds how long an FTP server may say nothing.
+const answerTime = 2 * time.Minute
+
+// A patientConn is given up where nothing comes, or nothing goes, for longer than patience.
+type patientConn struct {
+	net.Conn
+	patience time.Duration
+}
+
+func (c patientConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func (c patientConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func patientDial(dial ftp.Dialer, patience time.Duration) ftp.Dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return patientConn{c, patience}, nil
+	}
 }
 
 // listStore gives the names in a directory of a store, without what is below it.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/docker/go-units"
+
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
 	"github.com/genepattern/ferry/internal/egress"
@@ -24,6 +26,7 @@ type fetcher struct {
 	world    world
 	settings store.Settings
 	guard    egress.Guard // a module, and a server by a redirect, name URLs too
+	limit    int64        // of a file's bytes; 0 for none
 }
 
 func newFetcher(w world, settings store.Settings) fetcher {
@@ -44,13 +47,33 @@ func (f fetcher) fetch(ctx context.Context, address, dir string) (string, error)
 	file := filepath.Join(dir, fetchedName(body.r.Extra.Name, address))
 	w, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err == nil {
-		err = errors.Join(body.copyTo(w), w.Close())
+		err = errors.Join(body.copyTo(f.bounded(w)), w.Close())
 	}
 	if err != nil {
 		_ = os.Remove(file)
 		return "", cause.Name(ctx, cause.StageIn, "", fmt.Errorf("fetching %s: %w", egress.ShownAny(address), err))
 	}
 	return file, nil
+}
+
+// bounded is a file that takes no more than there may be of one.
+func (f fetcher) bounded(w io.Writer) io.Writer {
+	if f.limit == 0 {
+		return w
+	}
+	return &boundedWriter{w, f.limit, f.limit}
+}
+
+type boundedWriter struct {
+	w           io.Writer
+	left, limit int64
+}
+
+func (b *boundedWriter) Write(p []byte) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, fmt.Errorf("it is larger than %s", units.BytesSize(float64(b.limit)))
+	}
+	return b.w.Write(p)
 }
 
 // A fetchedObject is being read, of a store that is its own.

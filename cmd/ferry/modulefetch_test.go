@@ -54,6 +54,7 @@ func TestModuleAtURL(t *testing.T) {
 				return
 			}
 			_, _ = fmt.Fprint(w, "a chosen one\n")
+		case "/named/2", "/named/x/a", "/named/y/a", "/named/.fetched", "/named/z/2":
 		case "/choices.json":
 			_, _ = fmt.Fprintf(w, `[{"label": "Human", "url": "http://%s/a%%20b.txt"}, {"label": "Mouse", "url": "http://%[1]s/none"}]`, r.Host)
 		default:
@@ -117,6 +118,20 @@ func TestModuleAtURL(t *testing.T) {
 		if code == 0 || !strings.Contains(stderr, c[1]) {
 			t.Errorf("%s: %d, %s", c[0], code, stderr)
 		}
+	}
+	// Files whose names are those of ferry's own directories, and several of one name.
+	many := filepath.Join(t.TempDir(), "manifest")
+	if err := os.WriteFile(many, fmt.Appendf(nil, "name=Many\ncommandLine=cat <in>\njob.docker.image=%s\np1_name=in\np1_type=java.io.File\np1_numValues=0+\n", image), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"module", "run", filepath.Dir(many), "--workdir", work, "--network", "none"}
+	for _, name := range []string{"2", "x/a", "y/a", ".fetched", "z/2"} {
+		names = append(names, "-p", "in="+server.URL+"/named/"+name)
+	}
+	inputs := work + "/.gp_metadata/inputs/"
+	stdout, stderr, code = ferry(t, env, names...)
+	if want := strings.Join([]string{"1/2", "a", "2/a", "1/.fetched", "2/2", ""}, "\n"); code != 0 || strings.ReplaceAll(stdout, inputs, "") != want {
+		t.Errorf("%d: %s\n%s", code, stdout, stderr)
 	}
 	if left, err := filepath.Glob(filepath.Join(work, ".gp_metadata/inputs/.fetched*")); err != nil || len(left) > 0 {
 		t.Errorf("left: %v", left)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/genepattern/ferry/frontend/module"
@@ -145,7 +146,7 @@ func (r *moduleRunner) results() []string {
 				return fs.SkipDir
 			}
 			return nil
-		case d.IsDir() || slices.ContainsFunc(r.result.Inputs, func(in module.Input) bool { return in.Path == p }):
+		case d.IsDir() || d.Type()&(fs.ModeNamedPipe|fs.ModeSocket|fs.ModeDevice) != 0 || slices.ContainsFunc(r.result.Inputs, func(in module.Input) bool { return in.Path == p }):
 			return nil
 		}
 		all = append(all, strings.TrimPrefix(p, work+"/"))
@@ -168,7 +169,7 @@ func (t *tail) more() {
 		if err != nil || !st.Mode().IsRegular() {
 			return
 		}
-		if t.f, err = os.Open(t.file); err != nil {
+		if t.f, err = os.OpenFile(t.file, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0); err != nil {
 			return
 		}
 	}

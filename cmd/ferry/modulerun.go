@@ -33,16 +33,26 @@ func runModule(c *cli.Context, w world, a moduleArgs) error {
 	delete(flags, "dry-run")
 	r := &moduleRunner{world: w, args: a, flags: flags, log: log}
 	defer r.close()
-	if err := r.plan(c.Context); err != nil {
+	ctx, stop := interruptible(c.Context)
+	defer stop()
+	if err := r.plan(ctx); err != nil {
 		return err
 	}
 	if a.dryRun {
 		return r.print()
 	}
-	if err := r.prepare(c.Context); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		r.abandon()
 		return err
 	}
+	if err := context.Cause(ctx); err != nil {
+		r.abandon()
+		return err
+	}
+	if a.to == "" {
+		r.world.signals = listen() // before the others are given up: none is lost
+	}
+	stop()
 	if a.to != "" {
 		s := submitArgs{run: runArgs{flags: r.settings()}, to: a.to, show: showArgs{json: a.json, wait: c.Bool("wait"), detach: c.Bool("detach"), ended: r.tidy}, scheduler: schedulerSettings(c)}
 		return submitJob(c.Context, w, s, log)

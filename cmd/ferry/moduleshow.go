@@ -9,6 +9,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/frontend/module"
+	"github.com/genepattern/ferry/internal/egress"
 	"github.com/genepattern/ferry/internal/visible"
 )
 
@@ -70,6 +71,9 @@ func describeModule(s *module.Source, table module.Images) shownModule {
 		p := &m.Params[i]
 		sp := shownParam{Name: p.Name, Type: string(p.Kind), Formats: p.Formats, Required: p.Required(), Default: p.Default, ChoicesAt: p.ChoiceDir,
 			Values: howMany(p), Description: p.Description}
+		if p.Kind == module.Password && p.Default != "" {
+			sp.Default = "***"
+		}
 		if p.HasRange {
 			sp.Range = p.Range.String()
 		}
@@ -105,7 +109,7 @@ func resourcesOf(r module.Resources) *shownResources {
 // showModule prints a module for people.
 func showModule(w io.Writer, d shownModule) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", d.Name, d.Version)
+	fmt.Fprintf(&b, "%s %s\n", oneLine(d.Name), oneLine(d.Version))
 	if d.Description != "" {
 		fmt.Fprintf(&b, "  %s\n", oneLine(d.Description))
 	}
@@ -114,7 +118,7 @@ func showModule(w io.Writer, d shownModule) error {
 			fmt.Fprintf(&b, "  %-10s %s\n", name, text)
 		}
 	}
-	line("lsid", d.LSID)
+	line("lsid", oneLine(d.LSID))
 	if d.Image != "" {
 		line("image", fmt.Sprintf("%s (%s)", d.Image, d.ImageFrom))
 	}
@@ -165,18 +169,18 @@ func paramText(p shownParam) string {
 		about = append(about, "groups: "+p.Groups)
 	}
 	if p.Default != "" {
-		about = append(about, "default "+p.Default)
+		about = append(about, "default "+oneLine(p.Default))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %-24s %s\n", mark, p.Name, strings.Join(about, ", "))
+	fmt.Fprintf(&b, "%s %-24s %s\n", mark, oneLine(p.Name), strings.Join(about, ", "))
 	if p.Description != "" {
 		fmt.Fprintf(&b, "      %s\n", oneLine(p.Description))
 	}
 	for _, c := range p.Choices {
-		fmt.Fprintf(&b, "      = %-20s %s\n", c.Value, c.Label)
+		fmt.Fprintf(&b, "      = %-20s %s\n", oneLine(c.Value), oneLine(c.Label))
 	}
 	if p.ChoicesAt != "" {
-		fmt.Fprintf(&b, "      choices at %s\n", p.ChoicesAt)
+		fmt.Fprintf(&b, "      choices at %s\n", oneLine(egress.ShownAny(p.ChoicesAt)))
 	}
 	return b.String()
 }

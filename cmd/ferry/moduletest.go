@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +53,9 @@ func moduleTest(w world) *cli.Command {
 				}
 				t.props[name] = value
 			}
-			return t.all(c.Context, c.Args().Slice(), max(c.Int("parallel"), 1), c.String("junit"))
+			ctx, stop := interruptible(c.Context)
+			defer stop()
+			return t.all(ctx, c.Args().Slice(), max(c.Int("parallel"), 1), c.String("junit"))
 		}}
 }
 
@@ -66,6 +67,7 @@ type tester struct {
 	args    moduleArgs
 	scripts bool
 	modules string // where the modules are that cases name
+	listed  []module.Listed
 	json    bool
 	props   map[string]string
 	opened  map[string]openedModule // by path
@@ -97,7 +99,7 @@ type caseResult struct {
 
 // all runs all cases and prints them. Its error is the exit code 1 where one failed.
 func (t *tester) all(ctx context.Context, args []string, parallel int, junit string) error {
-	cases, err := t.find(args)
+	cases, err := t.find(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -118,7 +120,11 @@ func (t *tester) all(ctx context.Context, args []string, parallel int, junit str
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			results[i] = t.one(ctx, cases[i], filepath.Join(dir, fmt.Sprint(i+1)))
+			if ctx.Err() == nil {
+				results[i] = t.one(ctx, cases[i], filepath.Join(dir, fmt.Sprint(i+1)))
+			} else {
+				results[i] = caseResult{Case: cases[i].Name, File: cases[i].File, Reasons: []string{"it was not run: told to stop"}}
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			t.print(results[i])
@@ -138,17 +144,20 @@ func (t *tester) all(ctx context.Context, args []string, parallel int, junit str
 		}
 		fmt.Fprintf(t.world.stdout, "%s\n%s\t%d cases\t%.3fs\n", verdict, map[bool]string{false: "ok  ", true: "FAIL"}[failed], len(results), time.Since(begun).Seconds())
 	}
-	if failed {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case failed:
 		return exitError(1)
 	}
 	return nil
 }
 
 // find reads the cases that the arguments name. The first argument may be the module.
-func (t *tester) find(args []string) ([]testCase, error) {
+func (t *tester) find(ctx context.Context, args []string) ([]testCase, error) {
 	var of *openedModule
 	if len(args) > 0 && isModule(args[0]) {
-		m, err := t.open(args[0])
+		m, err := t.open(ctx, args[0])
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +176,10 @@ func (t *tester) find(args []string) ([]testCase, error) {
 	}
 	var all []testCase
 	for _, f := range files {
-		all = append(all, t.read(f, of))
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		all = append(all, t.read(ctx, f, of))
 	}
 	return all, nil
 }
@@ -179,11 +191,11 @@ func isModule(name string) bool {
 	return fileExists(filepath.Join(name, "manifest"))
 }
 
-func (t *tester) open(name string) (openedModule, error) {
+func (t *tester) open(ctx context.Context, name string) (openedModule, error) {
 	if m, ok := t.opened[name]; ok {
 		return m, nil
 	}
-	m, err := openModule(context.Background(), t.world, name)
+	m, err := openModule(ctx, t.world, name)
 	if err == nil {
 		t.opened[name] = m
 	}
@@ -207,7 +219,7 @@ func caseFiles(name string) ([]string, error) {
 }
 
 // read reads one case. What is wrong with it is a failure of this case.
-func (t *tester) read(file string, of *openedModule) testCase {
+func (t *tester) read(ctx context.Context, file string, of *openedModule) testCase {
 	c := testCase{Case: module.Case{File: file, Name: strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))}}
 	data, err := bounded.Head(file, jobFileMax+1)
 	if err == nil && len(data) > jobFileMax {
@@ -225,7 +237,7 @@ func (t *tester) read(file string, of *openedModule) testCase {
 	if of == nil {
 		named, err := module.ParseCase(abs, data, t.props, nil)
 		if err == nil {
-			of, err = t.named(named.Module, filepath.Dir(abs))
+			of, err = t.named(ctx, named.Module, filepath.Dir(abs))
 		}
 		if err != nil {
 			c.err = err
@@ -239,21 +251,24 @@ func (t *tester) read(file string, of *openedModule) testCase {
 }
 
 // named finds the module that a case names: a path beside the case, or a name or LSID among --modules.
-func (t *tester) named(name, dir string) (*openedModule, error) {
+func (t *tester) named(ctx context.Context, name, dir string) (*openedModule, error) {
 	for _, p := range []string{filepath.Join(dir, name), filepath.Join(t.modules, name)} {
 		if name != "" && isModule(p) && fileExists(p) {
-			m, err := t.open(p)
+			m, err := t.open(ctx, p)
 			return &m, err
 		}
 	}
 	if t.modules != "" {
-		all, err := module.List(t.modules)
-		if err != nil {
-			return nil, err
+		if t.listed == nil {
+			all, err := module.List(t.modules)
+			if err != nil {
+				return nil, err
+			}
+			t.listed = all
 		}
-		for _, l := range all {
+		for _, l := range t.listed {
 			if l.Manifest.Name != "" && (l.Manifest.Name == name || l.Manifest.LSID.SameModule(module.LSID(name))) {
-				m, err := t.open(l.Path)
+				m, err := t.open(ctx, l.Path)
 				return &m, err
 			}
 		}
@@ -339,7 +354,7 @@ func (c testCase) judge(ctx context.Context, run *moduleRunner, ended error, dir
 		bad = append(bad, fmt.Sprintf("numFiles: %d results, not %d: %s", len(results), a.NumFiles, strings.Join(results, ", ")))
 	}
 	for _, f := range a.Files {
-		bad = append(bad, checkFile(ctx, a, f, filepath.Join(dir, f.Name), results)...)
+		bad = append(bad, checkFile(ctx, a, f, dir, results)...)
 	}
 	if a.OutputDir != "" {
 		bad = append(bad, checkDir(ctx, a, dir, results)...)
@@ -363,42 +378,4 @@ func (t *tester) print(r caseResult) {
 	for line := range strings.Lines(r.Said) {
 		fmt.Fprintf(t.world.stdout, "        %s\n", oneLine(line))
 	}
-}
-
-// saidMax bounds what is shown of a case that failed.
-const saidMax = 4 << 10
-
-// tailOf is the end of a file.
-func tailOf(name string) string {
-	f, err := os.Open(name)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }()
-	if st, err := f.Stat(); err == nil && st.Size() > saidMax {
-		_, _ = f.Seek(-saidMax, io.SeekEnd)
-	}
-	data, _ := io.ReadAll(io.LimitReader(f, saidMax))
-	return string(data)
-}
-
-// A lockedBuffer keeps the end of what several goroutines write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.b.Len() > 4*saidMax {
-		l.b.Next(l.b.Len() - saidMax)
-	}
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

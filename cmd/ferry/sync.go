@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -157,7 +158,7 @@ func pathless(err error) error {
 	return err
 }
 
-// interruptible is cancelled by the first signal to stop; a second one ends the process at once.
+// interruptible is cancelled by the first signal to stop; a second one ends the process at once, unless it is the same key's.
 func interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -165,8 +166,9 @@ func interruptible(ctx context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-signals:
-			signal.Stop(signals)
 			cancel(cause.Fail(cause.Interrupted, "run it again to go on", "interrupted (%v)", sig))
+			time.Sleep(sameKey)
+			signal.Stop(signals)
 		case <-ctx.Done():
 		}
 	}()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/genepattern/ferry/cause"
 )
@@ -20,12 +21,17 @@ import (
 const (
 	maxManifest = 1 << 20
 	maxEntries  = 200_000
-	maxBytes    = 8 << 30
+	maxBytes    = MaxBytes
+	maxDeep     = 100 // directories in each other
 )
+
+// MaxBytes is the most that a module's files may have together, and so its zip.
+const MaxBytes = 8 << 30
 
 // A Source is a module where it lies: a directory, a zip, or a zip in a zip.
 type Source struct {
 	Name     string // as it was given
+	file     string // where it is
 	Dir      string // of a directory, else ""
 	Manifest Manifest
 	Files    fs.FS
@@ -48,8 +54,11 @@ func (s *Source) Close() error {
 
 // Open opens a module. A path may go on inside a zip: modules.zip/Demo.zip. Its errors have the cause cause.Usage, and for a pipeline
 // cause.Refused.
-func Open(name string) (*Source, error) {
-	s := &Source{Name: name}
+func Open(name string) (*Source, error) { return OpenAs(name, name) }
+
+// OpenAs opens a module that its errors call by another name: the URL that it was fetched from.
+func OpenAs(file, name string) (*Source, error) {
+	s := &Source{Name: name, file: file}
 	if err := s.open(); err != nil {
 		_ = s.Close()
 		if cause.Is(err) {
@@ -61,7 +70,7 @@ func Open(name string) (*Source, error) {
 }
 
 func (s *Source) open() error {
-	file, inner, err := splitPath(s.Name)
+	file, inner, err := splitPath(s.file)
 	if err != nil {
 		return err
 	}
@@ -76,7 +85,7 @@ func (s *Source) open() error {
 
 // openFile opens a zip, and one by one the zips in it.
 func (s *Source) openFile(file string, inner []string) error {
-	f, err := os.Open(file)
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe's open would wait for somebody who writes
 	if err != nil {
 		return withoutPath(err)
 	}
@@ -84,6 +93,9 @@ func (s *Source) openFile(file string, inner []string) error {
 	st, err := f.Stat()
 	if err != nil {
 		return withoutPath(err)
+	}
+	if !st.Mode().IsRegular() {
+		return errNoFile
 	}
 	s.raw, s.size = f, st.Size()
 	if s.zip, err = zip.NewReader(f, s.size); err != nil {
@@ -122,6 +134,8 @@ func splitPath(name string) (file string, inner []string, err error) {
 	}
 	return "", nil, errors.New("no such file or directory")
 }
+
+var errNoFile = errors.New("it is no regular file")
 
 func withoutPath(err error) error {
 	var p *fs.PathError
@@ -169,6 +183,13 @@ func (s *Source) parse(data []byte) (err error) {
 }
 
 func readFile(files fs.FS, name string, limit int64) ([]byte, error) {
+	st, err := fs.Stat(files, name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errNoFile
+	}
 	f, err := files.Open(name)
 	if err != nil {
 		return nil, err
@@ -190,7 +211,11 @@ func (s *Source) openZip() error {
 	s.Files = s.zip
 	switch {
 	case found == nil && len(zips) > 0:
-		return cause.Fail(cause.Refused, "run its modules one by one, as "+s.Name+"/"+zips[0], "module %s is a zip of zips (%s), which is a pipeline or an archive of modules", s.Name, strings.Join(zips, ", "))
+		hint := "run its modules one by one, as " + s.Name + "/" + zips[0]
+		if s.Name != s.file {
+			hint = "fetch it, and run its modules one by one, as " + path.Base(s.file) + "/" + zips[0]
+		}
+		return cause.Fail(cause.Refused, hint, "module %s is a zip of zips (%s), which is a pipeline or an archive of modules", s.Name, strings.Join(zips, ", "))
 	case found == nil:
 		return s.noManifest()
 	case found.UncompressedSize64 > maxManifest:
@@ -213,7 +238,7 @@ func checkZip(z *zip.Reader) (zips []string, manifest *zip.File, err error) {
 	if len(z.File) > maxEntries {
 		return nil, nil, fmt.Errorf("it has %d entries, more than %d", len(z.File), maxEntries)
 	}
-	total, seen := uint64(0), map[string]bool{}
+	total, seen, dirs := uint64(0), map[string]bool{}, map[string]bool{}
 	for _, f := range z.File {
 		name := strings.TrimSuffix(f.Name, "/")
 		switch {
@@ -230,8 +255,17 @@ func checkZip(z *zip.Reader) (zips []string, manifest *zip.File, err error) {
 			return nil, nil, fmt.Errorf("its entry %q is there twice", f.Name)
 		case f.Flags&1 != 0:
 			return nil, nil, fmt.Errorf("its entry %q is encrypted", f.Name)
+		case strings.Count(name, "/") >= maxDeep:
+			return nil, nil, fmt.Errorf("its entry %q lies more than %d directories deep", cut(f.Name), maxDeep)
 		}
-		seen[name] = true
+		if !f.FileInfo().IsDir() {
+			seen[name] = true
+			name = path.Dir(name)
+		}
+		for dir := name; dir != "." && !dirs[dir]; dir = path.Dir(dir) {
+			dirs[dir] = true
+		}
+		name = strings.TrimSuffix(f.Name, "/")
 		if total += f.UncompressedSize64; total > maxBytes || f.UncompressedSize64 > maxBytes {
 			return nil, nil, fmt.Errorf("it unpacks to more than %d GiB", maxBytes>>30)
 		}
@@ -241,6 +275,11 @@ func checkZip(z *zip.Reader) (zips []string, manifest *zip.File, err error) {
 			manifest = f
 		case !strings.Contains(name, "/") && strings.EqualFold(path.Ext(name), ".zip"):
 			zips = append(zips, name)
+		}
+	}
+	for name := range seen {
+		if dirs[name] {
+			return nil, nil, fmt.Errorf("its entry %q is a file and a directory", name)
 		}
 	}
 	slices.Sort(zips)
@@ -261,7 +300,10 @@ func (s *Source) nested(z *zip.Reader, name string) (*zip.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.close = append(s.close, func() error { return errors.Join(tmp.Close(), os.Remove(tmp.Name())) })
+	s.close = append(s.close, tmp.Close)
+	if err := os.Remove(tmp.Name()); err != nil { // it stays while it is open, and nothing of it stays where ferry is killed
+		return nil, err
+	}
 	n, err := io.Copy(tmp, io.LimitReader(r, maxBytes+1))
 	if err == nil && n > maxBytes {
 		err = fmt.Errorf("%s unpacks to more than %d GiB", name, maxBytes>>30)

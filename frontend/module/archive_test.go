@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/genepattern/ferry/cause"
@@ -88,6 +89,8 @@ func TestBadZips(t *testing.T) {
 		`its entry "p" is neither a file`:    zipOf(t, manifest, zipEntry{"p", "", fs.ModeNamedPipe | 0o644}),
 		"it has two manifests":               zipOf(t, manifest, manifest),
 		`its entry "a" is there twice`:       zipOf(t, manifest, zipEntry{"a", "", 0}, zipEntry{"a", "", 0}),
+		`its entry "a" is a file and a dir`:  zipOf(t, manifest, zipEntry{"a/b", "", 0}, zipEntry{"a", "", 0}),
+		`more than 100 directories deep`:     zipOf(t, manifest, zipEntry{strings.Repeat("d/", 101) + "f", "", 0}),
 		"it has no manifest at its top, and": zipOf(t, zipEntry{"a", "", 0}),
 		"there is one at Demo/manifest":      zipOf(t, zipEntry{"Demo/manifest", simple, 0}),
 		"line 2":                             zipOf(t, zipEntry{"manifest", "name=x\na=\\u12", 0}),
@@ -102,6 +105,22 @@ func TestBadZips(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || cause.Of(err) != c {
 			t.Errorf("%v (%s)\nwant %s", err, cause.Of(err), want)
+		}
+	}
+	url := "https://example.org/all.zip"
+	_, err := OpenAs(save(t, "all.zip", zipOf(t, zipEntry{"A.zip", "", 0})), url)
+	if err == nil || !strings.Contains(err.Error(), "module "+url+" is a zip of zips") || cause.HintOf(err) != "fetch it, and run its modules one by one, as all.zip/A.zip" {
+		t.Errorf("%v (%s)", err, cause.HintOf(err))
+	}
+	// A pipe would be waited for: whoever lists a directory of somebody else's would wait for ever.
+	dir := t.TempDir()
+	for _, name := range []string{"pipe.zip", "manifest"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(strings.TrimSuffix(filepath.Join(dir, name), "/manifest"))
+		if err == nil || !strings.Contains(err.Error(), "it is no regular file") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := Open("/none/x.zip"); err == nil || !strings.Contains(err.Error(), "module /none/x.zip: no such file or directory") {

@@ -112,6 +112,9 @@ func (st *stager) write(name string, data []byte) string {
 // place finds a path of a name in InputDir. A name that is taken gets another directory.
 func (st *stager) place(name string) string {
 	dir := st.layout.InputDir
+	if name == ".fetched" || strings.Trim(name, "0123456789") == "" { // what ferry itself calls directories there
+		dir = path.Join(dir, "1")
+	}
 	for n := 2; st.taken[path.Join(dir, name)]; n++ {
 		dir = path.Join(st.layout.InputDir, strconv.Itoa(n))
 	}

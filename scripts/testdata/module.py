@@ -2,8 +2,10 @@
 
 import inspect
 import os
+import pickle
 import pydoc
 import sys
+import threading
 from pathlib import Path
 
 import ferry
@@ -83,6 +85,38 @@ assert job.is_finished() and not job.has_error() and job.get_file("none") is Non
 assert Path(job.outputs["args.txt"]).parent == work / "Odd_One", job.outputs["args.txt"]
 assert m(**{"a.b": files["args.txt"], "to": "local"}).result()["args.txt"].read_text().startswith(f"[{work}/Odd_One/args.txt]")
 
+# a job is its handle: it may go to another process. A module stays what it is when the program goes to another directory
+job = m(a_b=1, files=b"x.txt", workdir="an other")
+assert pickle.loads(pickle.dumps(job)).result()["args.txt"].read_text().endswith(f"[{work}/x.txt]\n[FALSE]\n")
+assert pickle.loads(pickle.dumps(m)).parameters.keys() == m.parameters.keys()
+relative = ferry.Module("modules/Odd")
+os.mkdir("elsewhere")
+os.chdir("elsewhere")
+assert relative(a_b=1).result()["args.txt"].read_text().startswith("[1]\n")
+os.chdir("..")
+results = []
+threads = [threading.Thread(target=lambda i=i: results.append(m(a_b=i).result()["args.txt"].read_text()[:3])) for i in range(4)]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join()
+assert sorted(results) == ["[0]", "[1]", "[2]", "[3]"], results
+
+# names that are none of Python's, and texts that are no HTML
+hostile = Path("-hostile")
+hostile.mkdir()
+names = ["options", "a²", "²", "ﬁle", "self", "None", "x-y", "x y", "é"]
+text = "name=<script>alert(1)</script>\ncommandLine=cat " + " ".join(f"<{n.replace(' ', '')}>" for n in names) + "\n"
+text += "".join(f"p{i}_name={n}\np{i}_optional=on\np{i}_description=<img src=x onerror=alert(2)>\np{i}_default_value=</td>'\"\\n<b>\n" for i, n in enumerate(names, 1))
+(hostile / "manifest").write_text(text + "p10_name=pw\np10_type=PASSWORD\np10_default_value=hunter2\n", encoding="utf-8")
+h = ferry.Module("-hostile")
+assert list(h.parameters) == ["options_", "a2", "_2", "file", "self", "None_", "x_y", "x_y_2", "é", "pw"], list(h.parameters)
+assert not {"<script", "<img", "<b>alert", "hunter2"} & {w for w in ("<script", "<img", "<b>alert", "hunter2") if w in h._repr_html_()}, h._repr_html_()
+assert "hunter2" not in pydoc.render_doc(h)
+for box in h.form().box.children:
+    for w in getattr(box, "children", ()) or [box]:
+        assert type(w).__name__ != "HTML" or "<script" not in w.value and "<img" not in w.value, w.value
+
 # the names of GenePattern's library
 server = ferry.GPServer("modules")
 task = ferry.GPTask(server, "urn:lsid:test:module:7")
@@ -114,7 +148,10 @@ def refusal(call):
 said = refusal(lambda: m(class_="zzz", files="none.txt"))
 assert "a.b is required; class=zzz is none of slow (Thorough), fast (Quick); files: none.txt: no such file" in said, said
 assert refusal(lambda: m(a_b=1, flags=True)) == "unknown parameter flags: did you mean flag?"
-assert "frobnicate" in refusal(lambda: m(a_b=1, frobnicate=True))
+said = refusal(lambda: m(a_b=1, frob_nicate=True))
+assert said.startswith("frob_nicate is no parameter of Odd One, and no option of ferry submit"), said
+assert "files is an open file, and takes a path" in refusal(lambda: m(a_b=1, files=open("x.txt")))
+assert "'\\udcff' in a parameter is no character" in refusal(lambda: m(a_b=1, files=os.fsdecode(b"f\xff.txt")))
 assert "there is no module Nope in modules" in refusal(lambda: ferry.GPTask(server, "Nope"))
 try:
     ferry.Module("none.zip")

@@ -103,6 +103,10 @@ class Job:
         self._callbacks: List[Callable[["Job"], Any]] = []
         self._watcher: Optional[threading.Thread] = None
 
+    def __reduce__(self) -> Any:
+        """A job that is sent to another process or kept for later is its handle; callbacks stay behind."""
+        return type(self), (self.handle, self.id, self.target)
+
     @property
     def status(self) -> Status:
         """How far the job is."""

@@ -10,6 +10,7 @@ import keyword
 import os
 import re
 import tempfile
+import unicodedata
 from pathlib import Path
 from typing import IO, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -18,6 +19,7 @@ from ._run import UsageError, run, run_json
 
 # OWN are the arguments of a call that are no parameters of the module.
 OWN = ("to", "workdir", "image")
+REST = "options"
 
 # RESOURCES are what a call may say of the job's resources, as a manifest writes them.
 RESOURCES = {"job_memory": "job.memory", "job_cpuCount": "job.cpuCount", "job_walltime": "job.walltime"}
@@ -87,8 +89,10 @@ class Parameter:
         """A value as it is written for ferry: a text, a list of texts, or a mapping of groups to lists."""
         if value is None or isinstance(value, str):
             return value
-        if isinstance(value, os.PathLike):
-            return os.fspath(value)
+        if isinstance(value, (bytes, os.PathLike)):
+            return os.fsdecode(value)
+        if hasattr(value, "read"):  # its lines would be taken for values
+            raise UsageError(f"{self.name} is an open file, and takes a path", "usage", "give its name", 64)
         if isinstance(value, Mapping):
             return {str(group): self.text(v) for group, v in value.items()}
         if isinstance(value, bool):
@@ -104,10 +108,11 @@ class Parameter:
 
 def _python_name(name: str, taken: Iterable[str]) -> str:
     """The name of a parameter in a call: dots become underscores. One that is taken, or is a word of Python's, gets another end."""
-    text = re.sub(r"\W", "_", name)
-    if not text or text[0].isdigit():
+    # Python reads names in this form (PEP 3131): what is typed would not be found otherwise.
+    text = "".join(c if f"_{c}".isidentifier() else "_" for c in unicodedata.normalize("NFKC", name))
+    if not text.isidentifier():
         text = "_" + text
-    if keyword.iskeyword(text) or text in OWN:
+    if keyword.iskeyword(text) or text in (*OWN, REST):
         text += "_"
     free, n = text, 2
     while free in taken:
@@ -189,6 +194,8 @@ class Module:
 
     def __init__(self, path: PathLike, *, images: Optional[PathLike] = None) -> None:
         self.path = os.fspath(path)
+        if "://" not in self.path:  # a notebook may go to another directory before it calls the module
+            self.path = os.path.abspath(self.path)
         self._table = [] if images is None else ["--images", os.fspath(images)]
         self.raw: Mapping[str, Any] = run_json(["module", "show", "--json", *self._table, self.path])
         self.name: str = self.raw["name"]
@@ -208,7 +215,7 @@ class Module:
         required = [inspect.Parameter(p.python_name, only) for p in self.parameters.values() if p.required]
         others = [inspect.Parameter(p.python_name, only, default=p.default) for p in self.parameters.values() if not p.required]
         own = [inspect.Parameter(name, only, default="local" if name == "to" else None) for name in OWN]
-        return inspect.Signature([*required, *others, *own, inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)])
+        return inspect.Signature([*required, *others, *own, inspect.Parameter(REST, inspect.Parameter.VAR_KEYWORD)])
 
     def _document(self) -> str:
         lines = [f"{self.name}{self.__signature__}", "", self.raw.get("description", ""), "",
@@ -253,6 +260,10 @@ class Module:
                 raise UsageError(f"unknown parameter {key}: did you mean {near[0]}?", "usage", "", 64)
         by_name = {p.name: p for p in self.parameters.values()}
         texts = {name: by_name[name].text(value) if name in by_name else str(value) for name, value in params.items()}
+        try:  # Python has what is no UTF-8 in a file's name as halves of characters
+            data = json.dumps(texts, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{error.object[error.start]!r} in a parameter is no character", "usage", "rename a file whose name is no UTF-8", 64) from None
         args = ["module", "run", "--to", to, "--json", *self._table]
         if to == "local":
             args.append("--detach")
@@ -260,10 +271,16 @@ class Module:
             args += ["--workdir", os.fspath(workdir)]
         if image is not None:
             args += ["--image", image]
-        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as f:  # only its owner reads it: there may be passwords
-            json.dump(texts, f, ensure_ascii=False)
+        with tempfile.NamedTemporaryFile(suffix=".json") as f:  # only its owner reads it: there may be passwords
+            f.write(data)
             f.flush()
-            st = run_json([*args, *flags(options), "--params", f.name, self.path])
+            try:
+                st = run_json([*args, *flags(options), "--params", f.name, self.path])
+            except UsageError as error:
+                for key in options:
+                    if error.message == "flag provided but not defined: -" + key.replace("_", "-"):
+                        raise UsageError(f"{key} is no parameter of {self.name}, and no option of ferry submit", "usage", "help() shows what there is", 64) from None
+                raise
         return ModuleJob(st["handle"], st["id"], st["target"])
 
     def make_job_spec(self) -> JobSpec:
