@@ -27,7 +27,6 @@ type Engine struct {
 	mu      sync.Mutex
 	found   *program
 	looked  map[string]*squashed  // by SIF
-	locals  map[string]*local     // by the image's ID
 	running map[string]*container // those that this process made
 }
 
@@ -35,7 +34,7 @@ var _ engine.Engine = (*Engine)(nil)
 
 // New makes an Engine. It runs nothing yet.
 func New(c Config) *Engine {
-	return &Engine{config: c, depot: &depot{c.Dir, c.Path}, groups: sync.OnceValue(findCgroups), looked: map[string]*squashed{}, locals: map[string]*local{}, running: map[string]*container{}}
+	return &Engine{config: c, depot: &depot{c.Dir, c.Path}, groups: sync.OnceValue(findCgroups), looked: map[string]*squashed{}, running: map[string]*container{}}
 }
 
 // program finds apptainer. It is looked for again where it was not there.

@@ -44,7 +44,7 @@ func (c *container) command(p *program, stdout, stderr io.Writer) (*exec.Cmd, er
 	cmd := &exec.Cmd{
 		Path: p.file, Args: append([]string{p.file}, args...), Env: append(p.environ(), variables(c.spec.Env)...), Dir: "/",
 		Stdout: turns{stdout, writing}, Stderr: turns{stderr, writing}, WaitDelay: drainTime,
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	return cmd, nil
 }

@@ -91,7 +91,7 @@ func TestAsUser(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, test, "-test.v", "-test.run", "^(TestConformance|TestOutlived|TestUnprivileged|TestSource|TestCache)")
+	cmd := exec.CommandContext(ctx, test, "-test.v", "-test.run", "^(TestConformance|TestOutlived|TestUnprivileged|TestSource|TestCache|TestUser)")
 	cmd.Dir = filepath.Join(dir, "home")
 	cmd.Env = []string{"CI=true", "PATH=" + program + ":" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "TMPDIR=" + cmd.Dir, asUser + "=" + cmd.Dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -69,11 +68,7 @@ func (c *container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	started := make(chan error, 1)
-	go func() {
-		// The signal that ends apptainer with ferry is sent when the thread ends that has started it.
-		runtime.LockOSThread()
-		c.live(p, stdout, stderr, started)
-	}()
+	go c.live(p, stdout, stderr, started)
 	return <-started
 }
 

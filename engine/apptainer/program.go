@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -74,8 +75,10 @@ func (p *program) run(ctx context.Context, env []string, args ...string) (string
 	cmd := exec.CommandContext(ctx, p.file, args...)
 	cmd.Env = append(p.environ(), env...)
 	cmd.Dir = "/"
-	// It ends with ferry, and all that it has started with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// It ends with ferry, where it has not changed its rights by then: the kernel forgets the signal when it does.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	var out, said tail
@@ -86,9 +89,9 @@ func (p *program) run(ctx context.Context, env []string, args ...string) (string
 			return "", context.Cause(ctx)
 		}
 		if words := said.words(); words != "" {
-			return "", fmt.Errorf("apptainer %s: %s", args[0], words)
+			return "", fmt.Errorf("apptainer: %s", words)
 		}
-		return "", fmt.Errorf("apptainer %s: %w", args[0], err)
+		return "", fmt.Errorf("apptainer %s: %w", strings.Join(args, " "), err)
 	}
 	return out.b.String(), nil
 }

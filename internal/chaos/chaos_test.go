@@ -33,6 +33,7 @@ func TestRows(t *testing.T) {
 	results := map[string]*seen{}
 	var mu sync.Mutex
 	t.Cleanup(func() { breakable.close(t) })
+	t.Cleanup(removeArchive)
 	t.Run("row", func(t *testing.T) {
 		for _, r := range chosen {
 			runRow(t, r, func(r row, g *seen) {

@@ -48,7 +48,7 @@ func all() []row {
 	var rows []row
 	for _, some := range [][]row{
 		storeRows(), outageRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), engineDiskRows(), policyRows(), crowdRows(),
-		keptRows(), inPlaceRows(),
+		keptRows(), inPlaceRows(), apptainerRows(),
 	} {
 		rows = append(rows, some...)
 	}
