@@ -23,16 +23,33 @@ var errChecksum = errors.New("content does not match the store's checksum")
 // errDigest is content that is not what the caller says it is.
 var errDigest = errors.New("content does not match the digest in its URL")
 
-// Buffers: an object that fits into a small one is verified before a byte of it reaches the disk.
+// Buffers: an object that fits into a small one is verified before a byte of it reaches the disk. Most files are tiny, and with many transfers
+// at once their buffers are most of the memory.
 const (
+	tinyBuffer  = 16 << 10
 	smallBuffer = 64 << 10
 	largeBuffer = 128 << 10
 )
 
 var (
+	tinyBuffers  = sync.Pool{New: func() any { return new([tinyBuffer]byte) }}
 	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
 	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 )
+
+// buffer is one of n bytes, up to largeBuffer; back gives it back.
+func buffer(n int64) (b []byte, back func()) {
+	switch {
+	case n <= tinyBuffer:
+		p := tinyBuffers.Get().(*[tinyBuffer]byte)
+		return p[:n], func() { tinyBuffers.Put(p) }
+	case n <= smallBuffer:
+		p := smallBuffers.Get().(*[smallBuffer]byte)
+		return p[:n], func() { smallBuffers.Put(p) }
+	}
+	p := largeBuffers.Get().(*[largeBuffer]byte)
+	return p[:n], func() { largeBuffers.Put(p) }
+}
 
 // incoming is one object on its way from the store into the tree.
 type incoming struct {
@@ -98,9 +115,8 @@ func (in *incoming) checkSize(r *store.Reader) error {
 }
 
 func (in *incoming) small(r *store.Reader) error {
-	buf := smallBuffers.Get().(*[smallBuffer]byte)
-	defer smallBuffers.Put(buf)
-	b := buf[:r.Size]
+	b, back := buffer(r.Size)
+	defer back()
 	if _, err := io.ReadFull(r, b); err != nil {
 		return in.readError(err)
 	}

@@ -89,17 +89,12 @@ func (out *outgoing) send(f *tree.Source) (int64, error) {
 	if out.t.o.Preserve {
 		opts.Meta = store.FileMeta(f.Info.Mode, f.Info.ModTime)
 	}
-	switch size := f.Info.Size; {
-	case size <= smallBuffer:
-		buf := smallBuffers.Get().(*[smallBuffer]byte)
-		defer smallBuffers.Put(buf)
-		return out.whole(f, buf[:size], opts)
-	case size <= largeBuffer:
-		buf := largeBuffers.Get().(*[largeBuffer]byte)
-		defer largeBuffers.Put(buf)
-		return out.whole(f, buf[:size], opts)
+	if f.Info.Size > largeBuffer {
+		return out.large(f, opts)
 	}
-	return out.large(f, opts)
+	b, back := buffer(f.Info.Size)
+	defer back()
+	return out.whole(f, b, opts)
 }
 
 // large puts a file that is read as it goes. Its parts take slots one by one, so a file that began among many small ones speeds up once

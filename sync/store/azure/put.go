@@ -2,7 +2,6 @@ package azure
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"time"
 
@@ -57,8 +56,9 @@ func putBody(ctx context.Context, s *Store, key string, b store.Body, o store.Pu
 		r.header["Content-Md5"] = []string{sum.Value}
 		return nil
 	}
+	open, done := wire.Bodies(b, o.Sent)
 	if r.length > 0 {
-		r.body = func() io.ReadCloser { return wire.Sending(b.Reader(), o.Sent) }
+		r.body = open
 	}
 	put := store.Object{Key: key, Size: b.Len(), ModTime: time.Now()}
 	err := s.send(ctx, &r, func(resp *http.Response) error {
@@ -66,6 +66,7 @@ func putBody(ctx context.Context, s *Store, key string, b store.Body, o store.Pu
 		if err := drained(resp); err != nil {
 			return s.sendError(ctx, r.op, key, err)
 		}
+		done()
 		return nil
 	})
 	return put, err

@@ -111,7 +111,8 @@ func (cp copying) keep(ctx context.Context, to http.Header) error {
 	return nil
 }
 
-// all copies all parts, several at once.
+// all copies all parts, several at once. After a failure no more begin. Those that are on their way come to their end: one that is cut off can
+// outlive that its upload is aborted.
 func (cp copying) all(ctx context.Context, upload string) ([]copiedPart, error) {
 	size := cp.s.options.PartSize
 	if size == 0 {
@@ -121,21 +122,21 @@ func (cp copying) all(ctx context.Context, upload string) ([]copiedPart, error) 
 		size = (least + 1<<20 - 1) &^ (1<<20 - 1)
 	}
 	parts := make([]copiedPart, (cp.o.Size+size-1)/size)
-	ctx, stop := context.WithCancelCause(ctx)
+	more, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, max(1, cp.Parallel))
 	for i := range parts {
 		select {
 		case slots <- struct{}{}:
-		case <-ctx.Done():
+		case <-more.Done():
 		}
-		if ctx.Err() != nil {
+		if more.Err() != nil {
 			break
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			release, err := cp.leave(ctx)
+			release, err := cp.leave(more)
 			if err != nil {
 				stop(err)
 				return
@@ -147,7 +148,7 @@ func (cp copying) all(ctx context.Context, upload string) ([]copiedPart, error) 
 		})
 	}
 	wg.Wait()
-	return parts, context.Cause(ctx)
+	return parts, context.Cause(more)
 }
 
 // leave waits until one more part may be copied.

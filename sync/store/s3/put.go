@@ -62,8 +62,9 @@ func putBody(ctx context.Context, s *Store, key string, b store.Body, o store.Pu
 		}
 		return nil
 	}
+	open, done := wire.Bodies(b, o.Sent)
 	if r.length > 0 {
-		r.body = func() io.ReadCloser { return wire.Sending(b.Reader(), o.Sent) }
+		r.body = open
 	}
 	put := store.Object{Key: key, Size: b.Len(), ModTime: time.Now()}
 	err := s.send(ctx, &r, func(resp *http.Response) error {
@@ -73,6 +74,7 @@ func putBody(ctx context.Context, s *Store, key string, b store.Body, o store.Pu
 		if err != nil {
 			return s.sendError(ctx, r.op, key, err)
 		}
+		done()
 		return nil
 	})
 	return put, err
