@@ -18,6 +18,8 @@ type authorizer interface {
 	renew() bool
 	// anonymous reports whether requests go without any authorization.
 	anonymous() bool
+	// over reports whether the credentials are known to have ended.
+	over() bool
 	// note says what else there is to know about the credentials where they are refused; "" for nothing. It holds no secret.
 	note() string
 }
@@ -32,8 +34,9 @@ var _ authorizer = (*sharedKey)(nil)
 
 func (k *sharedKey) renew() bool     { return false }
 func (k *sharedKey) anonymous() bool { return false }
+func (k *sharedKey) over() bool      { return false }
 func (k *sharedKey) note() string {
-	return "the key that was found is not that of the account " + strconv.Quote(k.account) + ", or this machine's clock is wrong"
+	return "is the key that was found that of the account " + strconv.Quote(k.account) + ", and this machine's clock right?"
 }
 
 // authorize signs the request.
@@ -143,21 +146,11 @@ func (s *sas) authorize(rq *http.Request) error {
 func (s *sas) renew() bool     { return false }
 func (s *sas) anonymous() bool { return false }
 
+func (s *sas) over() bool { return !s.expires.IsZero() && time.Now().After(s.expires) }
+
 func (s *sas) note() string {
-	if !s.expires.IsZero() && time.Now().After(s.expires) {
+	if s.over() {
 		return "the shared access signature expired on " + s.expires.UTC().Format(time.RFC3339) + ": make another"
 	}
-	return "the shared access signature was refused: is it whole, and for this container?"
+	return "is the shared access signature whole, and for this container?"
 }
-
-// An unsigned request is for containers that anybody may read.
-type unsigned struct {
-	why string // no credentials were found; it holds no secret
-}
-
-var _ authorizer = unsigned{}
-
-func (unsigned) authorize(*http.Request) error { return nil }
-func (unsigned) renew() bool                   { return false }
-func (unsigned) anonymous() bool               { return true }
-func (u unsigned) note() string                { return u.why }

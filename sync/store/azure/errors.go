@@ -45,7 +45,7 @@ var hints = map[error]string{
 // advice is the hint of a kind, with what is wrong with the credentials that were found.
 func (s *Store) advice(kind error) string {
 	h := hints[kind]
-	if kind == store.ErrCredentials && s.auth != nil {
+	if kind == store.ErrCredentials {
 		if why := s.auth.note(); why != "" {
 			return why + "; " + h
 		}
@@ -77,14 +77,18 @@ func (s *Store) answerError(r *request, resp *http.Response) *Error {
 	e.RequestID = resp.Header.Get("X-Ms-Request-Id")
 	e.Wait = wire.RetryAfter(resp.Header)
 	e.Kind = kindOf(e, r.method)
-	if e.Kind == store.ErrNotExist && r.key == "" || e.Kind != nil && s.auth.anonymous() && refused[e.Code] {
+	if e.Kind == store.ErrNotExist && r.key == "" {
 		e.Kind = store.ErrNoBucket
-		if s.auth.anonymous() { // who may not see it is told that it is not there
-			e.Kind = store.ErrCredentials
-		}
+	}
+	nobody := s.auth.anonymous() && refused[e.Code] // who may not see it is told that it is not there
+	if nobody || e.Kind == store.ErrDenied && s.auth.over() {
+		e.Kind = store.ErrCredentials
 	}
 	e.Advice = s.advice(e.Kind)
-	if text := advices[e.Code]; text != "" {
+	if e.Code == "AuthorizationFailure" && e.Kind == store.ErrDenied { // a firewall's word, and an emulator's for a wrong key
+		e.Advice = s.auth.note() + "; " + e.Advice
+	}
+	if text := advices[e.Code]; text != "" && !nobody {
 		e.Advice = text
 	}
 	if e.Status == http.StatusUnauthorized {
@@ -94,7 +98,8 @@ func (s *Store) answerError(r *request, resp *http.Response) *Error {
 }
 
 // refused are the codes that an unsigned request meets where there is more than it may see.
-var refused = map[string]bool{"ResourceNotFound": true, "PublicAccessNotPermitted": true, "NoAuthenticationInformation": true}
+var refused = map[string]bool{"ResourceNotFound": true, "PublicAccessNotPermitted": true, "NoAuthenticationInformation": true, "InvalidAuthenticationInfo": true,
+	"AuthorizationFailure": true}
 
 // advices go with codes that say more than their kind.
 var advices = map[string]string{
@@ -107,7 +112,6 @@ var advices = map[string]string{
 	"AuthorizationSourceIPMismatch":       "the SAS is for other addresses than this machine's",
 	"KeyBasedAuthenticationNotPermitted":  "the account takes no keys and no SAS made with one: log in with `az login` or a managed identity",
 	"InvalidAuthenticationInfo":           "the token or SAS is not for this account: was it cut off, or is AZURE_TENANT_ID another's?",
-	"AuthorizationPermissionMismatch":     "",
 	"UnsupportedHeader":                   "the endpoint knows no such requests: is it Azure's, or an emulator of this year?",
 	"InvalidQueryParameterValue":          "the endpoint knows no such requests: is it Azure's, or an emulator of this year?",
 	"MetadataTooLarge":                    "all metadata of a blob together has at most 8 KiB",
@@ -160,8 +164,8 @@ type policy struct {
 
 var _ retry.Policy = policy{}
 
-// corrupted are the answers to a body that came otherwise than it was sent.
-var corrupted = map[string]bool{"Md5Mismatch": true, "Crc64Mismatch": true}
+// corrupted are the answers to a body that came otherwise than it was sent. The last one is Azurite's.
+var corrupted = map[string]bool{"Md5Mismatch": true, "Crc64Mismatch": true, "InvalidOperation": true}
 
 // Retryable adds a body that was corrupted on its way, and a token that was renewed.
 func (p policy) Retryable(err error) bool {

@@ -76,7 +76,7 @@ func (e surroundings) credentials(p *Place) error {
 	} else if e.get("AZURE_STORAGE_KEY")+e.get("AZURE_STORAGE_SAS_TOKEN") != "" {
 		passed = append(passed, "AZURE_STORAGE_ACCOUNT is \""+own+"\"")
 	}
-	p.auth = unsigned{why: strings.Join(append(passed, "no credentials were found"), ", and ")}
+	p.auth = &bearer{sources: e.identities(), passed: strings.Join(passed, ", ")}
 	return nil
 }
 

@@ -60,7 +60,11 @@ func (s *Store) try(ctx context.Context, r *request, consume func(*http.Response
 		if ctx.Err() != nil {
 			return s.sendError(ctx, r.op, r.named(), err)
 		}
-		return s.fault(r.op, r.named(), store.ErrCredentials, "", err)
+		kind := store.ErrCredentials
+		if worthAnother(err) {
+			kind = store.ErrUnreachable
+		}
+		return s.fault(r.op, r.named(), kind, "", err)
 	}
 	// The transport sends it again at once where the server has just closed an idle connection: all these requests are idempotent.
 	// A header without a value is never sent.

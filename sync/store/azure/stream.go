@@ -48,7 +48,9 @@ func (s *Store) PutStream(ctx context.Context, key string, r io.Reader, expected
 	for range min(max(1, o.Parallel), streamed) - 1 {
 		free <- nil
 	}
-	for i, b, last := 0, first, false; ; i++ {
+	next, last := first, false
+	for i := 0; ; i++ {
+		b := next
 		mu.Lock()
 		blocks = append(blocks, block{})
 		mu.Unlock()
@@ -78,11 +80,11 @@ func (s *Store) PutStream(ctx context.Context, key string, r io.Reader, expected
 		if int64(cap(buf)) < size {
 			buf = make([]byte, size)
 		}
-		if b, err = readBlock(r, buf[:size]); err != nil && err != io.EOF {
+		if next, err = readBlock(r, buf[:size]); err != nil && err != io.EOF {
 			fail(s.fault("writing", key, nil, "", &store.BodyError{Err: err}))
 			break
 		}
-		if last = err == io.EOF; last && len(b) == 0 {
+		if last = err == io.EOF; last && len(next) == 0 {
 			break
 		}
 	}
