@@ -15,13 +15,16 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
 
+	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/sync/store/wire"
 )
+
+// maxFile is more than a token or a certificate with its chain has, in bytes.
+const maxFile = 1 << 20
 
 // resource is what tokens are for: any account's storage.
 const resource = "https://storage.azure.com/"
@@ -41,7 +44,7 @@ func (e surroundings) identities() []source {
 		}
 		if file := e.get("AZURE_FEDERATED_TOKEN_FILE"); file != "" {
 			return []source{{"AZURE_FEDERATED_TOKEN_FILE", p.by(func(string) (url.Values, error) {
-				text, err := os.ReadFile(file) // which is renewed by whoever made it
+				text, err := bounded.File(file, maxFile) // which is renewed by whoever made it
 				return assertion(strings.TrimSpace(string(text))), err
 			})}}
 		}
@@ -92,7 +95,7 @@ func assertion(text string) url.Values {
 // certified makes an assertion that a certificate's key signs.
 // https://learn.microsoft.com/entra/identity-platform/certificate-credentials
 func (p principal) certified(file, audience string) (url.Values, error) {
-	text, err := os.ReadFile(file)
+	text, err := bounded.File(file, maxFile)
 	if err != nil {
 		return nil, err
 	}
