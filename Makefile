@@ -58,7 +58,7 @@ bench-submit: ## ferry submit on this machine against docker run, and an array a
 bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; ARGS=... for its options
 	@scripts/tool.sh bench/sync $(ARGS)
 
-smoke: ## the smoke test against an AWS emulator; ENDPOINT=http://127.0.0.1:4566
+smoke: ## the smoke test against LocalStack, moto and versitygw in turn; ENDPOINT=http://127.0.0.1:4566 for another
 	@scripts/tool.sh smoke '$(ENDPOINT)'
 
 fresh: ## demo and tests on a minimal Debian made for it; WHAT='make demo' for other commands

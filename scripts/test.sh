@@ -20,6 +20,7 @@ if is_debian; then
 	scripts/awscli.sh install
 	scripts/moto.sh install
 	scripts/azurite.sh install
+	scripts/localstack.sh install
 	scripts/jupyter.sh install
 	scripts/apptainer.sh install
 fi

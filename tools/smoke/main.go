@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,42 +26,54 @@ type test struct {
 	bucket   *lab.Server
 	remote   string // the jobs' remote root
 
+	key, secret string // of the emulator; "" for any
+
 	failures int
 }
 
 func smoke(ctx context.Context, args []string) (int, error) {
-	if len(args) == 0 || args[0] == "" {
-		return 0, errors.New("usage: smoke ENDPOINT [TRANSFER_IMAGE]")
-	}
 	t := &test{ctx: ctx, ferry: os.Getenv("FERRY"), module: os.Getenv("MODULE_IMAGE")}
 	if len(args) > 1 {
 		t.transfer = args[1]
 	}
+	if len(args) > 0 && args[0] != "" {
+		return 0, t.against(args[0])
+	}
+	return 0, tool.InTemp(t.eachEmulator)
+}
+
+// against is the whole test with one emulator.
+func (t *test) against(endpoint string) error {
 	// Emulators take any key; LocalStack makes an account of one that has twelve digits.
-	t.bucket = &lab.Server{Endpoint: args[0], AccessKey: tool.Env("AWS_ACCESS_KEY_ID", "test"), SecretKey: tool.Env("AWS_SECRET_ACCESS_KEY", "test"),
-		Region: tool.Env("AWS_REGION", "us-east-1"), Bucket: fmt.Sprintf("ferry-smoke-%d-%d", time.Now().Unix(), os.Getpid())}
+	t.bucket = &lab.Server{Endpoint: endpoint, AccessKey: tool.Env("AWS_ACCESS_KEY_ID", "test"), SecretKey: tool.Env("AWS_SECRET_ACCESS_KEY", "test"),
+		Region: tool.Env("AWS_REGION", "us-east-1"), Bucket: fmt.Sprintf("ferry-smoke-%d-%d", time.Now().UnixNano(), os.Getpid())}
+	if t.key != "" {
+		t.bucket.AccessKey, t.bucket.SecretKey = t.key, t.secret
+	}
 	t.remote = "s3://" + t.bucket.Bucket + "/gp"
 	if err := t.prepare(); err != nil {
-		return 0, err
+		return err
 	}
-	if err := makeBucket(ctx, t.bucket); err != nil {
-		return 0, err
+	if err := makeBucket(t.ctx, t.bucket); err != nil {
+		return err
 	}
 	say("bucket %s at %s", t.bucket.Bucket, t.bucket.Endpoint)
 	if err := tool.InTemp(t.steps); err != nil {
-		return 0, err
+		return err
 	}
 	if t.failures > 0 {
-		return 0, fmt.Errorf("%d checks failed against %s", t.failures, t.bucket.Endpoint)
+		return fmt.Errorf("%d checks failed against %s", t.failures, t.bucket.Endpoint)
 	}
 	say("all is well with %s", t.bucket.Endpoint)
-	return 0, nil
+	return nil
 }
 
 // prepare makes what was not given.
 func (t *test) prepare() (err error) {
-	if t.engine, err = lab.StartEngine(t.ctx, os.Stderr); err != nil {
-		return err
+	if t.engine == nil {
+		if t.engine, err = lab.StartEngine(t.ctx, os.Stderr); err != nil {
+			return err
+		}
 	}
 	if t.socket, err = t.engine.Socket(); err != nil {
 		return err

@@ -8,16 +8,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genepattern/ferry/internal/lab"
 	"github.com/genepattern/ferry/internal/testenv"
 )
 
-// The smoke test passes with the S3 server of the tests, which stands for any emulator.
+// The smoke test passes with every emulator, each of them real.
 func TestSmoke(t *testing.T) {
-	s := testenv.S3(t)
-	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "smoke"), s.Endpoint, testenv.TransferImage(t))
+	_, err := lab.LocalStackProgram()
+	testenv.Require(t, err == nil, "LocalStack: scripts/localstack.sh install")
+	_, err = lab.MotoProgram()
+	testenv.Require(t, err == nil, "moto: scripts/moto.sh install")
+	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "smoke"), "", testenv.TransferImage(t))
 	cmd.Dir = testenv.Root()
-	cmd.Env = testenv.Environ(append(s.Env(), "DOCKER_HOST="+testenv.Docker(t), "FERRY="+testenv.FerryBinary(t), "MODULE_IMAGE="+testenv.ModuleImage(t))...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.Env = testenv.Environ("DOCKER_HOST="+testenv.Docker(t), "FERRY="+testenv.FerryBinary(t), "MODULE_IMAGE="+testenv.ModuleImage(t))
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Count(string(out), "all is well with") != 3 {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
