@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
 	"github.com/genepattern/ferry/scheduler"
 	"github.com/genepattern/ferry/submit"
@@ -51,6 +53,8 @@ func FuzzArrayArguments(f *testing.F) {
 	f.Add("", "{name}")
 	f.Add("{index}", "it's {name} $FERRY_INDEX")
 	f.Add("ü {name}", "{other} {")
+	f.Add("\xff", "{name}")
+	f.Add("x", "\xff{name}")
 	f.Fuzz(func(t *testing.T, value, arg string) {
 		if strings.Contains(value+arg, "\x00") || len(value)+len(arg) > 1000 {
 			t.Skip()
@@ -61,6 +65,12 @@ func FuzzArrayArguments(f *testing.F) {
 		var err error
 		if o.Array, err = submit.NewArray(0, []string{"name"}, [][]string{{"other"}, {value}}); err != nil {
 			t.Fatal(err)
+		}
+		if !utf8.ValidString(value) {
+			if _, err := r.Submit(t.Context(), o); cause.Of(err) != cause.Usage || !strings.Contains(err.Error(), "UTF-8") {
+				t.Fatalf("a value that is not UTF-8: %v", err)
+			}
+			return
 		}
 		st := r.mustSubmit(o)
 		file, err := submit.ReadFile(t.Context(), r.Open, st.Handle)
@@ -79,6 +89,20 @@ func FuzzArrayArguments(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What JSON would change is refused, whether the user gives it or this machine's environment has it.
+func TestValuesThatAreNoText(t *testing.T) {
+	for _, setting := range []string{"env=WHO=\xff", "env=ODD", "input=/in\xff"} {
+		r := newRig(t)
+		_, err := r.Submit(t.Context(), r.order("work", setting))
+		if cause.Of(err) != cause.Usage || !strings.Contains(err.Error(), "UTF-8") {
+			t.Errorf("%q: %v", setting, err)
+		}
+		if len(r.desk.tasks) > 0 {
+			t.Errorf("%q was submitted", setting)
+		}
+	}
 }
 
 func TestArray(t *testing.T) {

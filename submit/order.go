@@ -130,7 +130,10 @@ func (p *parcel) describe(o Order, s job.Settings) error {
 	if n := len(p.file.JSON()); n > fileMax {
 		return cause.Fail(cause.Usage, "several arrays, or files with the values", "%s would have %d bytes, more than %d", handle.FileName, n, fileMax)
 	}
-	return p.environment(s)
+	if err := p.environment(s); err != nil {
+		return err
+	}
+	return p.file.CheckText()
 }
 
 // environment replaces variables without a value by those of this machine: the node has another environment.

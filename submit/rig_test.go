@@ -122,7 +122,12 @@ func (r *rig) order(work string, options ...string) submit.Order {
 
 func describe(s job.Settings) (job.Job, error) {
 	v := job.Vocabulary{Engines: []string{"docker"}, Root: func(string) error { return nil }, Source: func(string) error { return nil }}
-	return v.Describe(s, func(string) (string, bool) { return "from here", true })
+	return v.Describe(s, func(name string) (string, bool) {
+		if name == "ODD" {
+			return "a\xffb", true
+		}
+		return "from here", true
+	})
 }
 
 // put writes a file of this machine.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/job"
@@ -121,6 +122,31 @@ func (f *File) check() error {
 	for n, i := range a.Only {
 		if i < 0 || i >= a.Count || n > 0 && i <= a.Only[n-1] {
 			return fmt.Errorf("child %d of %d", i, a.Count)
+		}
+	}
+	return nil
+}
+
+// CheckText refuses what JSON cannot hold as it is: a value that is not UTF-8 would reach the node as another. What is of the command
+// reaches it in exec.sh, which holds every byte. The error has the cause usage.
+func (f *File) CheckText() error {
+	for _, options := range []map[string][]string{f.Options, f.Scheduler} {
+		for _, name := range slices.Sorted(maps.Keys(options)) {
+			for _, v := range options[name] {
+				if !utf8.ValidString(v) {
+					return cause.Fail(cause.Usage, "", "--%s: %q is not UTF-8", name, v)
+				}
+			}
+		}
+	}
+	if f.Array == nil {
+		return nil
+	}
+	for i, row := range f.Array.Rows {
+		for _, v := range row {
+			if !utf8.ValidString(v) {
+				return cause.Fail(cause.Usage, "save the file as UTF-8", "--each: %q, a value of child %d, is not UTF-8", v, i)
+			}
 		}
 	}
 	return nil
