@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 command -v go >/dev/null || die "needs Go 1.26 or later; see https://go.dev/doc/install"
 export CI=true                # what a test requires must be there: see internal/testenv
 export GOFLAGS=-buildvcs=false # the version comes from scripts/version.sh
-MODULES="tools/s3server"      # besides the main one
+MODULES="tools/s3server tools/gcsserver" # besides the main one
 
 if is_debian; then
 	# Module images are made of the first two; the race detector needs the C compiler; the last two are a Slurm cluster.

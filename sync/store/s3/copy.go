@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // copyLimit is the size of the largest object that one request can make or copy, in bytes.
@@ -50,7 +51,7 @@ func (cp copying) source() http.Header {
 	if strings.HasPrefix(name, "arn:") {
 		name += "object/"
 	}
-	h := http.Header{"X-Amz-Copy-Source": {string(appendEscaped(nil, name+cp.o.Key, true))}}
+	h := http.Header{"X-Amz-Copy-Source": {string(wire.Escape(nil, name+cp.o.Key, true))}}
 	if cp.o.ETag != "" {
 		h["X-Amz-Copy-Source-If-Match"] = []string{cp.o.ETag}
 	}

@@ -17,6 +17,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // leastCopied is how much one request copies at least, unless a part size was asked for. No byte passes here, so fewer requests are better.
@@ -212,4 +213,4 @@ func (cp copying) abort(ctx context.Context, upload string) {
 	_ = giveUp(ctx, cp.s.places.here().client, in, bringing(cp.s.options.Headers.others())) // the error before it is what matters
 }
 
-func escapedQuery(v string) string { return string(appendEscaped(nil, v, false)) }
+func escapedQuery(v string) string { return string(wire.Escape(nil, v, false)) }

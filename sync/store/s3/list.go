@@ -11,6 +11,7 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // List yields the objects under prefix. The next page is asked for while one is being read, so memory holds two.
@@ -91,14 +92,14 @@ func (l listing) page(ctx context.Context, token string) (page listPage, err err
 	s, prefix := l.s, l.prefix
 	var q []byte
 	if token != "" {
-		q = append(appendEscaped(append(q, "continuation-token="...), token, false), '&')
+		q = append(wire.Escape(append(q, "continuation-token="...), token, false), '&')
 	}
 	q = append(q, "encoding-type=url&list-type=2"...)
 	if s.options.PageSize > 0 {
 		q = strconv.AppendInt(append(q, "&max-keys="...), int64(s.options.PageSize), 10)
 	}
 	q = append(q, "&prefix="...)
-	q = appendEscaped(q, prefix, false)
+	q = wire.Escape(q, prefix, false)
 	r := request{op: "listing", method: http.MethodGet, query: string(q), sha256: emptyPayload, want: http.StatusOK, about: prefix, brings: s.options.Headers.others()}
 	err = s.send(ctx, &r, func(resp *http.Response) error {
 		defer resp.Body.Close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/retry"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // A request is one operation, of one or more tries.
@@ -139,25 +140,9 @@ func (p *place) address(key, query string) *url.URL {
 		path = path[:n-1]
 	}
 	u.Path = path + "/" + key
-	u.RawPath = string(appendEscaped(append(make([]byte, 0, len(p.basePath)+len(key)+16), p.basePath+"/"...), key, true))
+	u.RawPath = string(wire.Escape(append(make([]byte, 0, len(p.basePath)+len(key)+16), p.basePath+"/"...), key, true))
 	if u.RawPath == u.Path {
 		u.RawPath = ""
 	}
 	return u
-}
-
-const upperHex = "0123456789ABCDEF"
-
-// appendEscaped appends v as S3 wants names escaped: all but unreserved characters, and slashes in paths.
-func appendEscaped(b []byte, v string, path bool) []byte {
-	for i := range len(v) {
-		c := v[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~', path && c == '/':
-			b = append(b, c)
-		default:
-			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
-		}
-	}
-	return b
 }

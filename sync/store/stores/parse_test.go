@@ -25,7 +25,7 @@ func TestParse(t *testing.T) {
 		{"/d/../e", store.Location{Scheme: "file", Bucket: "/e", Prefix: ""}, ""},
 		{"s3:///p", store.Location{}, "names no bucket"},
 		{"s3://", store.Location{}, "names no bucket"},
-		{"gs://b/p", store.Location{}, `unknown scheme "gs"`},
+		{"xyz://b/p", store.Location{}, `unknown scheme "xyz"`},
 		{"file://d", store.Location{}, "no absolute directory"},
 		{"dir", store.Location{}, "neither"},
 		{"", store.Location{}, "neither"},

@@ -9,6 +9,7 @@ import (
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/sync/store/azure"
 	"github.com/genepattern/ferry/sync/store/dir"
+	"github.com/genepattern/ferry/sync/store/gcs"
 	"github.com/genepattern/ferry/sync/store/s3"
 	"github.com/genepattern/ferry/sync/store/web"
 )
@@ -21,6 +22,7 @@ var All = Registry{
 	s3.Kind,
 	azure.Kind,
 	dir.Kind,
+	gcs.Kind,
 	web.Kind,
 }
 
