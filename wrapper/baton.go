@@ -15,6 +15,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/platform"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/wrapper/record"
 )
@@ -70,7 +71,7 @@ func isPart(name string) bool { return strings.HasPrefix(name, partName) && name
 
 // baton reads the baton without its parts.
 func (v *volume) baton() (b baton, err error) {
-	data, err := v.read(path.Join(RelayDir, relayBaton), batonMax)
+	data, err := v.read(path.Join(platform.RelayDir, relayBaton), batonMax)
 	if err == nil {
 		err = json.Unmarshal(data, &b)
 	}
@@ -82,7 +83,7 @@ func (b *baton) add(v *volume, data []byte) (name string, err error) {
 	name = partName + strconv.Itoa(len(b.Digests))
 	sum := sha256.Sum256(data)
 	b.Digests[name] = hex.EncodeToString(sum[:])
-	return name, v.write(path.Join(RelayDir, name), data, 0o600)
+	return name, v.write(path.Join(platform.RelayDir, name), data, 0o600)
 }
 
 // part reads a part that is what it was.
@@ -90,7 +91,7 @@ func (b *baton) part(v *volume, name string) ([]byte, error) {
 	if !isPart(name) || path.Base(name) != name {
 		return nil, fmt.Errorf("%w: %q", errForged, name)
 	}
-	data, err := v.read(path.Join(RelayDir, name), partMax)
+	data, err := v.read(path.Join(platform.RelayDir, name), partMax)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (b *baton) seal(v *volume) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return digest(data), v.write(path.Join(RelayDir, relayBaton), data, 0o600)
+	return digest(data), v.write(path.Join(platform.RelayDir, relayBaton), data, 0o600)
 }
 
 func digest(data []byte) string {
@@ -192,14 +193,14 @@ func giveOrders(v *volume, o orders) error {
 	if err != nil {
 		return err
 	}
-	return v.write(path.Join(RelayDir, relayOrders), data, 0o644)
+	return v.write(path.Join(platform.RelayDir, relayOrders), data, 0o644)
 }
 
 // ordersMax bounds the orders: a command line and an environment.
 const ordersMax = 8 << 20
 
 func ordersOn(v *volume) (o orders, err error) {
-	data, err := v.read(path.Join(RelayDir, relayOrders), ordersMax)
+	data, err := v.read(path.Join(platform.RelayDir, relayOrders), ordersMax)
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, cause.Fail(cause.Launch, "`ferry stage-in` comes first", "nothing was staged in on the volume %s", v.dir)
 	}
@@ -225,7 +226,7 @@ type finish struct {
 const finishMax = 4 << 20
 
 func finishOn(v *volume) (f finish, err error) {
-	data, err := v.read(path.Join(ExecDir, execEnd), finishMax)
+	data, err := v.read(path.Join(platform.ExecDir, execEnd), finishMax)
 	if err == nil {
 		err = json.Unmarshal(data, &f)
 	}

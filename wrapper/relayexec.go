@@ -17,6 +17,7 @@ import (
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/platform"
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
@@ -64,7 +65,7 @@ func beginExec(dir string) (*execution, error) {
 		return nil, cause.Fail(cause.Launch, "mount the volume here, too", "the volume: %w", err)
 	}
 	v := &volume{dir: dir, root: root}
-	name := path.Join(ExecDir, execLock)
+	name := path.Join(platform.ExecDir, execLock)
 	if _, err := root.Lstat(name); err == nil {
 		v.close()
 		return nil, cause.Fail(cause.Refused, "run `ferry stage-in` again", "the module of this volume's job was run before")
@@ -72,7 +73,7 @@ func beginExec(dir string) (*execution, error) {
 	x := &execution{volume: v}
 	if err := x.take(name); err != nil {
 		v.close()
-		return nil, cause.Fail(cause.Launch, "was the volume staged in, and may this image's user write to "+v.path(ExecDir)+"?", "beginning: %w", err)
+		return nil, cause.Fail(cause.Launch, "was the volume staged in, and may this image's user write to "+v.path(platform.ExecDir)+"?", "beginning: %w", err)
 	}
 	return x, nil
 }
@@ -189,11 +190,11 @@ func (x *execution) prepare(a *attempt) (*site, error) {
 		return nil, cause.Name(a.work, cause.Engine, "", err)
 	}
 	s := &site{job: a.job, tell: a.tell, enforces: info.Enforces, volume: x.volume}
-	s.paths = rootPaths{dir: x.volume.path(ExecDir), host: x.volume.path(ExecDir)}
+	s.paths = rootPaths{dir: x.volume.path(platform.ExecDir), host: x.volume.path(platform.ExecDir)}
 	if s.paths.real, err = x.places(&s.job); err != nil {
 		return nil, err
 	}
-	if s.root, err = x.volume.root.OpenRoot(ExecDir); err != nil {
+	if s.root, err = x.volume.root.OpenRoot(platform.ExecDir); err != nil {
 		return nil, cause.Name(a.work, cause.Launch, "", err)
 	}
 	if err := s.root.MkdirAll(ownMetadata, 0o755); err != nil {
@@ -215,7 +216,7 @@ func (x *execution) places(j *job.Job) ([]place, error) {
 			all = append(all, place{option: "--mount", path: m.Path, here: m.Path, write: true})
 		}
 	}
-	whole := x.volume.path(JobDir)
+	whole := x.volume.path(platform.JobDir)
 	_, err := os.Lstat(whole)
 	parts := errors.Is(err, fs.ErrNotExist) // the platform mounts parts of the volume where the module looks for them
 	var missing []string
@@ -244,7 +245,7 @@ func (x *execution) say() error {
 	if err != nil {
 		return err
 	}
-	return x.volume.write(path.Join(ExecDir, execEnd), data, 0o644)
+	return x.volume.write(path.Join(platform.ExecDir, execEnd), data, 0o644)
 }
 
 // stopPause is between two looks whether stage-out was told to stop.
@@ -258,7 +259,7 @@ func (x *execution) heed(ctx context.Context, stop context.CancelCauseFunc) {
 			return
 		case <-time.After(stopPause):
 		}
-		if _, err := x.volume.root.Lstat(path.Join(RelayDir, relayStop)); err == nil {
+		if _, err := x.volume.root.Lstat(path.Join(platform.RelayDir, relayStop)); err == nil {
 			stop(cause.Fail(cause.Interrupted, "", "stage-out was told to stop before the module ended"))
 			return
 		}

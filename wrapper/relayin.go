@@ -10,11 +10,12 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/platform"
 	"github.com/genepattern/ferry/wrapper/record"
 )
 
 // StageIn is the first of a job's three containers. It does what Run does before the module is launched, on a volume of the job's own
-// at Job.LocalPrefix, and leaves there what Exec and StageOut need. Deps.Engine is a Platform. The outcome is what StageOut will tell
+// at Job.LocalPrefix, and leaves there what Exec and StageOut need. Deps.Engine is a platform.Platform. The outcome is what StageOut will tell
 // the store, unless the job has no place on the volume: then StageIn has told it.
 func StageIn(work, save context.Context, j job.Job, deps Deps) (out Outcome) {
 	work, stop := context.WithCancelCause(work)
@@ -121,13 +122,15 @@ func (v *volume) prepare(ctx context.Context, j job.Job, deps Deps, tell *teller
 	return s, furnish(s, 0o755, nil)
 }
 
-func (v *volume) paths() rootPaths { return rootPaths{dir: v.path(JobDir), host: v.path(JobDir)} }
+func (v *volume) paths() rootPaths {
+	return rootPaths{dir: v.path(platform.JobDir), host: v.path(platform.JobDir)}
+}
 
 // makeExecDir makes the folder of `ferry exec`, which runs as whoever the module's image says.
 func makeExecDir(v *volume) error {
-	err := v.root.Mkdir(ExecDir, 0o777)
+	err := v.root.Mkdir(platform.ExecDir, 0o777)
 	if err == nil {
-		err = v.root.Chmod(ExecDir, 0o777)
+		err = v.root.Chmod(platform.ExecDir, 0o777)
 	}
 	return err
 }
@@ -178,10 +181,10 @@ func leave(a *attempt, failed error) {
 	b := baton{Job: a.job.Identity.ID, Attempt: a.job.Identity.Attempt, Staged: true, Failed: failureOf(failed)}
 	a.tell.rec.Edit(func(r *record.Record) { b.Run = r.Run })
 	_, err := b.seal(v)
-	if _, e := v.root.Lstat(RelayDir + "/" + relayFerry); e != nil {
+	if _, e := v.root.Lstat(platform.RelayDir + "/" + relayFerry); e != nil {
 		err = errors.Join(err, install(v))
 	}
-	if _, e := v.root.Lstat(ExecDir); e != nil {
+	if _, e := v.root.Lstat(platform.ExecDir); e != nil {
 		err = errors.Join(err, makeExecDir(v))
 	}
 	if err = errors.Join(err, giveOrders(v, ordersOf(a.job, failed))); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/platform"
 	"github.com/genepattern/ferry/sync/store"
 	"github.com/genepattern/ferry/wrapper/record"
 )
@@ -120,12 +121,12 @@ func (a *attempt) stranger(there record.Subject) error {
 }
 
 func forged(err error) error {
-	return cause.Fail(cause.Refused, "mount "+RelayDir+" read-only for the module", "nothing of the module's is sent: the volume has what is %w", err)
+	return cause.Fail(cause.Refused, "mount "+platform.RelayDir+" read-only for the module", "nothing of the module's is sent: the volume has what is %w", err)
 }
 
 // sealed reads the baton, and gives the seal that it has now.
 func (v *volume) sealed() (b baton, sum string, err error) {
-	data, err := v.read(path.Join(RelayDir, relayBaton), batonMax)
+	data, err := v.read(path.Join(platform.RelayDir, relayBaton), batonMax)
 	if err != nil {
 		return b, "", err
 	}
@@ -148,7 +149,7 @@ func (a *attempt) await(save context.Context, begin time.Duration) arrival {
 	ctx, cancel := context.WithCancel(save)
 	defer cancel()
 	defer context.AfterFunc(a.work, func() {
-		if err := a.volume.write(path.Join(RelayDir, relayStop), nil, 0o644); err != nil {
+		if err := a.volume.write(path.Join(platform.RelayDir, relayStop), nil, 0o644); err != nil {
 			a.deps.Log.Warn().Err(err).Msg("stopping the module")
 		}
 		time.AfterFunc(execStopTime, cancel)
@@ -281,7 +282,7 @@ func (a *attempt) reopen(b *baton, sum string) error {
 		return cause.Name(a.work, cause.Engine, "", err)
 	}
 	s := &site{job: a.job, tell: a.tell, paths: v.paths(), enforces: info.Enforces, volume: v}
-	if s.root, err = v.openDir(JobDir); err != nil {
+	if s.root, err = v.openDir(platform.JobDir); err != nil {
 		return forged(err)
 	}
 	err = errors.Join(rmtree.Below(s.root, ownDir), s.root.MkdirAll(ownMetadata, 0o700))
@@ -314,7 +315,7 @@ func (v *volume) openDir(name string) (*os.Root, error) {
 
 // adoptFiles takes ferry's own files of the metadata dir from where `ferry exec` wrote them.
 func adoptFiles(v *volume, s *site) {
-	from, err := v.openDir(ExecDir)
+	from, err := v.openDir(platform.ExecDir)
 	if err != nil {
 		return // no container of the module's has begun
 	}

@@ -16,21 +16,13 @@ import (
 	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/internal/rmtree"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/platform"
 	"github.com/genepattern/ferry/wrapper/node"
 )
 
 // This file has the volume by which a job runs in three containers: what is where on it, and who may use it when.
 
-// RelayDir is the folder of the volume that stage-in leaves to the others. The module's container needs no right to write it.
-const RelayDir = ".ferry"
-
-// JobDir is the folder of the volume that has the job's directories: /a/b of the job is a/b in it.
-const JobDir = "job"
-
-// ExecDir is the folder of the volume that `ferry exec` writes. So may the module, and nothing in it is more than its word.
-const ExecDir = "exec"
-
-// Names in RelayDir.
+// Names in platform.RelayDir.
 const (
 	relayFerry  = "ferry"       // the binary, which needs nothing of the module's image
 	relayOrders = "orders.json" // what `ferry exec` has to know
@@ -39,7 +31,7 @@ const (
 	relayStop   = "stop"        // is there once stage-out was told to stop, and `ferry exec` is to stop the module
 )
 
-// Names in ExecDir.
+// Names in platform.ExecDir.
 const (
 	execLock = "lock"     // held by `ferry exec`; it appears with the lock on it
 	execEnd  = "end.json" // how the module ended
@@ -60,7 +52,7 @@ var errTaken = errors.New("in use")
 // errors have a cause.
 func openVolume(ctx context.Context, dir, id string, wait bool) (*volume, error) {
 	hint := "mount a volume that ferry may write there, or give another --local-prefix"
-	if err := os.MkdirAll(filepath.Join(dir, RelayDir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, platform.RelayDir), 0o755); err != nil {
 		return nil, cause.Fail(cause.Usage, hint, "the volume %s: %w", dir, err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -68,7 +60,7 @@ func openVolume(ctx context.Context, dir, id string, wait bool) (*volume, error)
 		return nil, cause.Fail(cause.Usage, hint, "the volume %s: %w", dir, err)
 	}
 	v := &volume{dir: dir, root: root}
-	if v.lock, err = root.OpenFile(path.Join(RelayDir, relayLock), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600); err != nil {
+	if v.lock, err = root.OpenFile(path.Join(platform.RelayDir, relayLock), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600); err != nil {
 		_ = root.Close()
 		return nil, cause.Fail(cause.Usage, hint, "the volume %s: %w", dir, err)
 	}
@@ -178,10 +170,10 @@ func (v *volume) taken(id string) error {
 // clear removes the job from the volume. The binary stays: a container that is yet to start names it.
 func (v *volume) clear() error {
 	var all []error
-	for _, name := range []string{JobDir, ExecDir} {
+	for _, name := range []string{platform.JobDir, platform.ExecDir} {
 		all = append(all, rmtree.Below(v.root, name))
 	}
-	dir, err := v.root.Open(RelayDir)
+	dir, err := v.root.Open(platform.RelayDir)
 	if err != nil {
 		return errors.Join(append(all, err)...)
 	}
@@ -190,7 +182,7 @@ func (v *volume) clear() error {
 	all = append(all, err)
 	for _, n := range names {
 		if n == relayOrders || n == relayBaton || n == relayStop || isPart(n) {
-			all = append(all, v.root.Remove(path.Join(RelayDir, n)))
+			all = append(all, v.root.Remove(path.Join(platform.RelayDir, n)))
 		}
 	}
 	return errors.Join(all...)
@@ -208,7 +200,7 @@ func (v *volume) execRuns() bool {
 
 // openExecLock opens the lock's file, which may be anything that the module put there.
 func (v *volume) openExecLock() (*os.File, error) {
-	f, err := v.root.OpenFile(path.Join(ExecDir, execLock), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, err := v.root.OpenFile(path.Join(platform.ExecDir, execLock), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -226,5 +218,5 @@ func install(v *volume) error {
 		return err
 	}
 	defer func() { _ = from.Close() }() // nothing was written
-	return v.writeFrom(path.Join(RelayDir, relayFerry), 0o755, func(w io.Writer) error { _, err := io.Copy(w, from); return err })
+	return v.writeFrom(path.Join(platform.RelayDir, relayFerry), 0o755, func(w io.Writer) error { _, err := io.Copy(w, from); return err })
 }

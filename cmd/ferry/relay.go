@@ -14,6 +14,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine/engines"
 	"github.com/genepattern/ferry/job"
+	"github.com/genepattern/ferry/platform"
 	"github.com/genepattern/ferry/scheduler/batch"
 	"github.com/genepattern/ferry/wrapper"
 )
@@ -28,7 +29,7 @@ const (
 // A relay says which part of a job in three containers is run. The zero relay is a whole job.
 type relay struct {
 	part     string // stageInName or stageOutName; "" for the whole
-	platform wrapper.Platform
+	platform platform.Platform
 	later    bool          // stage-in leaves its failure to stage-out
 	begin    time.Duration // stage-out waits for the module's container to begin
 }
@@ -45,8 +46,8 @@ func stageOutCommand(w world) *cli.Command {
 
 // relayCommand is a command with the flags of `ferry run`.
 func relayCommand(w world, name, usage string, own cli.Flag) *cli.Command {
-	platform := &cli.StringFlag{Name: "platform", EnvVars: []string{"FERRY_PLATFORM"}, Value: wrapper.Unknown, Usage: "what runs the containers, as `ferry jobdef` prints it"}
-	flags := []cli.Flag{platform, own}
+	of := &cli.StringFlag{Name: "platform", EnvVars: []string{"FERRY_PLATFORM"}, Value: platform.Unknown, Usage: "what runs the containers, as `ferry jobdef` prints it"}
+	flags := []cli.Flag{of, own}
 	for _, f := range runFlags() {
 		if f.Names()[0] != "watch-spot" {
 			flags = append(flags, f)
@@ -59,7 +60,7 @@ func relayCommand(w world, name, usage string, own cli.Flag) *cli.Command {
 			if c.Args().Present() {
 				return cause.Fail(cause.Usage, "ferry run --help lists the flags", "%s takes no argument: %q", name, c.Args().First())
 			}
-			p, err := wrapper.PlatformOf(c.String("platform"))
+			p, err := platform.Of(c.String("platform"))
 			if err != nil {
 				return err
 			}
@@ -114,8 +115,8 @@ func execCommand(w world) *cli.Command {
 			dir := c.String("volume-dir")
 			if dir == "" {
 				exe, err := os.Executable()
-				if err != nil || filepath.Base(filepath.Dir(exe)) != wrapper.RelayDir {
-					return cause.Fail(cause.Usage, "run it as <volume>/"+wrapper.RelayDir+"/ferry exec, or give --volume-dir", "this binary is on no volume of a job")
+				if err != nil || filepath.Base(filepath.Dir(exe)) != platform.RelayDir {
+					return cause.Fail(cause.Usage, "run it as <volume>/"+platform.RelayDir+"/ferry exec, or give --volume-dir", "this binary is on no volume of a job")
 				}
 				dir = filepath.Dir(filepath.Dir(exe))
 			}

@@ -18,13 +18,14 @@ var rooms = []room{
 	{"commit", []string{"cause", "internal", "engine"}},
 	{"scheduler", []string{"cause", "internal", "job"}},
 	{"frontend", []string{"cause", "internal", "job"}}, // settings in, a job out
+	{"platform", []string{"cause", "internal", "job", "engine"}},
 	{"wrapper/record", []string{"cause", "internal", "job", "sync", "engine", "commit"}},
 	{"wrapper/node", []string{"cause", "internal", "job", "engine", "wrapper/record"}},
-	{"wrapper", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "wrapper/record", "wrapper/node"}},
+	{"wrapper", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "platform", "wrapper/record", "wrapper/node"}},
 	{"submit", []string{"cause", "internal", "job", "sync/store", "sync", "scheduler", "wrapper/record"}},
 	{"frontend/genepattern/syncscript", []string{"cause", "internal", "job", "sync/store", "sync", "wrapper"}}, // one of wrapper's stagers
 	{"report", []string{"cause", "internal", "job", "wrapper/record"}},
-	{"cmd", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "scheduler", "submit", "frontend", "wrapper/record", "wrapper/node", "wrapper", "frontend/genepattern/syncscript", "report"}},
+	{"cmd", []string{"cause", "internal", "job", "sync/store", "sync", "engine", "commit", "scheduler", "submit", "frontend", "platform", "wrapper/record", "wrapper/node", "wrapper", "frontend/genepattern/syncscript", "report"}},
 }
 
 // testRooms are for tests, the demo and benchmarks. They may know everything, and no room may know them. So may and are
