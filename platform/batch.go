@@ -120,7 +120,7 @@ func batch(in Input) (string, error) {
 	for _, c := range cause.AgainCodes() {
 		d.Retry.OnExit = append(d.Retry.OnExit, map[string]string{"onExitCode": strconv.Itoa(c), "action": "RETRY"})
 	}
-	d.Retry.OnExit = append(d.Retry.OnExit, map[string]string{"onReason": "*", "action": "EXIT"})
+	d.Retry.OnExit = append(d.Retry.OnExit, map[string]string{"onReason": "Cannot*", "action": "RETRY"}, map[string]string{"onReason": "*", "action": "EXIT"})
 	d.Timeout.Seconds = seconds(in.Job.Walltime + margin)
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)

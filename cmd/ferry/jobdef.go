@@ -2,29 +2,35 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/platform"
 	"github.com/genepattern/ferry/scheduler/batch"
 )
 
 // jobdefCommand prints what AWS has to be told so that ferry can run there. It contacts nobody.
 func jobdefCommand(w world) *cli.Command {
 	return &cli.Command{
-		Name:  "jobdef",
-		Usage: "print an AWS Batch job definition, the policy that its role needs (--iam), or its bucket's lifecycle rule (--lifecycle)",
-		Description: "The output is for\n  aws batch register-job-definition --cli-input-json \"$(ferry jobdef --name NAME --image IMAGE)\"\n" +
+		Name:      "jobdef",
+		Usage:     "print what AWS Batch, Kubernetes or Compose takes to run jobs, the policy that their role needs (--iam), or their bucket's lifecycle rule (--lifecycle)",
+		ArgsUsage: "[-- OPTIONS OF ferry run]",
+		Description: "Behind -- the job is described as for `ferry run`; --for batch without it prints a definition for jobs of a GenePattern server.\n" +
+			"The output is for\n  aws batch register-job-definition --cli-input-json \"$(ferry jobdef --name NAME --image IMAGE)\"\n" +
 			"or, with --iam, for\n  aws iam put-role-policy --policy-document \"$(ferry jobdef --iam --bucket BUCKET)\" …\n" +
 			"or, with --lifecycle, for\n  aws s3api put-bucket-lifecycle-configuration --bucket BUCKET --lifecycle-configuration \"$(ferry jobdef --lifecycle)\"\n" +
 			"which replaces all rules that the bucket has: add ferry's to them. It has S3 abort uploads in parts that were not ended within 7 days.",
 		Flags: jobdefFlags(batch.DefaultDefinition(), batch.DefaultPolicy()),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return cause.Fail(cause.Usage, "ferry jobdef --help lists the flags", "jobdef takes no argument: %q", c.Args().First())
+			options, err := behindDashes(c)
+			if err != nil {
+				return err
+			}
+			if to := c.String("for"); to != forBatch {
+				return printDefinition(w, to, definitionInput(c), options)
 			}
 			var v any
-			var err error
 			switch {
 			case c.Bool("lifecycle"):
 				v = batch.NewLifecycle(c.String("prefix"))
@@ -38,7 +44,7 @@ func jobdefCommand(w world) *cli.Command {
 					Name: c.String("name"), Image: c.String("image"), Role: c.String("role"), Positional: c.Bool("positional"),
 					VCPUs: c.String("vcpus"), Memory: c.String("memory"), GPUs: c.String("gpus"),
 					LocalPrefix: c.String("local-prefix"), DockerSocket: c.String("docker-socket"),
-					Walltime: c.Duration("walltime"), Attempts: c.Int("attempts"), Env: c.StringSlice("env"),
+					Walltime: c.Duration("walltime"), Attempts: c.Int("attempts"), Env: c.StringSlice("env"), Options: options,
 				})
 			}
 			if err != nil {
@@ -54,6 +60,7 @@ func jobdefCommand(w world) *cli.Command {
 
 func jobdefFlags(def batch.DefinitionInput, pol batch.PolicyInput) []cli.Flag {
 	return []cli.Flag{
+		&cli.StringFlag{Name: "for", Value: forBatch, Usage: "`PLATFORM`: " + forBatch + ", " + strings.Join(platform.Names(), ", ")},
 		&cli.StringFlag{Name: "name", Usage: "`NAME` of the job definition"},
 		&cli.StringFlag{Name: "image", Usage: "`IMAGE` to start: the transfer image"},
 		&cli.StringFlag{Name: "role", Usage: "`ARN` of the role that jobs run with"},
@@ -66,6 +73,11 @@ func jobdefFlags(def batch.DefinitionInput, pol batch.PolicyInput) []cli.Flag {
 		&cli.DurationFlag{Name: "walltime", Value: def.Walltime, Usage: "longest run `TIME` of a module; Batch's own limit is half an hour above it"},
 		&cli.IntFlag{Name: "attempts", Value: def.Attempts, Usage: "`NUMBER` of attempts at a job that the node or a signal ended"},
 		&cli.StringSliceFlag{Name: "env", Usage: "`NAME=VALUE` for ferry, such as FERRY_GRACE=20s; repeatable"},
+		&cli.StringFlag{Name: "parts", Usage: "`mount|link`: how the module gets its directories of the volume; by default as the platform does best"},
+		&cli.StringFlag{Name: "secret", Usage: "--for kubernetes: `NAME` of a secret whose keys are variables of ferry's own containers"},
+		&cli.StringFlag{Name: "service-account", Usage: "--for kubernetes: `NAME` of the account that the job runs with"},
+		&cli.StringFlag{Name: "claim", Usage: "--for kubernetes: `NAME` of a volume claim for the job's files, in the place of the node's disk"},
+		&cli.StringFlag{Name: "transfer-network", Usage: "--for compose: `NET` of ferry's own containers, such as host"},
 		&cli.BoolFlag{Name: "iam", Usage: "print the policy instead"},
 		&cli.BoolFlag{Name: "lifecycle", Usage: "print the bucket's lifecycle rule instead"},
 		&cli.StringFlag{Name: "bucket", Usage: "--iam: the jobs' `BUCKET`"},

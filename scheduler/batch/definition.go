@@ -22,6 +22,7 @@ type DefinitionInput struct {
 	Walltime     time.Duration // of a module, from a minute
 	Attempts     int           // from 1 to 10
 	Env          []string      // NAME=VALUE for ferry
+	Options      []string      // of `ferry run`, for one job; none for jobs that a GenePattern server describes
 }
 
 // DefaultDefinition has the values that hold where nobody gives others.
@@ -48,6 +49,9 @@ func NewDefinition(in DefinitionInput) (*Definition, error) {
 	p := &d.Container
 	p.Image, p.Role = in.Image, in.Role
 	p.Command = []string{"/usr/local/bin/copyFromS3ThenRun.sh"}
+	if len(in.Options) > 0 {
+		p.Command = append([]string{"run"}, in.Options...)
+	}
 	if in.Positional {
 		p.Command = []string{"/usr/local/bin/runS3OnBatch.sh", "Ref::taskLib", "Ref::inputFileDirectory", "Ref::s3_root", "Ref::working_dir", "Ref::exe1"}
 		d.Parameters = map[string]string{"taskLib": "unset", "inputFileDirectory": "unset", "s3_root": "unset", "working_dir": "unset", "exe1": "unset"}
@@ -77,6 +81,9 @@ func (in DefinitionInput) validate() error {
 		if !path.IsAbs(f.value) {
 			return cause.Fail(cause.Usage, "", "--%s: %q is not an absolute path", f.flag, f.value)
 		}
+	}
+	if in.Positional && len(in.Options) > 0 {
+		return cause.Fail(cause.Usage, "", "--positional is for a server, which describes its jobs itself")
 	}
 	if in.Attempts < 1 || in.Attempts > maxAttempts {
 		return cause.Fail(cause.Usage, "", "--attempts: %d is not from 1 to %d", in.Attempts, maxAttempts)
