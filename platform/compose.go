@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -59,7 +60,7 @@ func composeModule(in Input) (p pairs) {
 	p.add("user", in.user())
 	p.add("volumes", composeMounts(in))
 	p.add("cap_drop", strs([]string{"ALL"}))
-	p.add("cap_add", strs(j.Container.CapAdd))
+	p.add("cap_add", strs(in.capabilities(cmp.Or(in.Parts, PartsLink))))
 	p.add("security_opt", strs([]string{"no-new-privileges:true"}))
 	l := j.Container.Limits
 	if l.Memory > 0 {

@@ -96,6 +96,16 @@ func (in Input) user() string {
 	return ""
 }
 
+// capabilities are those of the module's container. To make links in an image whose root directory nobody may write, as many have it,
+// `ferry exec` needs one more; it gives that up before the module begins.
+func (in Input) capabilities(parts string) []string {
+	all := slices.Clone(in.Job.Container.CapAdd)
+	if parts == PartsLink && !slices.Contains(all, "DAC_OVERRIDE") {
+		all = append(all, "DAC_OVERRIDE")
+	}
+	return all
+}
+
 // A part is one of the job's directories on the volume.
 type part struct {
 	path     string

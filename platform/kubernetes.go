@@ -100,7 +100,7 @@ func podModule(in Input) (p pairs, err error) {
 		}
 	}
 	caps := pairs{{"drop", strs([]string{"ALL"})}}
-	caps.add("add", strs(j.Container.CapAdd))
+	caps.add("add", strs(in.capabilities(in.Parts)))
 	security.add("capabilities", caps)
 	p.add("securityContext", security)
 	limits, err := podLimits(in)
