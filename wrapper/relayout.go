@@ -67,7 +67,7 @@ func (a *attempt) finish(save context.Context, begin time.Duration) (out Outcome
 	if a.remote, err = openRemote(save, a.deps.Open, &a.job); err != nil {
 		return out, err
 	}
-	there, err := a.remote.record(save, a.remote.key(path.Join(a.job.Dirs.Metadata, record.FileName)))
+	there, err := a.known(save)
 	if err != nil && !errors.Is(err, store.ErrNotExist) && !errors.Is(err, errNoRecord) {
 		a.deps.Log.Error().Err(err).Msg("the store does not say what was staged in: all stays on the volume, and `ferry stage-out` again sends it")
 		if came.Exit != nil && came.Exit.Code != 0 {
@@ -103,6 +103,31 @@ func (a *attempt) finish(save context.Context, begin time.Duration) (out Outcome
 	out = end.conclude()
 	return out, v.clear()
 }
+
+// known is the store's record. A store that does not answer did when the job was staged in, so it is asked again for as long as
+// results would be waited for.
+func (a *attempt) known(save context.Context) (record.Record, error) {
+	key := a.remote.key(path.Join(a.job.Dirs.Metadata, record.FileName))
+	since := time.Now()
+	for pause := askAgainFirst; ; pause = min(2*pause, askAgain) {
+		there, err := a.remote.record(save, key)
+		if err == nil || errors.Is(err, store.ErrNotExist) || errors.Is(err, errNoRecord) || time.Since(since) > recordTime {
+			return there, err
+		}
+		a.deps.Log.Warn().Err(err).Msg("the store does not say what was staged in; it is asked again")
+		select {
+		case <-save.Done():
+			return there, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Pauses between two questions for the record: the first, and the longest.
+const (
+	askAgainFirst = time.Second
+	askAgain      = 20 * time.Second
+)
 
 // recordedError is why a job ended, by its record.
 func recordedError(r record.Record) error {
@@ -146,6 +171,7 @@ type arrival struct {
 // waited for a little.
 func (a *attempt) await(save context.Context, begin time.Duration) arrival {
 	came := arrival{limit: begin}
+	a.deps.Log.Info().Msg("waiting for the module's end")
 	ctx, cancel := context.WithCancel(save)
 	defer cancel()
 	defer context.AfterFunc(a.work, func() {

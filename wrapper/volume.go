@@ -167,7 +167,7 @@ func (v *volume) taken(id string) error {
 	return cause.Fail(cause.Refused, hint, "the volume %s is %w by job %q, which is not staged out", v.dir, errTaken, old.Job)
 }
 
-// clear removes the job from the volume. The binary stays: a container that is yet to start names it.
+// clear removes the job from the volume, with the binary: a module's container that is yet to start cannot.
 func (v *volume) clear() error {
 	var all []error
 	for _, name := range []string{platform.JobDir, platform.ExecDir} {
@@ -181,7 +181,7 @@ func (v *volume) clear() error {
 	names, err := dir.Readdirnames(-1)
 	all = append(all, err)
 	for _, n := range names {
-		if n == relayOrders || n == relayBaton || n == relayStop || isPart(n) {
+		if n == relayFerry || n == relayOrders || n == relayBaton || n == relayStop || isPart(n) {
 			all = append(all, v.root.Remove(path.Join(platform.RelayDir, n)))
 		}
 	}

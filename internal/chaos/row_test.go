@@ -48,7 +48,7 @@ func all() []row {
 	var rows []row
 	for _, some := range [][]row{
 		storeRows(), outageRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), engineDiskRows(), policyRows(), crowdRows(),
-		keptRows(), inPlaceRows(), apptainerRows(),
+		keptRows(), inPlaceRows(), apptainerRows(), relayRows(),
 	} {
 		rows = append(rows, some...)
 	}
