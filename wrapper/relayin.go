@@ -33,9 +33,6 @@ func StageIn(work, save context.Context, j job.Job, deps Deps) (out Outcome) {
 		}
 		return out
 	}
-	if failed != nil {
-		a.tell.warn("staging in: %v", failed)
-	}
 	if err := a.tell.guard(func() error { return a.pass(save, failed) }); err != nil && failed == nil {
 		failed = cause.Name(save, cause.StageIn, "", fmt.Errorf("leaving what stage-out needs: %w", err))
 		leave(a, failed)
