@@ -124,6 +124,7 @@ type Mount struct {
 	Source   string
 	Target   string
 	ReadOnly bool
+	Own      bool // ferry made it for this job alone: the engine may change its labels of SELinux
 }
 
 // Exit is how a container ended.

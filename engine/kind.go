@@ -9,6 +9,9 @@ type Kind struct {
 	Open func(Host) (Engine, error)
 	// Image says what is wrong with the form of an image's name. It asks nobody. nil where an image is named by a registry's reference.
 	Image func(ref string) error
+	// Found reports whether such an engine seems to be on this machine, for where none is asked for and the default does not answer. It
+	// sends nothing. nil for an engine that is only used where it is asked for.
+	Found func(Host) bool
 }
 
 // A Host gives an engine ferry's environment. Engines read no environment but this one. It is safe for concurrent use.

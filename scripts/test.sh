@@ -23,6 +23,7 @@ if is_debian; then
 	scripts/azurite.sh install
 	scripts/localstack.sh install
 	scripts/jupyter.sh install
+	scripts/podman.sh install
 	scripts/apptainer.sh install
 fi
 engine=$(scripts/engine.sh start)

@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -95,7 +96,15 @@ func (d *doctor) engine(ctx context.Context) Check {
 	if err != nil {
 		return bad("engine", cause.Name(ctx, cause.Engine, "mount the engine's socket: -v /var/run/docker.sock:/var/run/docker.sock", err), "")
 	}
-	return good("engine", "%s %s", info.Name, info.Version)
+	where := ""
+	if info.Socket != "" {
+		where = " at " + info.Socket
+	}
+	k := good("engine", "%s %s%s; it enforces %s", info.Name, info.Version, where, cmp.Or(strings.Join(info.Enforces.Names(), ", "), "nothing"))
+	if !info.Enforces.Memory && info.Enforces.User { // a container engine that could
+		k.Hint = "it enforces no limit of memory: an engine that is not root's needs its cgroups delegated (systemd: Delegate=cpu cpuset io memory pids)"
+	}
+	return k
 }
 
 func (d *doctor) hostPath(ctx context.Context) Check {

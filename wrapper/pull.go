@@ -55,7 +55,7 @@ func (a *attempt) pull(ctx context.Context, s *site, from supply, typesKnown <-c
 	a.tell.rec.Edit(func(r *record.Record) {
 		r.Container, r.Command, r.Limits = c.ID(), spec.Command, s.enforces.Held(spec.Limits)
 		for _, mount := range spec.Mounts {
-			r.Mounts = append(r.Mounts, record.Mount(mount))
+			r.Mounts = append(r.Mounts, record.Mount{Source: mount.Source, Target: mount.Target, ReadOnly: mount.ReadOnly})
 		}
 	})
 	return m, nil

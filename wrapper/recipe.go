@@ -83,7 +83,7 @@ func mounts(j *job.Job, paths rootPaths, seen []string) []engine.Mount {
 		all = mountsInPlace(j, paths)
 	case j.Container.Placement == job.PlaceMount:
 		for _, d := range seen {
-			all = append(all, engine.Mount{Source: path.Join(paths.host, inRoot(d)), Target: d, ReadOnly: j.Container.ReadOnlyInputs && !j.Writable(d)})
+			all = append(all, engine.Mount{Source: path.Join(paths.host, inRoot(d)), Target: d, ReadOnly: j.Container.ReadOnlyInputs && !j.Writable(d), Own: true})
 		}
 	}
 	for _, m := range j.Dirs.Mounts {

@@ -72,7 +72,7 @@ type commitArgs struct {
 func commitContainer(ctx context.Context, w world, a commitArgs, log zerolog.Logger) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	eng, err := openEngine(w, engines.Default())
+	eng, err := openEngine(w, engines.Detect(engineHost(w)))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ func doctorCommand(w world) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "remote", Usage: "remote root to check, `URL`", EnvVars: []string{"FERRY_REMOTE", "AWS_S3_PREFIX", "S3_ROOT", "GP_S3_ROOT"}},
 			&cli.StringFlag{Name: "local-prefix", Value: "/local", Usage: "`DIR` where jobs stand on this node", EnvVars: []string{"FERRY_LOCAL_PREFIX", "GP_LOCAL_PREFIX"}},
+			&cli.StringFlag{Name: "engine", Usage: "check `ENGINE`: " + strings.Join(engines.Names(), ", ") + "; by default the one that answers", EnvVars: []string{"FERRY_ENGINE"}},
 			&cli.StringFlag{Name: "network", Value: job.NetworkOwn, Usage: "the modules' network, `NET`", EnvVars: []string{"FERRY_NETWORK"}},
 			&cli.StringSliceFlag{Name: "service", Hidden: true, Usage: "`HOST:PORT` that modules should not reach, in place of clouds' metadata services"},
 			&cli.DurationFlag{Name: "upload-age", Value: wrapper.DefaultUploadAge, Usage: "look for uploads below the remote root that were never ended and to which nothing came for `TIME`; in a directory, for .ferry-part-* files"},
@@ -37,7 +39,7 @@ func doctorCommand(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return doctor(c.Context, w, doctorArgs{ecr: c.Bool("ecr"), json: c.Bool("json"),
+			return doctor(c.Context, w, doctorArgs{engine: c.String("engine"), ecr: c.Bool("ecr"), json: c.Bool("json"),
 				place: wrapper.Place{Remote: c.String("remote"), LocalPrefix: c.String("local-prefix"), Network: c.String("network"), Services: c.StringSlice("service"),
 					Uploads: wrapper.Uploads{Age: c.Duration("upload-age"), Abort: c.Bool("abort-uploads")}}}, log)
 		},
@@ -46,12 +48,13 @@ func doctorCommand(w world) *cli.Command {
 
 // doctorArgs are the arguments of `ferry doctor`.
 type doctorArgs struct {
+	engine    string // "" for the one that answers
 	place     wrapper.Place
 	ecr, json bool
 }
 
 func doctor(ctx context.Context, w world, a doctorArgs, log zerolog.Logger) error {
-	deps, err := nodeDeps(w, engines.Default(), log)
+	deps, err := nodeDeps(w, cmp.Or(a.engine, engines.Detect(engineHost(w))), log)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine/engines"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/scheduler/batch"
 	"github.com/genepattern/ferry/scheduler/slurm"
@@ -194,7 +195,16 @@ func (a runArgs) settings(ctx context.Context, w world, server job.Settings) (jo
 	if a.handle != "" {
 		delete(own, "array-index") // `ferry submit` has given each child its own
 	}
-	return job.Merge(append(sources, own, slurmSettings(w.lookup))...), nil
+	return job.Merge(append(sources, own, slurmSettings(w.lookup), engineSettings(w))...), nil
+}
+
+// engineSettings is the engine of this machine, where nothing names one and it is not the default.
+func engineSettings(w world) job.Settings {
+	name := engines.Detect(engineHost(w))
+	if name == engines.Default() {
+		return nil
+	}
+	return job.Settings{"engine": {From: "what is on this machine", Values: []string{name}}}
 }
 
 // runJob describes the job, builds what it needs, and runs it.

@@ -94,8 +94,11 @@ func reopener(w world) wrapper.Reopener {
 
 // openEngine makes an engine by its name.
 func openEngine(w world, name string) (engine.Engine, error) {
-	return engines.Open(name, engine.Host{Lookup: w.lookup, Environ: w.environ})
+	return engines.Open(name, engineHost(w))
 }
+
+// engineHost is what engines see of this process.
+func engineHost(w world) engine.Host { return engine.Host{Lookup: w.lookup, Environ: w.environ} }
 
 // newFreezer is a freezer on an engine; false where it makes no images.
 func newFreezer(w world, eng engine.Engine, login engine.Login, home commit.Home, log zerolog.Logger) (*commit.Freezer, bool) {

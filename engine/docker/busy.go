@@ -112,11 +112,7 @@ func ask(ctx context.Context, ref string) *http.Response {
 		what = r.Tag()
 	}
 	schemes := []string{"https"}
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	if ip := net.ParseIP(name); name == "localhost" || ip != nil && ip.IsLoopback() { // where the engine takes plain HTTP, too
+	if loopback(host) { // where the engine takes plain HTTP, too
 		schemes = append(schemes, "http")
 	}
 	if host == "docker.io" {
@@ -136,6 +132,16 @@ func ask(ctx context.Context, ref string) *http.Response {
 		}
 	}
 	return nil
+}
+
+// loopback reports whether a registry is on the engine's own machine.
+func loopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	ip := net.ParseIP(name)
+	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // busy makes the error of a registry that stayed busy.

@@ -52,7 +52,7 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 	long := context.WithoutCancel(ctx)
 	stream, err := c.conn.attach(long, c.id)
 	if err != nil {
-		return c.conn.explain("attaching to the container", err)
+		return c.unattached(ctx, err)
 	}
 	results, errs := c.conn.cli.ContainerWait(long, c.id, container.WaitConditionNextExit)
 	if err := c.conn.cli.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
@@ -79,6 +79,19 @@ func (c *Container) Start(ctx context.Context, stdout, stderr io.Writer) error {
 	defer c.mu.Unlock()
 	c.oom = watch
 	return nil
+}
+
+// unattached is why a container cannot be attached to. Podman prepares a container at that moment, and the client library keeps the
+// engine's words of what is wrong to itself; so it is asked to start it.
+func (c *Container) unattached(ctx context.Context, err error) error {
+	if gone(err) || ctx.Err() != nil {
+		return c.conn.explain("attaching to the container", err)
+	}
+	if why := c.conn.cli.ContainerStart(ctx, c.id, container.StartOptions{}); why != nil {
+		return c.conn.launching("starting the container", why)
+	}
+	_ = c.conn.cli.ContainerKill(context.WithoutCancel(ctx), c.id, "KILL") // nobody would hear it
+	return c.conn.explain("attaching to the container", err)
 }
 
 // runnable looks whether the command is there: the init process starts whatever it is asked to run, and a command that

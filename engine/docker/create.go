@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/mount"
 
 	"github.com/genepattern/ferry/engine"
 )
@@ -22,6 +21,9 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		if net, dead, err = e.networks.own(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if err := sources(e, s.Mounts); err != nil {
+		return nil, err
 	}
 	yes := true
 	host := &container.HostConfig{
@@ -37,10 +39,11 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		LogConfig: container.LogConfig{Type: "none"},
 		Resources: resources(s.Limits),
 	}
-	for _, m := range s.Mounts {
-		// A mount object: a missing source is an error, where the older form would make a directory owned by root.
-		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
+	confined, err := confines(ctx, e)
+	if err != nil {
+		return nil, err
 	}
+	bind(host, s.Mounts, confined)
 	conf := &container.Config{
 		Image: s.Image.ID, Entrypoint: s.Command, Env: slices.Concat(s.Env, gpuEnv(s.Limits)), WorkingDir: s.Workdir, User: s.User,
 		Labels: ownLabels(s.Labels, s.Image.Labels), AttachStdout: true, AttachStderr: true,

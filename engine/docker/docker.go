@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/docker/docker/client"
 
@@ -28,6 +29,8 @@ type Engine struct {
 	task      string // Config.Task
 	program   func() (program, bool)
 	networks  *networks
+	podman    bool
+	selinux   atomic.Int32 // what Info last said: see confines
 }
 
 // Config says where the engine is, in the terms of the docker command's environment.
@@ -39,6 +42,8 @@ type Config struct {
 
 	Name string // what the engine is called in Info and in errors; "" is docker
 	Hint string // what the reader can do where it does not answer; "" is what helps with Docker's
+
+	Podman bool // it is Podman's service: see podman.go
 }
 
 // kindName is what --engine calls Docker's engine.
@@ -59,7 +64,7 @@ func New(c Config) (*Engine, error) {
 	if err := shared.open(c.CertPath, standard); err != nil {
 		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
-	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest}, mountinfo: "/proc/self/mountinfo", task: c.Task, program: thisProgram, networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf")}}, nil
+	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest, podman: c.Podman}, mountinfo: "/proc/self/mountinfo", task: c.Task, program: thisProgram, networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf"), podman: c.Podman}, podman: c.Podman}, nil
 }
 
 // Close gives up idle connections.
@@ -83,6 +88,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	if err != nil {
 		return engine.Info{}, e.explain("asking what it can", err)
 	}
+	e.selinux.Store(selinuxOf(in.SecurityOptions))
 	socket, _ := strings.CutPrefix(e.host, "unix://")
 	if !e.Local() {
 		socket = ""

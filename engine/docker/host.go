@@ -2,14 +2,31 @@ package docker
 
 import (
 	"cmp"
+	"net"
 	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/client"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 )
 
 // Kind is the registry's entry of Docker's engine.
-var Kind = engine.Kind{Name: kindName, Usage: "a container beside ferry", Open: open}
+var Kind = engine.Kind{Name: kindName, Usage: "a container beside ferry", Open: open, Found: found}
+
+// found reports whether a Docker engine is named, or listens at its usual place for this user.
+func found(h engine.Host) bool {
+	if h.Env("DOCKER_HOST") != "" {
+		return true
+	}
+	c, err := net.DialTimeout("unix", strings.TrimPrefix(client.DefaultDockerHost, "unix://"), time.Second)
+	if err != nil {
+		return false
+	}
+	return c.Close() == nil
+}
 
 func open(h engine.Host) (engine.Engine, error) {
 	e, err := New(FromHost(h))

@@ -31,6 +31,8 @@ const (
 type images struct {
 	conn *conn
 	rest rest
+
+	podman bool
 }
 
 var _ engine.Images = (*images)(nil)
@@ -164,14 +166,20 @@ func (i *images) pull(ctx context.Context, ref string, login engine.Login) error
 	if err != nil {
 		return fmt.Errorf("image %q: %w", ref, err)
 	}
-	out, err := i.conn.cli.ImagePull(ctx, reference.TagNameOnly(named).String(), image.PullOptions{RegistryAuth: auth})
-	if err == nil {
-		defer out.Close()
-		err = drain(out, nil)
+	if i.podman {
+		err = i.pullByPodman(ctx, reference.TagNameOnly(named), auth)
+	} else {
+		var out io.ReadCloser
+		if out, err = i.conn.cli.ImagePull(ctx, reference.TagNameOnly(named).String(), image.PullOptions{RegistryAuth: auth}); err == nil {
+			defer out.Close()
+			err = drain(out, nil)
+		}
 	}
 	switch {
 	case err == nil:
 		return nil
+	case i.podman && !gone(err) && !full(err) && ctx.Err() == nil && i.answered(ctx, ref, err) != nil:
+		return fmt.Errorf("pulling %q: %w", ref, i.answered(ctx, ref, err))
 	case isBusy(err, nil): // it is not asked again for now
 	case !gone(err) && !full(err) && ctx.Err() == nil && i.foreign(ctx, reference.TagNameOnly(named).String(), auth):
 		return fmt.Errorf("pulling %q: %w: %w", ref, engine.ErrPlatform, err)

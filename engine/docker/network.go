@@ -47,11 +47,16 @@ type networks struct {
 	conn *conn
 	// localNames says that the node finds names at a link-local address, which must then stay open to modules.
 	localNames bool
+	podman     bool
 }
 
 // own finds or makes ferry's networks, as their IDs: several processes that make them at the same time may make two of one name, of
 // which each process takes the same one. dead is "" where there is to be none.
 func (n *networks) own(ctx context.Context) (own, dead string, err error) {
+	if n.podman {
+		own, err = n.podmansOwn(ctx)
+		return own, "", err
+	}
 	ownOptions := network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}}
 	deadOptions := network.CreateOptions{
 		Driver: "bridge", Internal: true, Options: map[string]string{optionTalk: "false", optionInhibit: "true"},

@@ -50,7 +50,7 @@ func (p patience) of(r *http.Request) bound {
 	case is(http.MethodPost, "/containers/", "/stop"):
 		grace, _ := strconv.Atoi(r.URL.Query().Get("t"))
 		return bound{first: p.control + time.Duration(grace)*time.Second}
-	case is(http.MethodPost, "/images/create", ""), is(http.MethodPost, "/images/", "/push"), is(http.MethodGet, "/containers/", "/archive"):
+	case is(http.MethodPost, "/images/create", ""), strings.HasSuffix(path, "/libpod/images/pull"), is(http.MethodPost, "/images/", "/push"), is(http.MethodGet, "/containers/", "/archive"):
 		return bound{first: p.idle, next: p.idle}
 	case is(http.MethodPut, "/containers/", "/archive"):
 		return bound{first: p.idle, upload: p.idle}

@@ -19,9 +19,9 @@ import (
 )
 
 // idInPath finds the container's id in the sources of the files that the engine mounts into every container, such as
-// /var/lib/docker/containers/<id>/resolv.conf. It is there whatever the cgroup version and with the host's network,
+// /var/lib/docker/containers/<id>/resolv.conf, or Podman's /run/containers/storage/overlay-containers/<id>/userdata/resolv.conf. It is there whatever the cgroup version and with the host's network,
 // where neither /proc/self/cgroup nor the host name tell it.
-var idInPath = regexp.MustCompile(`/containers/([0-9a-f]{64})/(?:resolv\.conf|hostname|hosts) /etc/`)
+var idInPath = regexp.MustCompile(`/(?:[a-z]+-)?containers/([0-9a-f]{64})/(?:userdata/)?(?:resolv\.conf|hostname|hosts) /etc/`)
 
 // upperInRoot finds where the engine keeps what a container writes, in the line of its root. No two containers have it in common.
 var upperInRoot = regexp.MustCompile(`(?m)^\S+ \S+ \S+ \S+ / .*[ ,]upperdir=([^, \n]+)`)

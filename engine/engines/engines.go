@@ -10,18 +10,34 @@ import (
 	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/engine/apptainer"
 	"github.com/genepattern/ferry/engine/docker"
+	"github.com/genepattern/ferry/engine/podman"
 	"github.com/genepattern/ferry/engine/process"
 )
 
 // all are the engines, in the order of help texts. The first is the default.
 var all = []engine.Kind{
 	docker.Kind,
+	podman.Kind,
 	apptainer.Kind,
 	process.Kind,
 }
 
 // Default is the name of the engine that runs a module where nobody chooses one.
 func Default() string { return all[0].Name }
+
+// Detect names the engine of this machine, where nobody asks for one: the default, unless that does not answer and another is there. It
+// sends nothing.
+func Detect(host engine.Host) string {
+	if found := all[0].Found; found == nil || found(host) {
+		return Default()
+	}
+	for _, k := range all[1:] {
+		if k.Found != nil && k.Found(host) {
+			return k.Name
+		}
+	}
+	return Default()
+}
 
 // Names are those that Open takes, the default first.
 func Names() []string {

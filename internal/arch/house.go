@@ -50,7 +50,8 @@ var confined = []struct {
 
 // unbounded are files that may read without a bound, each for a reason.
 var unbounded = map[string]string{
-	"engine/docker/image.go": "the engine's progress is a stream of small messages without an end that could be known",
+	"engine/docker/podman.go": "as image.go",
+	"engine/docker/image.go":  "the engine's progress is a stream of small messages without an end that could be known",
 }
 
 // aliases are folders that every file imports by one name, because another package has the same.
@@ -64,8 +65,9 @@ var registries = []struct{ dir, list string }{
 	{"scheduler", "scheduler/schedulers"},
 }
 
-// bothHalves are implementations that have something for ferry on a node too, and the package that uses it.
-var bothHalves = map[string]string{"scheduler/batch": "cmd/ferry", "scheduler/slurm": "cmd/ferry"}
+// bothHalves are implementations that have something for ferry on a node too, or for an engine that speaks the same API, and the package
+// that uses it.
+var bothHalves = map[string]string{"engine/docker": "engine/podman", "scheduler/batch": "cmd/ferry", "scheduler/slurm": "cmd/ferry"}
 
 // optional is the file that finds an engine's optional interfaces. They are the ones declared in it.
 const optional = "engine/optional.go"
