@@ -75,7 +75,7 @@ func (v Vocabulary) Options() []Option {
 	all := []Option{
 		option("remote", "URL", false, "", "remote root: s3://bucket/prefix, or a directory", v.remote()),
 		option("image", "REF", false, "", "module image", setImage),
-		option("engine", strings.Join(v.Engines, "|"), false, EngineDocker, "what runs the module: a container beside ferry, Apptainer, or ferry's own container", oneOf(func(j *Job) *string { return &j.Container.Engine }, v.Engines...)),
+		option("engine", strings.Join(v.Engines, "|"), false, EngineDocker, "what runs the module: a container beside ferry (Docker's or Podman's), Apptainer, or ferry's own container", oneOf(func(j *Job) *string { return &j.Container.Engine }, v.Engines...)),
 		option("workdir", "DIR", false, "", "working dir, the module's current directory; synced back", pathOf(func(j *Job) *string { return &j.Dirs.Work })),
 		option("metadata-dir", "DIR", false, "<workdir>/.gp_metadata", "control directory: exec.sh in, exit code, logs and record out", pathOf(func(j *Job) *string { return &j.Dirs.Metadata })),
 		option("module-dir", "DIR", false, "", "tasklib, the module's code", pathOf(func(j *Job) *string { return &j.Dirs.Tasklib })),
