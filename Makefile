@@ -55,8 +55,8 @@ bench-freeze: ## freezing and copy staging against docker commit and docker cp
 bench-submit: ## ferry submit on this machine against docker run, and an array against xargs -P; CHILDREN=1000
 	@scripts/tool.sh bench/submit
 
-bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; ARGS=... for its options
-	@scripts/tool.sh bench/sync $(ARGS)
+bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; STORE=gs for another cloud; ARGS=... for its options
+	@STORE='$(or $(STORE),s3)' scripts/tool.sh bench/sync $(ARGS)
 
 smoke: ## the smoke test against LocalStack, moto and versitygw in turn; ENDPOINT=http://127.0.0.1:4566 for another
 	@scripts/tool.sh smoke '$(ENDPOINT)'

@@ -59,7 +59,7 @@ func TestSyncStoreOptions(t *testing.T) {
 		"--toy-loud takes no value":       {"toy://" + src, dst, "--toy-loud=very"},
 		`no such option: "--toy-nothing"`: {"toy://" + src, dst, "--toy-nothing"},
 		"cannot be written":               {src, "toy://" + dst},
-		"known are toy, s3, file":         {"xyz://b/x", dst},
+		"known are toy, s3, ":             {"xyz://b/x", dst},
 		`--s3-part-size: "x" is no size`:  {"toy://" + src, dst, "--s3-part-size", "x"},
 	} {
 		if err := ferry(args...); cause.Of(err) != cause.Usage || !strings.Contains(err.Error(), text) {

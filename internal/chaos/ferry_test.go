@@ -46,7 +46,7 @@ func (f *ferry) said() (string, <-chan struct{}) {
 // jobFlags are those of every job; given ones come after, and win where a flag stands alone.
 func (s *scene) jobFlags(more []string) []string {
 	own := map[string]string{
-		"--remote": "s3://" + s.s3.Bucket + "/root", "--image": testenv.ModuleImage(s.t), "--workdir": workdir, "--job-id": s.id,
+		"--remote": s.remote(), "--image": testenv.ModuleImage(s.t), "--workdir": workdir, "--job-id": s.id,
 		"--network": "none", "--log-level": "", "--user-id": userID,
 	}
 	flags := []string{"--log-level", "debug", "run", "--input", input, "--input", private}

@@ -47,7 +47,7 @@ const rowLimit = 12 * time.Minute
 func all() []row {
 	var rows []row
 	for _, some := range [][]row{
-		storeRows(), outageRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), engineDiskRows(), policyRows(), crowdRows(),
+		storeRows(), outageRows(), googleRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), engineDiskRows(), policyRows(), crowdRows(),
 		keptRows(), inPlaceRows(), apptainerRows(), relayRows(),
 	} {
 		rows = append(rows, some...)

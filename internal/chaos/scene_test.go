@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/genepattern/ferry/internal/testenv"
+	"github.com/genepattern/ferry/sync/store"
 )
 
 // Directories of every job, as its module sees them.
@@ -36,6 +37,7 @@ type scene struct {
 	row     row
 	got     *seen
 	s3      *testenv.Server
+	google  store.Store // in place of s3; nil for s3
 	proxy   *testenv.FaultProxy
 	host    string // the engine's address
 	onHost  bool   // ferry runs on the host, not in its image
@@ -127,6 +129,12 @@ func (s *scene) expect(nameText ...string) {
 func (s *scene) put(path, text string) {
 	s.t.Helper()
 	key := "root" + path
+	if s.google != nil {
+		if _, err := s.google.Put(s.t.Context(), key, store.Body{Bytes: []byte(text)}, store.PutOptions{}); err != nil {
+			s.t.Fatal(err)
+		}
+		return
+	}
 	_, err := s.client().PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: &s.s3.Bucket, Key: &key, Body: strings.NewReader(text)})
 	if err != nil {
 		s.t.Fatal(err)
@@ -141,6 +149,9 @@ func (s *scene) client() *s3.Client {
 
 // stored reads an object.
 func (s *scene) stored(path string) (string, bool) {
+	if s.google != nil {
+		return s.storedAtGoogle(path)
+	}
 	b, err := os.ReadFile(filepath.Join(s.s3.Dir, "root", path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.t.Error(err)

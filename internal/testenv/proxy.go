@@ -230,6 +230,9 @@ func describe(r *http.Request) Request {
 	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	q := r.URL.Query()
+	if req, ok := describeGoogle(r, q); ok {
+		return req
+	}
 	return Request{Method: r.Method, Kind: kind(r, bucket, key, q), Bucket: bucket, Key: key, Query: q, Header: r.Header.Clone(), Length: r.ContentLength}
 }
 

@@ -58,7 +58,7 @@ const garbled = 2
 // putSingle sends metadata and content by one request.
 func (s *Store) putSingle(ctx context.Context, key string, b store.Body, o store.PutOptions) (store.Object, error) {
 	r := request{op: "writing", key: key, method: http.MethodPost, path: s.c.uploadPath(), absent: store.ErrNoBucket,
-		query:  url.Values{"uploadType": {"multipart"}, "fields": {answerFields}},
+		query:  url.Values{"uploadType": {"multipart"}, "name": {key}, "fields": {answerFields}},
 		header: http.Header{"Content-Type": {"multipart/related; boundary=" + boundary}}}
 	var got resource
 	bad := 0

@@ -14,6 +14,7 @@ import (
 type settings struct {
 	ferry, before      string // binaries; before may be ""
 	minio              string // its binary, "" for the lab's own server
+	store              string // the scheme of the store's URLs
 	dir                string
 	runs               int
 	rows, modes, tools []string
@@ -29,6 +30,7 @@ func bench(ctx context.Context, args []string) (int, error) {
 	f.StringVar(&s.ferry, "ferry", "", "the ferry `BINARY` (default: built from this working tree)")
 	f.StringVar(&s.before, "before", os.Getenv("BEFORE"), "an older ferry `BINARY` to measure as well (default: $BEFORE)")
 	f.StringVar(&s.minio, "minio", "", "measure with the MinIO `BINARY` as the server")
+	f.StringVar(&s.store, "store", tool.Env("STORE", "s3"), "the `SCHEME` of the store: s3, or gs with its emulator (default: $STORE)")
 	f.StringVar(&s.dir, "dir", "", "work in `DIR` (default: a temporary directory)")
 	f.IntVar(&s.runs, "runs", 5, "how often each is measured")
 	f.StringVar(&rows, "rows", "small,large,mixed", "of small, tiny, large, mixed, million, outage")

@@ -8,7 +8,7 @@ import (
 	"github.com/genepattern/ferry/internal/lab"
 )
 
-// A server is an S3 server with one bucket: the lab's, or MinIO.
+// A server is one with one bucket: the lab's S3, MinIO, or the emulator of Google Cloud Storage.
 type server struct {
 	target target
 	bucket *lab.Server
@@ -20,6 +20,9 @@ func startServer(s settings, tls bool) (*server, error) {
 	dir := filepath.Join(s.dir, "server")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
+	}
+	if s.store == google {
+		return startGoogle(dir)
 	}
 	if s.minio != "" && tls {
 		return nil, errors.New("no MinIO with TLS here")
@@ -36,6 +39,19 @@ func startServer(s settings, tls bool) (*server, error) {
 		return nil, errors.Join(err, srv.stop())
 	}
 	srv.target = target{endpoint: srv.bucket.Endpoint, ca: srv.bucket.CAFile}
+	return srv, nil
+}
+
+// startGoogle starts the emulator of Google Cloud Storage over dir, with one bucket.
+func startGoogle(dir string) (*server, error) {
+	g, err := lab.StartGCS(dir)
+	if err != nil {
+		return nil, err
+	}
+	srv := &server{end: g.Stop, dir: dir, bucket: &lab.Server{Dir: filepath.Join(dir, bucket)}, target: target{endpoint: g.Endpoint, scheme: google}}
+	if err := g.Bucket(bucket); err != nil {
+		return nil, errors.Join(err, srv.stop())
+	}
 	return srv, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,6 +19,18 @@ type target struct {
 	endpoint string
 	ca       string // PEM file, for TLS
 	far      bool   // every answer takes its time
+	scheme   string // of its URLs; "" is s3
+}
+
+// google is the scheme of Google Cloud Storage.
+const google = "gs"
+
+// url is what is at a path of the bucket.
+func (t target) url(path string) string {
+	if t.scheme == "" {
+		return "s3://" + bucket + "/" + path
+	}
+	return t.scheme + "://" + bucket + "/" + path
 }
 
 const (
@@ -66,7 +79,7 @@ func findTools(s settings) ([]peer, error) {
 		found = append(found, before)
 	}
 	for _, t := range known {
-		if !slices.Contains(s.tools, t.name) {
+		if !slices.Contains(s.tools, t.name) || s.store == google && t.name != "ferry" && t.name != "rclone" {
 			continue
 		}
 		if t.path == "" {
@@ -114,9 +127,12 @@ func s5cmd(t target, src, dst string) []string {
 
 func rclone(t target, src, dst string) []string {
 	remote := ":s3,provider=Other,env_auth=true,region=us-east-1,endpoint='" + t.endpoint + "':"
+	if t.scheme == google {
+		remote = ":gcs,anonymous=true,endpoint='" + t.endpoint + "/storage/v1/':"
+	}
 	for _, p := range []*string{&src, &dst} {
-		if len(*p) > 5 && (*p)[:5] == "s3://" {
-			*p = remote + (*p)[5:]
+		if _, at, ok := strings.Cut(*p, "://"); ok {
+			*p = remote + at
 		}
 	}
 	args := []string{"--config", "/dev/null", "-q", "sync", src, dst}
@@ -148,6 +164,9 @@ func measure(ctx context.Context, path string, args []string, t target) (cost, e
 		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
 		// The server does not understand every form of upload checksum that the AWS CLI sends by default.
 		"AWS_REQUEST_CHECKSUM_CALCULATION=when_required",
+	}
+	if t.scheme == google {
+		cmd.Env = append(cmd.Env, "STORAGE_EMULATOR_HOST="+t.endpoint)
 	}
 	for _, keep := range []string{"CPUPROFILE", "PYENV_VERSION", "PYENV_ROOT"} {
 		if v := os.Getenv(keep); v != "" {
