@@ -175,3 +175,25 @@ func TestShown(t *testing.T) {
 		t.Errorf("scrubbed: %s", got)
 	}
 }
+
+// Credentials stay with the host that they were given for, and with TLS.
+func TestRedirectsKeepCredentials(t *testing.T) {
+	follow := Guard{}.CheckRedirect(3)
+	for to, keeps := range map[string]bool{
+		"https://h.example/other": true, "http://h.example/other": false, "https://sub.h.example/": false, "https://h.example:8443/": false, "https://evil.example/": false,
+	} {
+		first, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://h.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := http.NewRequestWithContext(t.Context(), http.MethodGet, to, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Header = http.Header{"Authorization": {"secret"}, "Cookie": {"secret"}, "Referer": {"secret"}}
+		err = follow(next, []*http.Request{first})
+		if has := next.Header.Get("Authorization") != "" || next.Header.Get("Cookie") != ""; err != nil || has != keeps || next.Header.Get("Referer") != "" {
+			t.Errorf("to %s: %v, %v", to, next.Header, err)
+		}
+	}
+}
