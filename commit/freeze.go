@@ -35,6 +35,9 @@ func (f *Freezer) Freeze(ctx context.Context, r Request) (Frozen, error) {
 //  4. a container of the base with the directories copied in, committed
 //  5. push
 func (f *Freezer) freeze(ctx context.Context, r Request, out *Frozen) error {
+	if files, ok := engine.ImageFilesOf(f.Images); ok {
+		return fileFreezer{f, files}.freezeFile(ctx, r, out)
+	}
 	n, err := f.repository(ctx, r)
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ func (f *Freezer) Prefer(ctx context.Context, r Request, ref string) (c Choice, 
 }
 
 func (f *Freezer) prefer(ctx context.Context, r Request, ref string) (Choice, error) {
+	if files, ok := engine.ImageFilesOf(f.Images); ok {
+		return fileFreezer{f, files}.preferFile(ctx, r, ref)
+	}
 	digest, id, err := f.wanted(ctx, ref)
 	if err != nil {
 		return Choice{}, err
@@ -45,14 +48,19 @@ func (f *Freezer) prefer(ctx context.Context, r Request, ref string) (Choice, er
 	if err != nil {
 		return Choice{}, err
 	}
+	return chosen(n.reference(), img, r.Module, digest, id)
+}
+
+// chosen is the frozen image of that name, where it is of this module version and of the base with that digest or id.
+func chosen(name string, img engine.Image, m Module, digest, id string) (Choice, error) {
 	l := img.Labels
 	switch {
 	case l[LabelBaseID] == "":
-		return Choice{}, fmt.Errorf("%s is no frozen image", n.reference())
-	case l[LabelLSID] != r.Module.LSID || r.Module.LSID == "" && l[LabelModule] != r.Module.Name:
-		return Choice{}, fmt.Errorf("%s is of another module version: %q, LSID %q", n.reference(), l[LabelModule], l[LabelLSID])
+		return Choice{}, fmt.Errorf("%s is no frozen image", name)
+	case l[LabelLSID] != m.LSID || m.LSID == "" && l[LabelModule] != m.Name:
+		return Choice{}, fmt.Errorf("%s is of another module version: %q, LSID %q", name, l[LabelModule], l[LabelLSID])
 	case !(digest != "" && l[LabelBaseDigest] == digest) && !(id != "" && l[LabelBaseID] == id):
-		return Choice{}, fmt.Errorf("%s has another base: %s %s", n.reference(), l[LabelBase], l[LabelBaseDigest])
+		return Choice{}, fmt.Errorf("%s has another base: %s %s", name, l[LabelBase], l[LabelBaseDigest])
 	}
 	return Choice{Image: img, Dirs: frozenDirs(img)}, nil
 }

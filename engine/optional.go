@@ -124,3 +124,39 @@ func ProberOf(e Engine) (Prober, bool) {
 	p, ok := e.(Prober)
 	return p, ok
 }
+
+// ImageFiles are Images that are files of this node or of a shared disk. They are not pushed: a file is where it is to be.
+type ImageFiles interface {
+	// File is the file that a name stands for; false where the name is none of a file.
+	File(name string) (string, bool)
+	// Place is the file of an image that has a repository and a tag in place of a name.
+	Place(repository, tag string) string
+}
+
+// ImageFilesOf gives the files that images are; false where they are in an engine.
+func ImageFilesOf(i Images) (ImageFiles, bool) {
+	f, ok := i.(ImageFiles)
+	return f, ok
+}
+
+// A Finding is what an engine found out about this node.
+type Finding struct {
+	Name   string // a word or two
+	OK     bool
+	Detail string
+	Hint   string // what to do where it is not OK
+}
+
+// An Examiner is an Engine that can say more about this node than whether it answers.
+type Examiner interface {
+	// Examine looks at what modules will have here. It changes nothing.
+	Examine(ctx context.Context) []Finding
+}
+
+// Examine asks the engine about this node; nothing where it is no Examiner.
+func Examine(ctx context.Context, e Engine) []Finding {
+	if x, ok := e.(Examiner); ok {
+		return x.Examine(ctx)
+	}
+	return nil
+}

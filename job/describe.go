@@ -40,21 +40,21 @@ func (v Vocabulary) Describe(s Settings, lookup func(string) (string, bool)) (Jo
 			return Job{}, cause.Fail(cause.Usage, "ferry run --help lists what there is", "%s: no such option", s[name].From)
 		}
 	}
-	if err := v.checkImage(d.job.Container); err != nil {
+	if err := v.CheckImage(d.job.Container.Engine, d.job.Container.Image); err != nil {
 		return Job{}, cause.Fail(cause.Usage, cause.HintOf(err), "%s: %w", s["image"].From, err)
 	}
 	return d.complete()
 }
 
-// checkImage asks the engine's kind whether the image has a name of a form that it takes.
-func (v Vocabulary) checkImage(c Container) error {
-	if c.Image == "" {
+// CheckImage says whether an image has a name of a form that the engine takes. "" is none that could be wrong.
+func (v Vocabulary) CheckImage(engine, image string) error {
+	if image == "" {
 		return nil
 	}
-	if check := v.Image[c.Engine]; check != nil {
-		return check(c.Image)
+	if check := v.Image[engine]; check != nil {
+		return check(image)
 	}
-	return isReference(c.Image)
+	return isReference(image)
 }
 
 // Glimpse makes a Job of settings that Describe refused, as far as they can be read. That is enough to tell those who wait for the

@@ -13,7 +13,7 @@ import (
 	"github.com/docker/go-units"
 )
 
-// setImage takes any name: what forms there are depends on the engine, see checkImage.
+// setImage takes any name: what forms there are depends on the engine, see CheckImage.
 var setImage = one(func(d *describer, v string) error {
 	d.job.Container.Image = v
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/genepattern/ferry/cause"
+	"github.com/genepattern/ferry/engine"
 	"github.com/genepattern/ferry/internal/bounded"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/sync/store"
@@ -61,9 +62,14 @@ func Doctor(ctx context.Context, p Place, deps Deps, more ...func(context.Contex
 	}
 	checks = append(checks, d.orphans, d.unsent)
 	var all []Check
-	for _, c := range append(checks, more...) {
+	for i, c := range append(checks, more...) {
 		ctx, cancel := context.WithTimeout(ctx, checkTime)
 		all = append(all, c(ctx))
+		if i == 0 && all[0].OK {
+			for _, f := range engine.Examine(ctx, deps.Engine) {
+				all = append(all, Check(f))
+			}
+		}
 		cancel()
 	}
 	return all
@@ -94,7 +100,7 @@ func good(name, format string, args ...any) Check {
 func (d *doctor) engine(ctx context.Context) Check {
 	info, err := d.deps.Engine.Info(ctx)
 	if err != nil {
-		return bad("engine", cause.Name(ctx, cause.Engine, "mount the engine's socket: -v /var/run/docker.sock:/var/run/docker.sock", err), "")
+		return bad("engine", cause.Name(ctx, cause.Engine, "mount the engine's socket: -v /var/run/docker.sock:/var/run/docker.sock; or choose another --engine", err), "")
 	}
 	where := ""
 	if info.Socket != "" {

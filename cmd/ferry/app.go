@@ -109,7 +109,7 @@ func newApp(w world) *cli.App {
 			moduleCommand(w),
 			syncCommand(stores.All),
 			cpCommand(stores.All),
-			commitCommand(w),
+			commitCommand(w), pullCommand(w),
 			jobdefCommand(w),
 			doctorCommand(w),
 			completionCommand(w),

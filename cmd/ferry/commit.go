@@ -27,8 +27,9 @@ func commitCommand(w world) *cli.Command {
 		ArgsUsage: "CONTAINER --to NAME",
 		Description: "The image is the container's base image with the module's directories copied in, or where ferry did not make the\n" +
 			"container with all that was added or changed in it, and has the base image's own configuration. NAME is a\n" +
-			"repository of the account's own ECR, auto, or a full reference; one that exists is left alone. See docs/freeze.md.",
+			"repository of the account's own ECR, auto, or a full reference; with Apptainer a .sif file. One that exists is left alone. See docs/freeze.md.",
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "engine", Usage: "what the container is of: " + strings.Join(engines.Names(), ", ") + "; by default the one that answers", EnvVars: []string{"FERRY_ENGINE"}},
 			&cli.StringFlag{Name: "to", Usage: "`NAME` of the image", EnvVars: []string{"FERRY_TO"}},
 			&cli.StringSliceFlag{Name: "dir", Usage: "copy this `DIR` of the container and nothing else (repeatable)"},
 			&cli.BoolFlag{Name: "no-push", Usage: "commit, and ask no registry"},
@@ -49,7 +50,7 @@ func commitCommand(w world) *cli.Command {
 				return err
 			}
 			return commitContainer(c.Context, w, commitArgs{
-				container: container, dirs: c.StringSlice("dir"), json: c.Bool("json"),
+				engine: c.String("engine"), container: container, dirs: c.StringSlice("dir"), json: c.Bool("json"),
 				login: registryLogin{host: cmp.Or(c.String("registry"), hostOf(c.String("to"))), user: c.String("registry-user"), passwordFile: c.String("registry-password-file")},
 				request: commit.Request{
 					Name: c.String("to"), Local: c.Bool("no-push"),
@@ -62,6 +63,7 @@ func commitCommand(w world) *cli.Command {
 
 // commitArgs are the arguments of `ferry commit`.
 type commitArgs struct {
+	engine    string
 	container string
 	dirs      []string // of the container; none for what changed in it
 	login     registryLogin
@@ -72,7 +74,8 @@ type commitArgs struct {
 func commitContainer(ctx context.Context, w world, a commitArgs, log zerolog.Logger) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	eng, err := openEngine(w, engines.Detect(engineHost(w)))
+	name := cmp.Or(a.engine, engines.Detect(engineHost(w)))
+	eng, err := openEngine(w, name)
 	if err != nil {
 		return err
 	}
@@ -152,7 +155,7 @@ func printFrozen(w io.Writer, f commit.Frozen) {
 // freezeCause gives the error of a freeze its cause and, where the reader can act, a hint.
 func freezeCause(ctx context.Context, err error) error {
 	if errors.Is(err, engine.ErrNoContainer) && ctx.Err() == nil {
-		return &cause.Error{Cause: cause.Usage, Hint: "docker ps -a lists the containers; a job keeps its own with --keep", Err: err}
+		return &cause.Error{Cause: cause.Usage, Hint: "docker ps -a lists the containers, with Apptainer run.json names it; a job keeps its own with --keep", Err: err}
 	}
 	return cause.Name(ctx, cause.Image, "", err)
 }

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	host := testenv.Docker(t)
 	image := map[string]string{
+		"APPTAINER": testenv.Apptainer(t), "ARCHIVE": testenv.ModuleArchive(t, t.TempDir(), testenv.Bash),
 		"IMAGE": testenv.ModuleImage(t), "SHIMAGE": testenv.ModuleImage(t, testenv.Sh), "NOSHELL": testenv.ModuleImage(t, testenv.NoShell),
 	}
 	testscript.Run(t, testscript.Params{

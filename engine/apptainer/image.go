@@ -52,7 +52,7 @@ func (e *Engine) present(ctx context.Context, ref string, login engine.Login) (*
 		return nil, err
 	}
 	if src.form == formSandbox {
-		return e.sandbox(src)
+		return describeDir(src)
 	}
 	p, err := e.program(ctx)
 	if err != nil {
@@ -76,12 +76,12 @@ func (e *Engine) opened(ctx context.Context, p *program, src source, file string
 	case err != nil:
 		return nil, fmt.Errorf("image %q: %w: %w", src.ref, engine.ErrNoImage, err)
 	}
-	img := e.describe(src, s)
+	img := describe(src, s)
 	if known.Digest != "" {
 		img.Digest = src.name.Name() + "@" + known.Digest
 	}
 	l := &local{Image: img, at: file}
-	if to := e.unpackedTo(p); to != "" {
+	if to := e.config.unpackedTo(p); to != "" {
 		shelf := shelf{to}
 		l.at, err = shelf.get(ctx, usable(strings.TrimSuffix(filepath.Base(file), sifSuffix))+"-"+strings.TrimPrefix(s.id, "sif:")[:16], func(ctx context.Context, at string) error {
 			return unpackSIF(ctx, e.config.Path, file, at)
@@ -109,18 +109,18 @@ func (e *Engine) squashed(file string, s sif) *squashed {
 }
 
 // unpackedTo is where images are to be unpacked; "" where a SIF file is run as it is.
-func (e *Engine) unpackedTo(p *program) string {
+func (c Config) unpackedTo(p *program) string {
 	switch {
-	case e.config.Unpacked != "":
-		return e.config.Unpacked
-	case e.mounts(p):
+	case c.Unpacked != "":
+		return c.Unpacked
+	case c.mounts(p):
 		return ""
 	}
-	return filepath.Join(e.config.Dir, "unpacked")
+	return filepath.Join(c.Dir, "unpacked")
 }
 
 // mounts reports whether this user can run a SIF file without unpacking it: by the kernel as root, or by FUSE.
-func (e *Engine) mounts(p *program) bool {
+func (c Config) mounts(p *program) bool {
 	if os.Geteuid() == 0 || p.suid {
 		return true
 	}
@@ -138,7 +138,7 @@ func (e *Engine) mounts(p *program) bool {
 }
 
 // describe says what a SIF file's image is. Its volumes are none: with Apptainer such a path is a part of the image.
-func (e *Engine) describe(src source, s sif) engine.Image {
+func describe(src source, s sif) engine.Image {
 	img := engine.Image{Ref: src.ref, ID: s.id, Platform: s.platform, Size: s.size, Labels: s.labels,
 		Workdir: s.config.WorkingDir, Entrypoint: s.config.Entrypoint, Cmd: s.config.Cmd, Env: s.config.Env}
 	if len(s.config.Labels) > 0 {
@@ -153,7 +153,7 @@ func (e *Engine) describe(src source, s sif) engine.Image {
 func me() string { return fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid()) }
 
 // sandbox describes a directory. It is known by its path and by when something in its top directory changed.
-func (e *Engine) sandbox(src source) (*local, error) {
+func describeDir(src source) (*local, error) {
 	st, err := os.Stat(src.file)
 	if err != nil {
 		return nil, fmt.Errorf("image %q: %w: %w", src.ref, engine.ErrNoImage, err)
@@ -188,7 +188,7 @@ func (e *Engine) cached(ctx context.Context, p *program, src source, login engin
 
 // fill makes the SIF file at.
 func (e *Engine) fill(ctx context.Context, p *program, src source, login engine.Login, noteFile, at string) error {
-	n, env, from := note{Ref: src.ref}, e.buildEnv(filepath.Dir(at)), src.from
+	n, env, from := note{Ref: src.ref}, e.config.buildEnv(filepath.Dir(at)), src.from
 	args := []string{"--silent", "build", "--disable-cache"}
 	if src.form == formRegistry {
 		r, err := newRegistry(ctx, src.name, login)
@@ -224,14 +224,14 @@ func (e *Engine) fill(ctx context.Context, p *program, src source, login engine.
 }
 
 // buildEnv is what apptainer gets to make images with. What it keeps itself is below dir, and goes with it.
-func (e *Engine) buildEnv(dir string) []string {
+func (c Config) buildEnv(dir string) []string {
 	env := []string{"APPTAINER_CACHEDIR=" + filepath.Join(dir, "cache")}
-	temp := e.config.Temp
+	temp := c.Temp
 	if temp == "" {
-		temp = filepath.Join(e.config.Dir, "building")
+		temp = filepath.Join(c.Dir, "building")
 		if os.MkdirAll(temp, 0o700) != nil {
-			return append(env, e.config.Proxy...)
+			return append(env, c.Proxy...)
 		}
 	}
-	return append(append(env, "APPTAINER_TMPDIR="+temp, "TMPDIR="+temp), e.config.Proxy...)
+	return append(append(env, "APPTAINER_TMPDIR="+temp, "TMPDIR="+temp), c.Proxy...)
 }
