@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 
 	"github.com/genepattern/ferry/engine"
 )
@@ -16,11 +17,14 @@ import (
 // Create implements engine.Engine. The container gets no capabilities but those asked for, cannot gain any, and has an
 // init process, so that a shell that ignores TERM still ends.
 func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, error) {
-	net, dead, err := s.Network, "", error(nil)
+	net := s.Network
+	var joining *network.NetworkingConfig
 	if net == engine.OwnNetwork {
-		if net, dead, err = e.networks.own(ctx); err != nil {
+		var err error
+		if net, err = e.networks.own(ctx); err != nil {
 			return nil, err
 		}
+		joining = e.networks.joining(net)
 	}
 	if err := sources(e, s.Mounts); err != nil {
 		return nil, err
@@ -48,7 +52,7 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		Image: s.Image.ID, Entrypoint: s.Command, Env: slices.Concat(s.Env, gpuEnv(s.Limits)), WorkingDir: s.Workdir, User: s.User,
 		Labels: ownLabels(s.Labels, s.Image.Labels), AttachStdout: true, AttachStderr: true,
 	}
-	made, err := e.cli.ContainerCreate(ctx, conf, host, nil, nil, s.Name)
+	made, err := e.cli.ContainerCreate(ctx, conf, host, joining, nil, s.Name)
 	if err == nil && made.ID == "" {
 		err = errNonsense
 	}
@@ -56,10 +60,6 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 		return nil, e.launching(fmt.Sprintf("creating a container of %q", s.Image.Ref), err)
 	}
 	c := &Container{conn: e.conn, id: made.ID, watched: e.Local() && (s.Limits.Memory > 0 || s.Limits.CgroupParent != "")}
-	if err := e.networks.join(ctx, c.id, dead); err != nil {
-		_ = c.Remove(context.WithoutCancel(ctx))
-		return nil, err
-	}
 	if len(s.Command) > 0 && path.IsAbs(s.Command[0]) {
 		c.command = s.Command[0]
 	}

@@ -12,32 +12,25 @@ import (
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/versions"
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/engine"
 )
 
-// The two networks of engine.OwnNetwork. Whichever job comes first makes them, and they stay: a network for each job would take as long
-// as a container does, and an engine has room for some thirty.
-const (
-	ownNetwork = engine.OwnNetwork
-	// deadEnd has the link-local addresses, at which clouds keep a node's credentials, and nobody is there. It has no address on the
-	// node, so the node's own way to those addresses stays as it is.
-	deadEnd = "ferry-linklocal"
-)
+// ownNetwork is engine.OwnNetwork. Whichever job comes first makes it, and it stays: a network for each job would take as long as a
+// container does, and an engine has room for some thirty.
+const ownNetwork = engine.OwnNetwork
 
-// Options of Docker's bridge driver.
-const (
-	optionTalk    = "com.docker.network.bridge.enable_icc"
-	optionInhibit = "com.docker.network.bridge.inhibit_ipv4"
-)
+// optionTalk is an option of Docker's bridge driver: whether containers reach each other.
+const optionTalk = "com.docker.network.bridge.enable_icc"
 
-// linkLocal is RFC 3927's block. Containers get addresses of a part that no cloud uses.
-const linkLocal, linkLocalUsed = "169.254.0.0/16", "169.254.128.0/20"
+// deadEnd is an address of the link-local block, RFC 3927's 169.254.0.0/16, at which clouds keep a node's credentials. Every container on
+// ferry's network has it beside its own. With it the container's only way to the whole block is that network itself, where nobody has any
+// other address of it and nobody passes requests on. It may be the same for all of them: containers do not reach each other there. It
+// is of a part of the block that no cloud uses.
+const deadEnd = "169.254.128.1"
 
-// inhibits is the Engine API's version from which engines are known to keep an address of a network off the node.
-const inhibits = "1.41"
+var linkLocal = netip.MustParsePrefix("169.254.0.0/16")
 
 // networkLabel marks the networks that ferry made.
 const networkLabel = "ferry.network"
@@ -50,44 +43,30 @@ type networks struct {
 	podman     bool
 }
 
-// own finds or makes ferry's networks, as their IDs: several processes that make them at the same time may make two of one name, of
-// which each process takes the same one. dead is "" where there is to be none.
-func (n *networks) own(ctx context.Context) (own, dead string, err error) {
+// own finds or makes ferry's network, as its ID: several processes that make it at the same time may make two of one name, of which each
+// process takes the same one.
+func (n *networks) own(ctx context.Context) (string, error) {
 	if n.podman {
-		own, err = n.podmansOwn(ctx)
-		return own, "", err
+		return n.podmansOwn(ctx)
 	}
-	ownOptions := network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}}
-	deadOptions := network.CreateOptions{
-		Driver: "bridge", Internal: true, Options: map[string]string{optionTalk: "false", optionInhibit: "true"},
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: linkLocal, IPRange: linkLocalUsed}}},
-	}
-	there, err := n.list(ctx, ownNetwork, deadEnd) // both by one request, which is all that most jobs need
-	if err != nil {
-		return "", "", err
-	}
-	if own, err = oldest(there, ownNetwork, ownOptions); own == "" && err == nil {
-		own, err = n.find(ctx, ownNetwork, ownOptions)
-	}
-	if err != nil || n.localNames {
-		return own, "", err
-	}
-	if dead, err = oldest(there, deadEnd, deadOptions); dead == "" && err == nil {
-		dead, err = n.find(ctx, deadEnd, deadOptions)
-	}
-	return own, dead, err
+	return n.find(ctx, ownNetwork, network.CreateOptions{Driver: "bridge", Options: map[string]string{optionTalk: "false"}})
 }
 
-// find finds a network or makes it, as its ID; "" where this engine cannot make it safely.
+// joining is how a container joins ferry's network.
+func (n *networks) joining(own string) *network.NetworkingConfig {
+	if n.localNames || n.podman { // Podman knows no such addresses
+		return nil
+	}
+	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+		own: {IPAMConfig: &network.EndpointIPAMConfig{LinkLocalIPs: []string{deadEnd}}},
+	}}
+}
+
+// find finds a network or makes it, as its ID.
 func (n *networks) find(ctx context.Context, name string, options network.CreateOptions) (string, error) {
 	found, err := n.look(ctx, name, options)
 	if found != "" || err != nil {
 		return found, err
-	}
-	if options.Options[optionInhibit] != "" {
-		if ok, err := n.canInhibit(ctx); !ok || err != nil {
-			return "", err
-		}
 	}
 	options.Labels = map[string]string{networkLabel: "1"}
 	no := false
@@ -97,13 +76,10 @@ func (n *networks) find(ctx context.Context, name string, options network.Create
 		return "", n.explain(name, failed)
 	}
 	found, err = n.look(ctx, name, options) // another process may have made it
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case found != "":
-	case options.Internal: // the addresses may be another network's
-		return "", nil
-	default:
+	}
+	if found == "" {
 		return "", n.explain(name, failed)
 	}
 	if made.ID != "" && found != made.ID {
@@ -120,24 +96,11 @@ func (n *networks) explain(name string, err error) error {
 	return &cause.Error{Cause: cause.Launch, Hint: "give --network bridge, on which jobs reach each other, or --network none", Err: err}
 }
 
-// list lists networks whose names have one of these in them.
-func (n *networks) list(ctx context.Context, names ...string) ([]network.Summary, error) {
-	by := filters.NewArgs()
-	for _, name := range names {
-		by.Add("name", name)
-	}
-	list, err := n.conn.cli.NetworkList(ctx, network.ListOptions{Filters: by})
-	if err != nil {
-		return nil, n.conn.explain("listing networks", err)
-	}
-	return list, nil
-}
-
 // look finds a network by its name, as its ID; "" where there is none.
 func (n *networks) look(ctx context.Context, name string, want network.CreateOptions) (string, error) {
-	list, err := n.list(ctx, name)
+	list, err := n.conn.cli.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
 	if err != nil {
-		return "", err
+		return "", n.conn.explain("listing networks", err)
 	}
 	return oldest(list, name, want)
 }
@@ -168,21 +131,6 @@ func oldest(list []network.Summary, name string, want network.CreateOptions) (st
 	return first.ID, nil
 }
 
-// canInhibit says whether this engine keeps an address off the node when it is asked to. One that ignores the option would take the node's
-// own way to its credentials.
-func (n *networks) canInhibit(ctx context.Context) (bool, error) {
-	v, err := n.conn.cli.ServerVersion(ctx)
-	if err != nil {
-		return false, n.conn.explain("asking its version", err)
-	}
-	for _, c := range v.Components {
-		if c.Name == "Engine" { // others that speak this API have other names
-			return !versions.LessThan(v.APIVersion, inhibits), nil
-		}
-	}
-	return false, nil
-}
-
 // asksLinkLocal says whether a resolv.conf has a name server at a link-local address, as Google's cloud does: a module would find no name
 // any more if that were closed.
 func asksLinkLocal(file string) bool {
@@ -191,21 +139,12 @@ func asksLinkLocal(file string) bool {
 		return false
 	}
 	defer func() { _ = f.Close() }()
-	block := netip.MustParsePrefix(linkLocal)
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		if words := strings.Fields(lines.Text()); len(words) > 1 && words[0] == "nameserver" {
-			if a, err := netip.ParseAddr(words[1]); err == nil && block.Contains(a.Unmap()) {
+			if a, err := netip.ParseAddr(words[1]); err == nil && linkLocal.Contains(a.Unmap()) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// join gives a container its way to the dead end.
-func (n *networks) join(ctx context.Context, id, dead string) error {
-	if dead == "" {
-		return nil
-	}
-	return n.conn.launching("closing the link-local addresses", n.conn.cli.NetworkConnect(ctx, dead, id, nil))
 }

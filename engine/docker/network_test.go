@@ -129,9 +129,33 @@ func TestLinkLocal(t *testing.T) {
 		}
 	}
 	routes, err := exec.Command("ip", "route", "get", "169.254.169.254").CombinedOutput()
-	dead, _ := e.networks.look(t.Context(), deadEnd, network.CreateOptions{})
-	if err == nil && (dead == "" || strings.Contains(string(routes), "br-"+dead[:12])) {
-		t.Errorf("the node reaches its own credentials through %q: %s", dead, routes)
+	own, _ := e.networks.own(t.Context())
+	if err == nil && (own == "" || strings.Contains(string(routes), "br-"+own[:12])) {
+		t.Errorf("the node reaches its own credentials through %q: %s", own, routes)
+	}
+}
+
+// TestLinkLocalRoutes looks that a container on ferry's network has one way to all link-local addresses, by the interface that it has the
+// way out by: a module may choose the interface of its requests, and by one that has no way of its own to an address they would take the
+// way out.
+func TestLinkLocalRoutes(t *testing.T) {
+	e := testEngine(t)
+	c, out := on(t, e, engine.OwnNetwork, "ip -4 route; echo end")
+	text := finish(t, c, out)
+	var dead, exit string
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		for i := range len(f) - 1 {
+			switch {
+			case f[i] == "dev" && f[0] == linkLocal.String() && !strings.Contains(line, " via "):
+				dead += f[i+1]
+			case f[i] == "dev" && f[0] == "default":
+				exit += f[i+1]
+			}
+		}
+	}
+	if dead == "" || dead != exit {
+		t.Errorf("%q and %q in %q", dead, exit, text)
 	}
 }
 

@@ -54,7 +54,6 @@ func operations(e *Engine) map[string]func(context.Context) error {
 		"make network": func(ctx context.Context) error {
 			return e.networks.explain("some", errOf(e.cli.NetworkCreate(ctx, "some", network.CreateOptions{})))
 		},
-		"join network":  func(ctx context.Context) error { return e.networks.join(ctx, lateID, "some") },
 		"probe":         func(ctx context.Context) error { _, err := e.Probe(ctx, "none"); return err },
 		"list":          func(ctx context.Context) error { _, err := e.List(ctx, nil); return err },
 		"attach":        func(ctx context.Context) error { _, err := e.Attach(ctx, lateID); return err },
