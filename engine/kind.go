@@ -4,6 +4,8 @@ package engine
 type Kind struct {
 	Name  string // as --engine has it
 	Usage string // one line of help: what runs the module
+	// Together says that several jobs may run at once in one process of ferry, with one Engine: nothing of a job is in the process.
+	Together bool
 	// Open makes an engine of the kind for this process. It sends nothing. An error means that a variable is wrong, and may bring
 	// a hint (cause.Hinted or *cause.Error).
 	Open func(Host) (Engine, error)

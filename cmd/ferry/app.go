@@ -24,6 +24,7 @@ type world struct {
 	lookup         func(string) (string, bool)
 	environ        []string
 	signals        chan os.Signal // those that stop a job, caught from the first line on; nil for every command but `ferry run`
+	shared         *shared        // what jobs of this process have in common; nil where it runs one
 	legacy         []string       // the arguments of runS3OnBatch.sh, nil where ferry was not called by that name
 }
 
@@ -45,7 +46,11 @@ func run(ctx context.Context, args []string, w world) int {
 		w.signals = listen()
 	}
 	app := newApp(w)
-	err := app.RunContext(ctx, orderArgs(app, args))
+	return codeOf(w, app.RunContext(ctx, orderArgs(app, args)))
+}
+
+// codeOf is the code to exit with. An error that has not been reported is.
+func codeOf(w world, err error) int {
 	var code exitError
 	switch {
 	case err == nil:

@@ -8,18 +8,18 @@ import (
 
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/job"
-	"github.com/genepattern/ferry/submit"
-	"github.com/genepattern/ferry/sync/store/stores"
 )
 
 // submitted are the options of a job that `ferry submit` has described in its metadata dir.
 func (a runArgs) submitted(ctx context.Context, w world) (job.Settings, error) {
-	opener, err := stores.All.Opener(storeSettings(job.Merge(a.flags, envSettings(w.lookup))), w.lookup)
+	opener, err := w.shared.opener(storeSettings(job.Merge(a.flags, envSettings(w.lookup))), w.lookup)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = opener.Close() }() // nothing of it is in use any more
-	f, err := submit.ReadFile(ctx, opener.Open, a.handle)
+	if w.shared == nil {
+		defer func() { _ = opener.Close() }() // nothing of it is in use any more
+	}
+	f, err := w.shared.file(ctx, opener, a.handle)
 	if err != nil {
 		return nil, err
 	}

@@ -256,8 +256,10 @@ func runJob(ctx context.Context, w world, a runArgs, log zerolog.Logger) error {
 func nodeOf(w world) func(context.Context) (record.Node, error) {
 	endpoint, _ := w.lookup("AWS_EC2_METADATA_SERVICE_ENDPOINT")
 	return func(ctx context.Context) (record.Node, error) {
-		n, err := batch.AskNode(ctx, endpoint)
-		return record.Node(n), err
+		return w.shared.nodeOf(ctx, func(ctx context.Context) (record.Node, error) {
+			n, err := batch.AskNode(ctx, endpoint)
+			return record.Node(n), err
+		})
 	}
 }
 

@@ -164,14 +164,21 @@ func submitJob(ctx context.Context, w world, a submitArgs, log zerolog.Logger) e
 	}
 	describe := describer(w)
 	var st submit.Status
+	sending, stop := interruptible(ctx)
 	if a.again != "" {
-		st, err = client.Again(ctx, submit.Repeat{Ref: a.again, OnlyFailed: a.only == "failed", Settings: a.run.flags, Describe: describe})
+		st, err = client.Again(sending, submit.Repeat{Ref: a.again, OnlyFailed: a.only == "failed", Settings: a.run.flags, Describe: describe})
 	} else {
-		st, err = newJob(ctx, client, a, given, describe, kind)
+		st, err = newJob(sending, client, a, given, describe, kind)
 	}
+	late := sending.Err() != nil
+	stop()
 	tell.end()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case late: // for the signal: the job is there
+		tell.say("job %s goes on: ferry status %s", st.ID, st.ID)
+		return exitError(cause.Interrupted.Code())
 	}
 	return show(ctx, w, shown{client: client, tell: tell, args: a.show, retry: retry, describe: describe}, st)
 }
@@ -290,23 +297,6 @@ func storeSettings(s job.Settings) map[string]string {
 		}
 	}
 	return all
-}
-
-// serveCommand is a local job's process.
-func serveCommand(w world) *cli.Command {
-	return &cli.Command{Name: schedulers.ServeCommand, Hidden: true, Action: func(c *cli.Context) error {
-		exe, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		code, err := schedulers.Serve(c.Args().First(), exe, func(url string) int {
-			return run(c.Context, []string{"ferry", "--log-format", "json", "run", "--handle", url}, w)
-		})
-		if err == nil && code != 0 {
-			err = exitError(code)
-		}
-		return err
-	}}
 }
 
 func printJSON(w io.Writer, v any) error {

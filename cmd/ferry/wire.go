@@ -73,7 +73,7 @@ func nodeDeps(w world, engineName string, log zerolog.Logger) (wrapper.Deps, err
 // storeDeps are what tells a store of a job that cannot run.
 func storeDeps(w world, settings store.Settings, log zerolog.Logger) (wrapper.Deps, error) {
 	deps := wrapper.Deps{Transfer: ferrysync.New(ferrysync.Config{}), Log: log, Stdout: w.stdout, Stderr: w.stderr, Version: version}
-	opener, err := stores.All.Opener(settings, w.lookup)
+	opener, err := w.shared.opener(settings, w.lookup)
 	if err == nil {
 		deps.Open = opener.Open
 	}
@@ -94,7 +94,7 @@ func reopener(w world) wrapper.Reopener {
 
 // openEngine makes an engine by its name.
 func openEngine(w world, name string) (engine.Engine, error) {
-	return engines.Open(name, engineHost(w))
+	return w.shared.engine(name, func() (engine.Engine, error) { return engines.Open(name, engineHost(w)) })
 }
 
 // engineHost is what engines see of this process.

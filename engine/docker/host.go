@@ -14,7 +14,7 @@ import (
 )
 
 // Kind is the registry's entry of Docker's engine.
-var Kind = engine.Kind{Name: kindName, Usage: "a container beside ferry", Open: open, Found: found}
+var Kind = engine.Kind{Name: kindName, Usage: "a container beside ferry", Together: true, Open: open, Found: found}
 
 // found reports whether a Docker engine is named, or listens at its usual place for this user.
 func found(h engine.Host) bool {

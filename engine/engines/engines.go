@@ -71,6 +71,16 @@ func ImageForms() map[string]func(string) error {
 	return forms
 }
 
+// Together says whether several jobs may run at once in one process of ferry with the engine of that name; "" is the default.
+func Together(name string) bool {
+	for _, k := range all {
+		if k.Name == name || name == "" && k.Name == Default() {
+			return k.Together
+		}
+	}
+	return false
+}
+
 // Open makes the engine of that name for this process; it contacts nobody. The cause of its errors is cause.Usage: a name
 // that no engine has, or a host's variables that make no sense, with a hint of the engine's own.
 func Open(name string, host engine.Host) (engine.Engine, error) {

@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,7 +20,12 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == local.ServeCommand:
 		exe, _ := os.Executable()
-		code, err := local.Serve(os.Args[2], exe, func(url string) int { return schedulertest.Act(url, "") })
+		code, err := local.Serve(os.Args[2], local.Runner{
+			Job: func(url string) int { return schedulertest.Act(url, "") },
+			Child: func(ctx context.Context, url string, index int, log *os.File) int {
+				return local.Exec(ctx, exe, url, index, log)
+			},
+		})
 		if err != nil {
 			code = 99
 		}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
@@ -17,9 +18,17 @@ import (
 // lockFD is the lock that the submitting process handed on.
 const lockFD = 3
 
-// Serve is the task's process: it runs the task of a spool to its end and writes down its exit code, which it gives back. one runs a
-// job that is no array in this process. executable is ferry, which runs the children of an array.
-func Serve(dir, executable string, one func(handle string) int) (code int, err error) {
+// A Runner is ferry, as a task's process has it.
+type Runner struct {
+	// Job runs a job that is no array, and gives its exit code.
+	Job func(handle string) int
+	// Child runs one child of an array, and gives its exit code. log gets what ferry says. The end of ctx asks the child to end, as
+	// SIGTERM does. It is called for several children at the same time.
+	Child func(ctx context.Context, handle string, index int, log *os.File) int
+}
+
+// Serve is the task's process: it runs the task of a spool to its end and writes down its exit code, which it gives back.
+func Serve(dir string, r Runner) (code int, err error) {
 	s := spool(dir)
 	syscall.CloseOnExec(lockFD) // no child of this process may hold it on
 	t, err := s.task()
@@ -28,8 +37,8 @@ func Serve(dir, executable string, one func(handle string) int) (code int, err e
 	}
 	// What a caught panic or a signal leaves is an exit code file that is missing: the task then counts as lost.
 	if t.Children == nil {
-		code = one(t.Handle)
-	} else if code, err = s.pool(t, executable); err != nil {
+		code = r.Job(t.Handle)
+	} else if code, err = s.pool(t, r); err != nil {
 		return code, err
 	}
 	return code, os.WriteFile(s.file(exitName), []byte(strconv.Itoa(code)+"\n"), 0o600)
@@ -45,7 +54,7 @@ func places(t scheduler.Task) int {
 
 // pool runs the children. The first SIGTERM ends those that run and begins no others. The code is 0 where all succeeded, else that of
 // the first that failed.
-func (s spool) pool(t scheduler.Task, executable string) (int, error) {
+func (s spool) pool(t scheduler.Task, r Runner) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	journal, err := os.OpenFile(s.file(childrenName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -69,7 +78,7 @@ func (s spool) pool(t scheduler.Task, executable string) (int, error) {
 		wg.Go(func() {
 			for i := range queue {
 				note(i, "-", 0)
-				code := s.child(ctx, t, i, executable)
+				code := s.child(ctx, t, i, r)
 				note(i, strconv.Itoa(code), code)
 			}
 		})
@@ -96,20 +105,31 @@ func (s spool) pool(t scheduler.Task, executable string) (int, error) {
 // interrupted is the code of an array that was told to stop before all its children had begun: cause.Interrupted's.
 const interrupted = 75
 
-// notStarted is the code of a child whose process could not be started: cause.Internal's.
+// notStarted is the code of a child that could not be started: cause.Internal's.
 const notStarted = 70
 
-// child runs one child of an array. A signal to this process is passed on.
-func (s spool) child(ctx context.Context, t scheduler.Task, index int, executable string) int {
+// child runs one child of an array. Nothing that becomes of it touches the others.
+func (s spool) child(ctx context.Context, t scheduler.Task, index int, r Runner) (code int) {
 	log, err := os.OpenFile(s.log(index), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return notStarted
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.CommandContext(ctx, executable, "run", "--handle", t.Handle, "--child", strconv.Itoa(index))
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(log, "ferry: internal error: %v\n%s", p, debug.Stack())
+			code = notStarted
+		}
+	}()
+	return r.Child(ctx, t.Handle, index, log)
+}
+
+// Exec is Runner.Child by a process of its own. executable is ferry.
+func Exec(ctx context.Context, executable, handle string, index int, log *os.File) int {
+	cmd := exec.CommandContext(ctx, executable, "run", "--handle", handle, "--child", strconv.Itoa(index))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	err = cmd.Run()
+	err := cmd.Run()
 	if cmd.ProcessState == nil {
 		fmt.Fprintf(log, "ferry: %v\n", err)
 		return notStarted

@@ -4,6 +4,7 @@ package schedulers
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/genepattern/ferry/cause"
@@ -74,10 +75,16 @@ func (r Registry) Options() []scheduler.Option {
 	return all
 }
 
-// ServeCommand is the command of ferry by which a local job's process starts, and Serve is what it does.
+// ServeCommand is the command of ferry by which a local job's process starts, Serve is what it does, and Exec a part of that.
 const ServeCommand = local.ServeCommand
 
+// A Runner is local.Runner.
+type Runner = local.Runner
+
 // Serve is local.Serve.
-func Serve(dir, executable string, one func(handle string) int) (int, error) {
-	return local.Serve(dir, executable, one)
+func Serve(dir string, r Runner) (int, error) { return local.Serve(dir, r) }
+
+// Exec is local.Exec.
+func Exec(ctx context.Context, executable, handle string, index int, log *os.File) int {
+	return local.Exec(ctx, executable, handle, index, log)
 }
