@@ -41,11 +41,14 @@ func (c *Client) Again(ctx context.Context, r Repeat) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	_, release, err := c.claim(ctx, s.place, p.file.Name)
+	now, release, err := c.claim(ctx, s.place, p.file.Name)
 	if err != nil {
 		return Status{}, err
 	}
 	defer release()
+	if now == nil || now.Name != s.file.Name { // since it was looked at
+		return Status{}, cause.Fail(cause.Usage, "ferry status "+s.place.url, "somebody else has run the job %s again just now", handle.ShortID(s.file.Name))
+	}
 	sched, err := c.Scheduler(p.file.Target, p.file.Scheduler)
 	if err != nil {
 		return Status{}, err

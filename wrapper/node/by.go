@@ -2,51 +2,25 @@ package node
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"strings"
 
 	"github.com/genepattern/ferry/engine"
-	"github.com/genepattern/ferry/internal/bounded"
+	"github.com/genepattern/ferry/internal/procid"
 )
 
 // By says which ferry owns something: its process, and its container where it has one. A later ferry looks by it whether the owner
 // lives, where the owner's lock file is gone.
 type By struct {
 	Container string `json:"container,omitempty"` // as the engine knows it
-	Host      string `json:"host,omitempty"`
-	Boot      string `json:"boot,omitempty"`      // the kernel's id of this boot
-	Space     string `json:"pid_ns,omitempty"`    // the namespace that the process id is of
-	PID       int    `json:"pid,omitempty"`       //
-	Start     string `json:"pid_start,omitempty"` // when the process started, because ids are used again
+	procid.ID
 }
 
 // Me is this process. self is ferry's own container, nil on a host.
 func Me(self *engine.Self) By {
-	b := By{PID: os.Getpid(), Start: startOf(os.Getpid())}
+	b := By{ID: procid.Me()}
 	if self != nil {
 		b.Container = self.ID
 	}
-	b.Host, _ = os.Hostname()
-	b.Space, _ = os.Readlink("/proc/self/ns/pid")
-	if id, err := bounded.File("/proc/sys/kernel/random/boot_id", bounded.Small); err == nil {
-		b.Boot = strings.TrimSpace(string(id))
-	}
 	return b
-}
-
-// startOf is when a process started, in the kernel's clock ticks; "" where there is no such process.
-func startOf(pid int) string {
-	data, err := bounded.File(fmt.Sprintf("/proc/%d/stat", pid), bounded.Small)
-	if err != nil {
-		return ""
-	}
-	text := string(data)
-	f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	if len(f) < 20 || f[0] == "Z" {
-		return ""
-	}
-	return f[19]
 }
 
 // A life is what can be said of an owner.
@@ -79,7 +53,7 @@ func (w *witness) of(b By, onEngine bool) life {
 		return unknown
 	case b.Boot == w.me.Boot && b.Space == w.me.Space && b.Space != "":
 		// An older namespace of that number is gone, and all of its processes with it.
-		if b.Start != "" && startOf(b.PID) == b.Start {
+		if b.Start != "" && procid.StartOf(b.PID) == b.Start {
 			return alive
 		}
 		return dead

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genepattern/ferry/engine"
+	"github.com/genepattern/ferry/internal/procid"
 )
 
 // What others put under the names of ferry's files is neither followed nor waited for.
@@ -84,7 +85,7 @@ func deadProcess(t *testing.T) By {
 		t.Fatal(err)
 	}
 	by := Me(nil)
-	by.PID, by.Start = cmd.Process.Pid, startOf(cmd.Process.Pid)
+	by.PID, by.Start = cmd.Process.Pid, procid.StartOf(cmd.Process.Pid)
 	if got := newWitness(t.Context(), listed{}).of(by, true); got != alive {
 		t.Errorf("a living process is %v", got)
 	}
