@@ -20,8 +20,10 @@ type Repeat struct {
 	// Settings replace those of the job, by name.
 	Settings job.Settings
 	Describe func(job.Settings) (job.Job, error)
-	// Memory, unless 0, is the new limit, in bytes: the job had too little.
-	Memory int64
+	// Memory, unless 0, is the new limit, in bytes: the job had too little. Children are those of an array that had; nil for a job that is
+	// none.
+	Memory   int64
+	Children []int
 }
 
 // Again runs a job that was submitted before once more, in the same place. What has changed in its directories is sent, on the machine
@@ -80,15 +82,21 @@ func (c *Client) repeat(ctx context.Context, s *submission, r Repeat) (*parcel, 
 	switch {
 	case f.Array != nil:
 		a := *f.Array
-		if f.Array = &a; r.OnlyFailed {
-			st, err := s.status(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if len(st.Failed) == 0 {
-				return nil, cause.Fail(cause.Usage, "", "no child of %s has failed", st.ID)
-			}
-			a.Only, a.Rest = st.Failed, rest(st, a.Count)
+		a.Only, a.Rest, a.Failed = nil, nil, nil
+		if f.Array = &a; !r.OnlyFailed && r.Children == nil {
+			break
+		}
+		st, err := s.status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(st.Failed) == 0 {
+			return nil, cause.Fail(cause.Usage, "", "no child of %s has failed", st.ID)
+		}
+		a.Only, a.Rest = st.Failed, rest(st, a.Count)
+		if r.Children != nil {
+			a.Only = r.Children
+			a.Failed = slices.DeleteFunc(slices.Clone(st.Failed), func(i int) bool { return slices.Contains(r.Children, i) })
 		}
 	case r.OnlyFailed:
 		return nil, cause.Fail(cause.Usage, "", "--only failed is for arrays, and %s is none", handle.ShortID(s.file.Name))

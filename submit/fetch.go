@@ -54,7 +54,7 @@ func (c *Client) Fetch(ctx context.Context, f Fetch) (Fetched, error) {
 	}
 	children := []int{-1}
 	if s.file.Array != nil {
-		children = s.file.Children()
+		children = s.file.All()
 	}
 	if f.OnlyFailed {
 		st, err := s.status(ctx)

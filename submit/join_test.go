@@ -117,6 +117,8 @@ func TestSuggest(t *testing.T) {
 		{512 << 20, 10 << 20, "", ""},
 		{0, gib, "", ""},
 		{2 * gib, 2 * gib, cause.OOM, "2 GiB were too little: try --memory 4g"},
+		{2 * gib, 0, cause.OOM, "2 GiB were too little: try --memory 4g"},
+		{16 * gib, 0, "", ""},
 	} {
 		if got := suggest(c.limit, c.peak, c.cause); got != c.want {
 			t.Errorf("suggest(%d, %d, %q) = %q, want %q", c.limit, c.peak, c.cause, got, c.want)

@@ -85,14 +85,32 @@ func (s *submission) ferryLog(ctx context.Context, l Logs) error {
 	if !ok {
 		return cause.Fail(cause.Usage, "", "%s keeps no output of ferry", s.file.Target)
 	}
+	place := -1
+	if l.Child >= 0 {
+		children := s.file.Children()
+		switch place = slices.Index(children, l.Child); {
+		case s.file.Array == nil:
+			return errNoArray
+		case place < 0 && l.Child < s.file.Array.Count:
+			return cause.Fail(cause.Usage, "", "child %d was not run again, and what ferry said of it is gone", l.Child)
+		case place < 0:
+			return noChild(l.Child, s.file.Array.Count)
+		}
+	}
 	id, err := task(ctx, sched, s.file)
 	if err == nil {
 		var text string
-		if text, err = logger.Log(ctx, id, s.file.Children(), slices.Index(s.file.Children(), l.Child), ferryLogMax); err == nil {
+		if text, err = logger.Log(ctx, id, s.file.Children(), place, ferryLogMax); err == nil {
 			_, err = io.WriteString(l.Stdout, text)
 		}
 	}
 	return cause.Name(ctx, cause.Engine, "", err)
+}
+
+var errNoArray = cause.Fail(cause.Usage, "", "the job is no array")
+
+func noChild(index, count int) error {
+	return cause.Fail(cause.Usage, "", "there is no child %d: the %d children are 0 to %d", index, count, count-1)
 }
 
 // A tail is one file of a metadata dir that is shown as it grows.
@@ -137,12 +155,14 @@ func (s *submission) tails(ctx context.Context, l Logs) ([]*tail, error) {
 	}
 	if s.file.Array == nil {
 		if l.Child >= 0 || l.OnlyFailed {
-			return nil, cause.Fail(cause.Usage, "", "the job is no array")
+			return nil, errNoArray
 		}
 		return s.ownTails(ctx, l)
 	}
-	children := s.file.Children()
+	children := s.file.All() // also those that were not run again
 	switch {
+	case l.Child >= len(children):
+		return nil, noChild(l.Child, len(children))
 	case l.Child >= 0:
 		children = []int{l.Child}
 	case l.OnlyFailed:

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/genepattern/ferry/cause"
@@ -74,7 +76,8 @@ func (s *submission) ask(ctx context.Context) word {
 	return w
 }
 
-// recordOf reads the record of a metadata dir; nil where it has none of the job with this id. An earlier submission's is not this
+// recordOf reads the record of a metadata dir; nil where it has none of the job with this id, of which only the end, from a dot on, may be
+// given. An earlier submission's is not this
 // one's, and what cannot be read whole is no record.
 func recordOf(ctx context.Context, p place, id string) (*record.Record, error) {
 	data, err := p.read(ctx, record.FileName)
@@ -85,7 +88,7 @@ func recordOf(ctx context.Context, p place, id string) (*record.Record, error) {
 		return nil, cause.Name(ctx, cause.StageIn, "", fmt.Errorf("reading %s/%s: %w", p.url, record.FileName, err))
 	}
 	rec, err := record.Parse(data)
-	if err != nil || rec.Job != id {
+	if err != nil || rec.Job != id && !(strings.HasPrefix(id, ".") && strings.HasSuffix(rec.Job, id)) {
 		return nil, nil
 	}
 	return rec, nil
@@ -131,6 +134,10 @@ func (s *submission) array(ctx context.Context, w word, st *Status) error {
 	for state, n := range s.file.Array.Rest {
 		st.Children[State(state)] += n
 	}
+	if before := s.file.Array.Failed; len(before) > 0 {
+		st.Children[Failed] += len(before)
+		st.Failed = slices.Sorted(slices.Values(slices.Concat(st.Failed, before)))
+	}
 	st.State = arrayState(st.Children)
 	st.Message = w.silence
 	if w.report != nil {
@@ -144,13 +151,22 @@ func (s *submission) array(ctx context.Context, w word, st *Status) error {
 		code = 1
 		if len(st.Failed) > 0 {
 			st.Message = join(fmt.Sprintf("%d of %d children failed", len(st.Failed), s.file.Array.Count), st.Message)
-			if rec, err := recordOf(ctx, s.child(st.Failed[0]), handle.ChildID(s.file.Name, st.Failed[0])); err == nil && rec != nil && rec.ExitCode != 0 {
+			if rec, err := s.childRecord(ctx, st.Failed[0]); err == nil && rec != nil && rec.ExitCode != 0 {
 				code, st.Cause = rec.ExitCode, rec.Cause
 			}
 		}
 	}
 	st.ExitCode = &code
 	return nil
+}
+
+// childRecord is the record of a child, of this submission or an earlier one; nil where there is none.
+func (s *submission) childRecord(ctx context.Context, index int) (*record.Record, error) {
+	name := s.file.Name
+	if slices.Contains(s.file.Array.Failed, index) {
+		name = "" // of whichever it was
+	}
+	return recordOf(ctx, s.child(index), handle.ChildID(name, index))
 }
 
 // child is the metadata dir of a child of an array.

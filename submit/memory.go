@@ -1,7 +1,9 @@
 package submit
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,11 +21,11 @@ const (
 // suggest says which memory limit fits, by the peak of a run; "" where there is nothing to gain.
 func suggest(limit, peak int64, c cause.Cause) string {
 	switch {
-	case limit <= 0 || peak <= 0:
+	case limit <= 0:
 		return ""
-	case c == cause.OOM:
+	case c == cause.OOM: // soon after its start perhaps, when nobody has measured a peak yet
 		return fmt.Sprintf("%s were too little: try --memory %s", size(limit), FlagSize(2*limit))
-	case limit >= smallest && limit >= roomy*peak && flagBytes(peak) < limit:
+	case peak > 0 && limit >= smallest && limit >= roomy*peak && flagBytes(peak) < limit:
 		return fmt.Sprintf("asked %s, used %s: --memory %s is enough", size(limit), size(peak), FlagSize(peak+peak/4))
 	}
 	return ""
@@ -74,6 +76,32 @@ func ParseRetry(s string) (Retry, error) {
 		}
 	}
 	return Retry{Factor: f, Times: n}, nil
+}
+
+// OutOfMemory are the children of an array that were killed for memory when it was submitted last, and the largest limit that one of
+// them had, in bytes. The error has a cause.
+func (c *Client) OutOfMemory(ctx context.Context, ref string) (children []int, limit int64, err error) {
+	s, err := c.find(ctx, ref)
+	if err != nil || s.file.Array == nil {
+		return nil, 0, err
+	}
+	st, err := s.status(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, i := range st.Failed {
+		if slices.Contains(s.file.Array.Failed, i) {
+			continue
+		}
+		rec, err := s.childRecord(ctx, i)
+		if err != nil {
+			return nil, 0, err
+		}
+		if rec != nil && rec.Cause == cause.OOM && rec.Limits.Memory > 0 {
+			children, limit = append(children, i), max(limit, rec.Limits.Memory)
+		}
+	}
+	return children, limit, nil
 }
 
 // More is the limit of the next try, in bytes.

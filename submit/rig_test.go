@@ -159,3 +159,15 @@ func (r *rig) mustSubmit(o submit.Order) submit.Status {
 	}
 	return st
 }
+
+// putStored writes a file of the store.
+func (r *rig) putStored(name, text string) {
+	r.t.Helper()
+	p := filepath.Join(strings.TrimPrefix(r.remote, "file://"), r.dir, name)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+}

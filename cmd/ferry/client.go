@@ -70,73 +70,70 @@ func origin() handle.Origin {
 	return o
 }
 
-// A teller tells people what happens, on stderr: a line for each state, and on a terminal a line of progress that is written over. It
-// is safe for concurrent use.
+// A teller tells people what happens, on stderr: a line for each state, and on a terminal a bar while something is sent or fetched. It is
+// safe for concurrent use.
 type teller struct {
 	w        world
-	terminal bool
 	progress ferrysync.Progress
 
-	mu    sync.Mutex
-	drawn bool
-	done  chan struct{}
-	wg    sync.WaitGroup
+	mu  sync.Mutex
+	bar *bar // nil while nothing moves
 }
 
-func newTeller(w world) *teller {
-	t := &teller{w: w, terminal: terminal(w.stderr), done: make(chan struct{})}
-	if t.terminal {
-		t.wg.Go(t.draw)
+func newTeller(w world) *teller { return &teller{w: w} }
+
+// transfer shows a bar on a terminal from the first file that is sent or fetched on, until end is called.
+func (t *teller) transfer() (end func()) {
+	if !terminal(t.w.stderr) {
+		return func() {}
 	}
-	return t
-}
-
-// draw shows how much of a transfer is done, as long as there is one.
-func (t *teller) draw() {
-	tick := time.NewTicker(redraw)
-	defer tick.Stop()
-	for {
-		select {
-		case <-t.done:
-			return
-		case <-tick.C:
+	before := since(&t.progress)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(redraw)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			t.draw(before)
 		}
-		p := &t.progress
-		if n := p.Files.Load(); n > 0 {
-			t.mu.Lock()
-			fmt.Fprintf(t.w.stderr, "\r\x1b[K%d of %d files, %s of %s", p.DoneFiles.Load(), n, size(p.DoneBytes.Load()), size(p.Bytes.Load()))
-			t.drawn = true
-			t.mu.Unlock()
+	})
+	return sync.OnceFunc(func() {
+		close(done)
+		wg.Wait()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.bar != nil {
+			t.bar.end()
+			t.bar = nil
 		}
-	}
+	})
 }
 
-// end ends the line of progress.
-func (t *teller) end() {
-	select {
-	case <-t.done:
-	default:
-		close(t.done)
-	}
-	t.wg.Wait()
+func (t *teller) draw(p progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.clear()
-}
-
-func (t *teller) clear() {
-	if t.drawn {
-		fmt.Fprint(t.w.stderr, "\r\x1b[K")
-		t.drawn = false
+	if t.bar == nil && p.files() > 0 {
+		t.bar = newBar(t.w.stderr, p)
+	}
+	if t.bar != nil {
+		t.bar.move()
 	}
 }
 
-// say prints a line.
+// say prints a line, above the bar where there is one.
 func (t *teller) say(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.clear()
-	fmt.Fprintf(t.w.stderr, format+"\n", args...)
+	out := t.w.stderr
+	if t.bar != nil {
+		out = t.bar.bars
+	}
+	fmt.Fprintf(out, format+"\n", args...)
 }
 
 func (t *teller) warn(format string, args ...any) {

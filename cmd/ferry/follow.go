@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -43,7 +44,9 @@ func show(ctx context.Context, w world, s shown, st submit.Status) error {
 	if err != nil {
 		return err
 	}
+	endBar := s.tell.transfer()
 	got, fetchErr := s.client.Fetch(context.WithoutCancel(ctx), submit.Fetch{Ref: st.Handle, Describe: s.describe})
+	endBar()
 	if s.args.ended != nil {
 		s.args.ended()
 	}
@@ -103,15 +106,36 @@ func (s shown) follow(ctx context.Context, w world, st submit.Status) (submit.St
 		if err != nil {
 			return end, err
 		}
-		if end.Cause != cause.OOM || try >= s.retry.Times || end.MemoryLimit <= 0 {
+		if try >= s.retry.Times || end.State != submit.Failed {
 			return end, nil
 		}
-		more := s.retry.More(end.MemoryLimit)
-		s.tell.say("job %s: out of memory; trying again with --memory %s", end.ID, submit.FlagSize(more))
-		if st, err = s.client.Again(ctx, submit.Repeat{Ref: st.Handle, Memory: more, Describe: s.describe}); err != nil {
+		again, ok := s.withMore(ctx, end)
+		if !ok {
+			return end, nil
+		}
+		if st, err = s.client.Again(ctx, again); err != nil {
 			return end, err
 		}
 	}
+}
+
+// withMore is what is run again with more memory; false for nothing. Of an array it is the children that had too little.
+func (s shown) withMore(ctx context.Context, end submit.Status) (submit.Repeat, bool) {
+	var children []int
+	limit, who := end.MemoryLimit, ""
+	if end.Children != nil {
+		var err error
+		if children, limit, err = s.client.OutOfMemory(ctx, end.Handle); err != nil {
+			s.tell.warn("looking for children that had too little memory: %v", err)
+		}
+		who = fmt.Sprintf(" %d of its children", len(children))
+	}
+	if limit <= 0 || end.Children == nil && end.Cause != cause.OOM || end.Children != nil && len(children) == 0 {
+		return submit.Repeat{}, false
+	}
+	more := s.retry.More(limit)
+	s.tell.say("job %s: out of memory; trying%s again with --memory %s", end.ID, who, submit.FlagSize(more))
+	return submit.Repeat{Ref: end.Handle, Memory: more, Children: children, Describe: s.describe}, true
 }
 
 // attend follows one submission. Ctrl-C asks once whether the job is to end; it goes on unless the user says so.
@@ -149,7 +173,7 @@ func (s shown) listen(ctx context.Context, signals chan os.Signal, st submit.Sta
 			return
 		}
 	}
-	s.tell.say("\ncancel the job %s? It goes on otherwise. [y/N]", st.ID)
+	s.tell.say("\ncancel the job %s? c cancels it, Enter leaves it running", st.ID)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(io.LimitReader(os.Stdin, bounded.Small)).ReadString('\n')
@@ -160,7 +184,7 @@ func (s shown) listen(ctx context.Context, signals chan os.Signal, st submit.Sta
 	case <-signals:
 		leave(errLeft)
 	case text := <-answer:
-		if text != "y" && text != "yes" {
+		if !slices.Contains([]string{"c", "cancel", "y", "yes"}, text) {
 			leave(errLeft)
 			return
 		}

@@ -14,8 +14,14 @@ import (
 	"github.com/genepattern/ferry/submit"
 )
 
+// asked is whom a command asks about a job, on a terminal with a bar.
+type asked struct {
+	*submit.Client
+	endBar func() // before anything is printed
+}
+
 // asking makes a command that asks about a submitted job.
-func asking(w world, cmd cli.Command, act func(context.Context, *cli.Context, *submit.Client, string) error) *cli.Command {
+func asking(w world, cmd cli.Command, act func(context.Context, *cli.Context, asked, string) error) *cli.Command {
 	cmd.ArgsUsage = "ID|HANDLE" + cmd.ArgsUsage
 	for _, o := range vocabulary().Stores {
 		if o.Arg == "" {
@@ -37,8 +43,9 @@ func asking(w world, cmd cli.Command, act func(context.Context, *cli.Context, *s
 		if err != nil {
 			return err
 		}
-		defer tell.end()
-		return act(c.Context, c, client, c.Args().First())
+		endBar := tell.transfer()
+		defer endBar()
+		return act(c.Context, c, asked{client, endBar}, c.Args().First())
 	}
 	return &cmd
 }
@@ -63,7 +70,7 @@ func countArgs(name string, args []string) error {
 
 func statusCommand(w world) *cli.Command {
 	return asking(w, cli.Command{Name: "status", Usage: "tell how far a submitted job is", Flags: []cli.Flag{jsonFlag()}},
-		func(ctx context.Context, c *cli.Context, client *submit.Client, ref string) error {
+		func(ctx context.Context, c *cli.Context, client asked, ref string) error {
 			st, err := client.Status(ctx, ref)
 			if err != nil {
 				return err
@@ -77,7 +84,7 @@ func statusCommand(w world) *cli.Command {
 
 func cancelCommand(w world) *cli.Command {
 	return asking(w, cli.Command{Name: "cancel", Usage: "end a submitted job; what it has made is kept", Flags: []cli.Flag{jsonFlag()}},
-		func(ctx context.Context, c *cli.Context, client *submit.Client, ref string) error {
+		func(ctx context.Context, c *cli.Context, client asked, ref string) error {
 			st, err := client.Cancel(ctx, ref)
 			if err != nil {
 				return err
@@ -95,7 +102,7 @@ func logsCommand(w world) *cli.Command {
 		&cli.BoolFlag{Name: "ferry", Usage: "what ferry itself said"},
 		&cli.IntFlag{Name: "child", Value: -1, Usage: "only child `N` of an array"},
 		&cli.StringFlag{Name: "only", Usage: "`failed`: only the children that failed"},
-	}}, func(ctx context.Context, c *cli.Context, client *submit.Client, ref string) error {
+	}}, func(ctx context.Context, c *cli.Context, client asked, ref string) error {
 		if err := onlyFailed(c.String("only")); err != nil {
 			return err
 		}
@@ -124,13 +131,14 @@ func fetchCommand(w world) *cli.Command {
 	return asking(w, cli.Command{Name: "fetch", Usage: "bring a submitted job's results to its working dir here, or to DIR", ArgsUsage: " [DIR]", Flags: []cli.Flag{
 		jsonFlag(),
 		&cli.StringFlag{Name: "only", Usage: "`failed`: only the children that failed"},
-	}}, func(ctx context.Context, c *cli.Context, client *submit.Client, ref string) error {
+	}}, func(ctx context.Context, c *cli.Context, client asked, ref string) error {
 		if err := onlyFailed(c.String("only")); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(ctx)
 		defer stop()
 		got, err := client.Fetch(ctx, submit.Fetch{Ref: ref, Dir: c.Args().Get(1), OnlyFailed: c.String("only") != "", Describe: describer(w)})
+		client.endBar()
 		if err != nil {
 			return err
 		}
@@ -147,7 +155,7 @@ func jobsCommand(w world) *cli.Command {
 		jsonFlag(),
 		&cli.StringFlag{Name: "remote", Usage: "remote root, `URL`"},
 		&cli.IntFlag{Name: "last", Value: 20, Usage: "at most `N`, the latest first; 0 for all"},
-	}}, func(ctx context.Context, c *cli.Context, client *submit.Client, _ string) error {
+	}}, func(ctx context.Context, c *cli.Context, client asked, _ string) error {
 		all, err := client.Jobs(ctx, c.String("remote"), c.Int("last"))
 		if err != nil {
 			return err

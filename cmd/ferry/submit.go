@@ -149,8 +149,6 @@ func submitJob(ctx context.Context, w world, a submitArgs, log zerolog.Logger) e
 	switch {
 	case a.show.detach && retry.Times > 0, retry.Times > 0 && !a.show.wait:
 		return cause.Fail(cause.Usage, "", "--retry-oom needs --wait: somebody has to see that the job ended")
-	case retry.Times > 0 && (a.array > 0 || a.each != ""):
-		return cause.Fail(cause.Usage, "ferry submit --again ID --only failed --memory SIZE", "--retry-oom is not for arrays")
 	case a.only != "" && (a.only != "failed" || a.again == ""):
 		return cause.Fail(cause.Usage, "", "--only: %q is not \"failed\" beside --again", a.only)
 	}
@@ -165,6 +163,7 @@ func submitJob(ctx context.Context, w world, a submitArgs, log zerolog.Logger) e
 	describe := describer(w)
 	var st submit.Status
 	sending, stop := interruptible(ctx)
+	endBar := tell.transfer()
 	if a.again != "" {
 		st, err = client.Again(sending, submit.Repeat{Ref: a.again, OnlyFailed: a.only == "failed", Settings: a.run.flags, Describe: describe})
 	} else {
@@ -172,7 +171,7 @@ func submitJob(ctx context.Context, w world, a submitArgs, log zerolog.Logger) e
 	}
 	late := sending.Err() != nil
 	stop()
-	tell.end()
+	endBar()
 	switch {
 	case err != nil:
 		return err

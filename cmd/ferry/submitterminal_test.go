@@ -79,7 +79,7 @@ func (c *screen) code() int {
 	return c.cmd.ProcessState.ExitCode()
 }
 
-// Ctrl-C asks once. Enter alone leaves the job running, as does a second Ctrl-C; "y" ends it.
+// Ctrl-C asks once. Enter alone leaves the job running, as do a second Ctrl-C and words that mean nothing; "c" and "yes" end it.
 func TestCtrlC(t *testing.T) {
 	host, image := testenv.Docker(t), testenv.ModuleImage(t)
 	dir := t.TempDir()
@@ -87,7 +87,9 @@ func TestCtrlC(t *testing.T) {
 	for name, c := range map[string]struct{ answer, state, says string }{
 		"enter":  {"\n", "running", "goes on: ferry status"},
 		"ctrl-c": {"\x03", "running", "goes on: ferry status"},
-		"yes":    {"y\n", "cancelled", "cancelled"},
+		"c":      {"c\n", "cancelled", "cancelled"},
+		"yes":    {"Yes\n", "cancelled", "cancelled"},
+		"words":  {"what?\n", "running", "goes on: ferry status"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := s
@@ -136,7 +138,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	ferry.sees("done")
-	if text := ferry.shown(); !strings.Contains(text, " files, ") || !strings.Contains(text, "of 3.0 MiB\r\x1b[K") {
+	if text := ferry.shown(); !strings.Contains(text, "/1 files ") || !strings.Contains(text, " / 3.0 MiB ") || !strings.Contains(text, "\x1b[") {
 		t.Errorf("the terminal has %q", text)
 	}
 	out, errs, code := s.run(append(args, "--remote", "s3://"+server.Bucket+"/pipe", "--workdir", "two", "--", "true")...)

@@ -11,9 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-
 	"github.com/genepattern/ferry/internal/visible"
 	ferrysync "github.com/genepattern/ferry/sync"
 	"github.com/genepattern/ferry/sync/store"
@@ -34,8 +31,7 @@ type syncReport struct {
 	stdout *bufio.Writer
 	stderr io.Writer
 
-	bars *mpb.Progress
-	bar  *mpb.Bar
+	bar  *bar // nil where there is none
 	done chan struct{}
 	wg   sync.WaitGroup
 }
@@ -53,9 +49,9 @@ func newSyncReport(a syncArgs, st store.Store, local string, down bool, stdout, 
 	gap := lineGap
 	if terminal(stderr) && !a.noProgress {
 		gap = redraw
-		r.startBar()
+		r.bar = newBar(stderr, since(&r.progress))
 		if terminal(stdout) { // lines appear above the bar
-			r.stdout = bufio.NewWriter(r.bars)
+			r.stdout = bufio.NewWriter(r.bar.bars)
 		}
 	}
 	r.wg.Go(func() { r.tick(gap) })
@@ -78,53 +74,23 @@ func relative(path string) string {
 	return path
 }
 
-func (r *syncReport) startBar() {
-	r.bars = mpb.New(mpb.WithOutput(r.stderr), mpb.WithWidth(40), mpb.WithRefreshRate(redraw))
-	files := decor.Any(func(decor.Statistics) string {
-		return fmt.Sprintf("%d/%d files ", r.progress.DoneFiles.Load(), r.progress.Files.Load())
-	})
-	r.bar = r.bars.AddBar(0,
-		mpb.PrependDecorators(files),
-		mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f "), decor.Any(func(decor.Statistics) string {
-			return r.rate() + r.left()
-		})),
-		mpb.BarRemoveOnComplete())
-}
-
-func (r *syncReport) rate() string {
-	return fmt.Sprintf("%.1f MiB/s", float64(r.progress.DoneBytes.Load())/(1<<20)/max(time.Since(r.begun).Seconds(), 0.001))
-}
-
-// left is the time that what is planned will still take, going on as so far. Small files take time by their number, large
-// ones by their size; what is further behind counts.
-func (r *syncReport) left() string {
-	part := func(done, all int64) float64 { return float64(done) / float64(max(all, 1)) }
-	p := min(part(r.progress.DoneFiles.Load(), r.progress.Files.Load()), part(r.progress.DoneBytes.Load(), r.progress.Bytes.Load()))
-	if p <= 0 || p >= 1 || !r.progress.Complete.Load() {
-		return ""
-	}
-	took := time.Since(r.begun).Seconds()
-	return ", " + time.Duration((took/p-took)*float64(time.Second)).Round(time.Second).String() + " left"
-}
-
 // tick moves the bar, or prints a line.
 func (r *syncReport) tick(gap time.Duration) {
 	t := time.NewTicker(gap)
 	defer t.Stop()
+	p := since(&r.progress)
+	p.begun = r.begun
 	for {
 		select {
 		case <-r.done:
 			return
 		case <-t.C:
 		}
-		p := &r.progress
 		if r.bar != nil {
-			r.bar.SetTotal(max(p.Bytes.Load(), 1), false)
-			r.bar.SetCurrent(p.DoneBytes.Load())
-			r.flush()
-			continue
+			r.bar.move()
+		} else {
+			r.say("%d of %d files, %s of %s, %s%s", p.doneFiles(), p.files(), size(p.moved()), size(p.bytes()), p.rate(), p.left())
 		}
-		r.say("%d of %d files, %s of %s, %s%s", p.DoneFiles.Load(), p.Files.Load(), size(p.DoneBytes.Load()), size(p.Bytes.Load()), r.rate(), r.left())
 		r.flush()
 	}
 }
@@ -203,8 +169,8 @@ func (r *syncReport) say(format string, a ...any) {
 	defer r.mu.Unlock()
 	_ = r.stdout.Flush()
 	w := r.stderr
-	if r.bars != nil {
-		w = r.bars
+	if r.bar != nil {
+		w = r.bar.bars
 	}
 	fmt.Fprintf(w, format+"\n", a...)
 }
@@ -221,9 +187,8 @@ func (r *syncReport) close(s ferrysync.Stats, err error) {
 	r.wg.Wait()
 	r.flush()
 	if r.bar != nil {
-		r.bar.Abort(true)
-		r.bars.Wait()
-		r.bars = nil
+		r.bar.end()
+		r.bar = nil
 	}
 	if r.args.onlyErrors || r.args.quiet || r.args.options.DryRun || err != nil && s.Files+s.Skipped == 0 {
 		return

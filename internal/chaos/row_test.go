@@ -49,6 +49,7 @@ func all() []row {
 	for _, some := range [][]row{
 		storeRows(), outageRows(), googleRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), engineDiskRows(), policyRows(), crowdRows(),
 		keptRows(), inPlaceRows(), apptainerRows(), relayRows(),
+		submitRows(),
 	} {
 		rows = append(rows, some...)
 	}

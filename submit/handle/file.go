@@ -60,8 +60,10 @@ type Array struct {
 	// Only are the indices that were submitted, ascending; nil for all.
 	Only     []int `json:"only,omitempty"`
 	Parallel int   `json:"parallel,omitempty"`
-	// Rest is how the other children stood when these were submitted: a count for each state.
-	Rest map[string]int `json:"rest,omitempty"`
+	// Rest is how the other children stood when these were submitted: a count for each state. Failed are those of them that had failed,
+	// ascending, which Rest does not count.
+	Rest   map[string]int `json:"rest,omitempty"`
+	Failed []int          `json:"failed,omitempty"`
 }
 
 // Children are the indices that were submitted; nil for a job that is no array.
@@ -71,6 +73,14 @@ func (f *File) Children() []int {
 		return nil
 	case f.Array.Only != nil:
 		return f.Array.Only
+	}
+	return f.All()
+}
+
+// All are the indices of all children, whichever were submitted; nil for a job that is no array.
+func (f *File) All() []int {
+	if f.Array == nil {
+		return nil
 	}
 	all := make([]int, f.Array.Count)
 	for i := range all {
@@ -119,9 +129,11 @@ func (f *File) check() error {
 			return fmt.Errorf("row %d has %d values for %d columns", i, len(r), len(a.Columns))
 		}
 	}
-	for n, i := range a.Only {
-		if i < 0 || i >= a.Count || n > 0 && i <= a.Only[n-1] {
-			return fmt.Errorf("child %d of %d", i, a.Count)
+	for _, some := range [][]int{a.Only, a.Failed} {
+		for n, i := range some {
+			if i < 0 || i >= a.Count || n > 0 && i <= some[n-1] {
+				return fmt.Errorf("child %d of %d", i, a.Count)
+			}
 		}
 	}
 	return nil
@@ -168,7 +180,7 @@ func (f *File) Settings(index int) (job.Settings, error) {
 	replace := func(s string) string { return s }
 	id := f.Name
 	if f.Array != nil {
-		if !slices.Contains(f.Children(), index) {
+		if index < 0 || index >= f.Array.Count {
 			return nil, cause.Fail(cause.Usage, "", "%s: the array has no child %d", FileName, index)
 		}
 		replace = f.Array.replacer(index).Replace
