@@ -287,7 +287,7 @@ func submitRows() []row {
 		}},
 		{group: group, name: "the node vanishes while the module runs: lost, with what is known; and it is run again", code: 69, cause: "engine", run: func(s *scene) {
 			d := newDesk(s)
-			f := d.submit("[ -e "+d.dir+"/in/again ] || { sleep 300 & wait; }")
+			f := d.submit("[ -e " + d.dir + "/in/again ] || { sleep 300 & wait; }")
 			f.until("begun")
 			d.waitFor("the record of the module", func() bool { text, _ := d.stored(d.meta(record.FileName)); return strings.Contains(text, `"module"`) })
 			if err := syscall.Kill(d.pid(), syscall.SIGKILL); err != nil {
