@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type Logs struct {
 	OnlyFailed     bool // of an array
 	Child          int  // of an array; -1 for all
 	Ferry          bool // what ferry itself said, as the scheduler keeps it
+	Tail           int  // only so many lines of each file to begin with; 0 for all
 	Stdout, Stderr io.Writer
 }
 
@@ -41,6 +43,9 @@ func (c *Client) Logs(ctx context.Context, l Logs) error {
 	tails, err := s.tails(ctx, l)
 	if err != nil {
 		return err
+	}
+	for _, t := range tails {
+		t.last = l.Tail
 	}
 	for pause := time.Duration(0); ; {
 		// The state is asked for first, so that what is written up to the end is shown.
@@ -120,7 +125,11 @@ type tail struct {
 	out   *sheet
 	mark  string // before each line; "" for none
 	off   int64
+	last  int // how many lines to begin with; 0 for all
 }
+
+// tailMax is where the last lines of a file are looked for, in bytes from its end.
+const tailMax = 64 << 10
 
 // A sheet is what one or more tails write to.
 type sheet struct {
@@ -226,6 +235,10 @@ func (t *tail) show(ctx context.Context) error {
 	if err != nil || size <= t.off {
 		return err
 	}
+	most := t.last
+	if most > 0 {
+		t.off, t.last = max(0, size-tailMax), 0
+	}
 	r, err := t.place.store.Open(ctx, t.place.key(t.name), store.OpenOptions{Off: t.off, Len: size - t.off})
 	if errors.Is(err, store.ErrNotExist) {
 		return nil
@@ -234,9 +247,33 @@ func (t *tail) show(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
+	if most > 0 {
+		data, err := io.ReadAll(io.LimitReader(r, size-t.off))
+		cut := t.off > 0
+		if t.off += int64(len(data)); err == nil {
+			_, err = (&marker{t}).Write(lastLines(data, most, cut))
+		}
+		return err
+	}
 	n, err := io.Copy(&marker{t}, r)
 	t.off += n
 	return err
+}
+
+// lastLines are the last lines of a text, whose first may be cut.
+func lastLines(data []byte, most int, cut bool) []byte {
+	end := bytes.TrimSuffix(data, []byte("\n"))
+	for range most {
+		i := bytes.LastIndexByte(end, '\n')
+		if i < 0 {
+			if _, after, ok := bytes.Cut(data, []byte("\n")); cut && ok && len(after) > 0 {
+				return after
+			}
+			return data
+		}
+		end = end[:i]
+	}
+	return data[len(end)+1:]
 }
 
 func (t *tail) size(ctx context.Context) (int64, error) {

@@ -102,13 +102,17 @@ func logsCommand(w world) *cli.Command {
 		&cli.BoolFlag{Name: "ferry", Usage: "what ferry itself said"},
 		&cli.IntFlag{Name: "child", Value: -1, Usage: "only child `N` of an array"},
 		&cli.StringFlag{Name: "only", Usage: "`failed`: only the children that failed"},
+		&cli.IntFlag{Name: "tail", Usage: "only the last `N` lines of stdout and of stderr to begin with"},
 	}}, func(ctx context.Context, c *cli.Context, client asked, ref string) error {
 		if err := onlyFailed(c.String("only")); err != nil {
 			return err
 		}
+		if c.Int("tail") < 0 {
+			return cause.Fail(cause.Usage, "", "--tail: a negative number")
+		}
 		ctx, stop := interruptible(ctx)
 		defer stop()
-		return client.Logs(ctx, submit.Logs{Ref: ref, Follow: c.Bool("follow"), OnlyFailed: c.String("only") != "", Child: c.Int("child"), Ferry: c.Bool("ferry"), Stdout: foreign(w.stdout), Stderr: foreign(w.stderr)})
+		return client.Logs(ctx, submit.Logs{Ref: ref, Follow: c.Bool("follow"), OnlyFailed: c.String("only") != "", Child: c.Int("child"), Ferry: c.Bool("ferry"), Tail: c.Int("tail"), Stdout: foreign(w.stdout), Stderr: foreign(w.stderr)})
 	})
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import ipywidgets  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
+from ._card import Live
 from ._run import FerryError
 
 if TYPE_CHECKING:
@@ -45,19 +46,20 @@ class Form:
         return given
 
     def run(self) -> None:
-        """Submits the job and shows it, again when it has ended. What is wrong with the values is shown, too."""
+        """Submits the job and shows it as it goes on. What is wrong with the values is shown, too."""
         self.button.disabled = True
         try:
             self.job = self.module(to=self.to.value, workdir=self.workdir.value or None, image=self.image.value or None, **self.arguments())
-            self._show(self.job)
-            self.job.add_done_callback(self._show)
+            live = Live(self.job, self._show)
+            self.job._cards.append(live)
+            live.follow()
         except FerryError as error:
             self.shown.value = f"<span style='color:#c62828'>{html.escape(str(error))}</span>"
         finally:
             self.button.disabled = False
 
-    def _show(self, job: Any) -> None:
-        self.shown.value = job._repr_html_()
+    def _show(self, card: str) -> None:
+        self.shown.value = card
 
 
 def _shown(p: "Parameter") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import threading
@@ -12,6 +11,7 @@ from concurrent.futures import CancelledError, TimeoutError
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Union
 
+from . import _card
 from ._run import FerryError, UsageError, run, run_json
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -102,6 +102,7 @@ class Job:
         self._lock = threading.Lock()
         self._callbacks: List[Callable[["Job"], Any]] = []
         self._watcher: Optional[threading.Thread] = None
+        self._cards: List[_card.Live] = []
 
     def __reduce__(self) -> Any:
         """A job that is sent to another process or kept for later is its handle; callbacks stay behind."""
@@ -142,6 +143,8 @@ class Job:
                 pause = min(pause, left)
             time.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
+        for card in self._cards:  # whoever has waited sees the end
+            card.draw()
         return self.status
 
     def exception(self, timeout: Optional[float] = None) -> Optional[FerryError]:
@@ -162,6 +165,10 @@ class Job:
     def logs(self) -> str:
         """What the module has written to its stdout and stderr so far."""
         return run("logs", self.handle)
+
+    def tail(self, lines: int = 10, child: Optional[int] = None) -> str:
+        """The last lines of what the module has written to stdout, and those of stderr; of an array, of a child."""
+        return run("logs", "--tail", str(lines), *([] if child is None else ["--child", str(child)]), self.handle)
 
     def add_done_callback(self, fn: Callable[["Job"], Any]) -> None:
         """Calls fn with this job when it has ended, at once where it has. A thread waits."""
@@ -193,18 +200,12 @@ class Job:
         return f"<ferry.Job {self.id} {state}>"
 
     def _repr_html_(self) -> str:
-        st = self.status
-        colour = {"done": "#2e7d32", "failed": "#c62828", "lost": "#c62828", "cancelled": "#6d4c41"}.get(st.state, "#1565c0")
-        try:
-            last = "".join(self.logs().splitlines(keepends=True)[-8:])
-        except FerryError:
-            last = ""
-        rows = [("target", self.target), ("exit code", "" if st.exit_code is None else str(st.exit_code)), ("cause", st.cause), ("message", st.message),
-                ("children", ", ".join(f"{n} {s}" for s, n in st.children.items())), ("handle", self.handle)]
-        body = "".join(f"<tr><td style='text-align:left'>{k}</td><td style='text-align:left'>{html.escape(v)}</td></tr>" for k, v in rows if v)
-        output = f"<pre style='margin:0.5em 0 0'>{html.escape(last)}</pre>" if last else ""
-        return (f"<div style='border-left:4px solid {colour};padding:0.3em 0.8em'><b>ferry job {html.escape(self.id)}</b> "
-                f"<span style='color:{colour}'>{st.state}</span><table>{body}</table>{output}</div>")
+        return _card.card(self)
+
+    def _ipython_display_(self) -> None:
+        live = _card.show(self)
+        if live is not None:
+            self._cards.append(live)
 
 
 class Jobs(Job):
