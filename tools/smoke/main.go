@@ -122,6 +122,9 @@ func (t *test) steps(work string) error {
 	if err := t.move(t.remote, filepath.Join(work, "back")); err != nil {
 		return err
 	}
+	if err := t.submits(); err != nil {
+		return err
+	}
 	if err := t.check(codes); err != nil {
 		return err
 	}

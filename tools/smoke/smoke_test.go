@@ -27,6 +27,31 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
+// The same against moto, whose Batch runs the job that is submitted to it in a real container.
+func TestSmokeMoto(t *testing.T) {
+	host, transfer := testenv.Docker(t), testenv.TransferImage(t)
+	_, err := lab.MotoProgram()
+	testenv.Require(t, err == nil, "moto (scripts/moto.sh install)")
+	testenv.Require(t, os.Geteuid() == 0, "root, to make /local")
+	m, err := lab.StartMoto(t.Context(), t.TempDir(), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Stop)
+	if err := m.Queue(t.Context(), "smoke"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir("/local", 0o755); err == nil { // of the definition; a node has it
+		t.Cleanup(func() { _ = os.Remove("/local") }) // what another test keeps there stays
+	}
+	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "smoke"), m.Endpoint, transfer)
+	cmd.Dir = testenv.Root()
+	cmd.Env = testenv.Environ(append(m.Env(), "DOCKER_HOST="+host, "FERRY="+testenv.FerryBinary(t), "MODULE_IMAGE="+testenv.ModuleImage(t), "BATCH_QUEUE=smoke")...)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "exit code of ferry submit --to batch:smoke") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // An emulator that refuses is named, and nothing is left.
 func TestSmokeRefused(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
