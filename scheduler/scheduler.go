@@ -93,6 +93,8 @@ type Report struct {
 	Children map[Phase]int
 	// Failed are the indices of the children that failed, ascending.
 	Failed []int
+	// Silent are those children of which the scheduler says nothing, or nothing any more, ascending. No phase counts them.
+	Silent []int
 	// Place says where the task ran, such as the name of a node; "" where it is not known.
 	Place string
 }

@@ -83,3 +83,27 @@ func TestArrayAgainWithMore(t *testing.T) {
 		t.Errorf("in the end: %+v, %v", now, err)
 	}
 }
+
+// Of an array that has ended, the record of a child counts more than the scheduler's word, and alone where there is none.
+func TestArrayRecords(t *testing.T) {
+	r := newRig(t)
+	o := r.order("work")
+	o.Array = &handle.Array{Count: 6}
+	st := r.mustSubmit(o)
+	name := "ferry-" + st.ID
+	r.ended(name, 1, 0, "", "") // the scheduler says that it failed
+	r.ended(name, 2, 7, "", "") // and it did
+	r.ended(name, 3, 0, "", "") // the scheduler is silent
+	r.ended(name, 4, 9, "", "") // here too; and of 5 there is no record
+	r.desk.report = scheduler.Report{Phase: scheduler.Failed, Children: map[scheduler.Phase]int{scheduler.Succeeded: 1, scheduler.Failed: 2}, Failed: []int{1, 2}, Silent: []int{3, 4, 5}}
+	now, err := r.Status(t.Context(), st.Handle)
+	if err != nil || now.State != submit.Failed || now.Children[submit.Done] != 3 || now.Children[submit.Failed] != 2 || now.Children[submit.Lost] != 1 || !slices.Equal(now.Failed, []int{2, 4, 5}) || *now.ExitCode != 7 {
+		t.Errorf("%+v, %v", now, err)
+	}
+	// While it goes on, what is silent and has a record counts, too.
+	r.desk.report = scheduler.Report{Phase: scheduler.Running, Children: map[scheduler.Phase]int{scheduler.Running: 3}, Silent: []int{1, 2, 3}}
+	now, err = r.Status(t.Context(), st.Handle)
+	if err != nil || now.State != submit.Running || now.Children[submit.Done] != 2 || now.Children[submit.Failed] != 1 || !slices.Equal(now.Failed, []int{2}) {
+		t.Errorf("%+v, %v", now, err)
+	}
+}

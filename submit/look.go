@@ -127,8 +127,11 @@ func (s *submission) array(ctx context.Context, w word, st *Status) error {
 		for p, n := range w.report.Children {
 			st.Children[stateOf(p, w.cancelled)] += n
 		}
-		st.Failed = w.report.Failed
-	} else if err := s.countRecords(ctx, w, st); err != nil {
+		st.Failed = slices.Clone(w.report.Failed)
+		if err := s.recount(ctx, w, st); err != nil {
+			return err
+		}
+	} else if err := s.countRecords(ctx, w, s.file.Children(), st); err != nil {
 		return err
 	}
 	for state, n := range s.file.Array.Rest {
@@ -147,7 +150,14 @@ func (s *submission) array(ctx context.Context, w word, st *Status) error {
 		return nil
 	}
 	code := 0
-	if st.State != Done {
+	switch st.State {
+	case Done:
+	case Cancelled:
+		code, st.Cause = cause.Interrupted.Code(), cause.Interrupted
+		if len(st.Failed) > 0 {
+			st.Message = join(fmt.Sprintf("%d of %d children did not come to their end, or failed", len(st.Failed), s.file.Array.Count), st.Message)
+		}
+	default:
 		code = 1
 		if len(st.Failed) > 0 {
 			st.Message = join(fmt.Sprintf("%d of %d children failed", len(st.Failed), s.file.Array.Count), st.Message)
@@ -178,9 +188,48 @@ func childMetadata(index int) string { return strconv.Itoa(index) + "/" + metada
 // readers is how many records are read at once.
 const readers = 16
 
+// recount asks the records of those children of which the scheduler says nothing, and once the array has ended also of those that failed,
+// as it says: ferry may have ended before its last word to the scheduler, and after that to the store.
+func (s *submission) recount(ctx context.Context, w word, st *Status) error {
+	silent := w.report.Silent
+	w.silence, w.report = "", nil
+	if len(silent) > 0 {
+		before := len(st.Failed)
+		w.report = &scheduler.Report{Phase: scheduler.Failed, Why: "the scheduler says nothing of it"}
+		if err := s.countRecords(ctx, w, silent, st); err != nil {
+			return err
+		}
+		if len(st.Failed) > before {
+			slices.Sort(st.Failed)
+		}
+	}
+	if w.cancelled || !arrayState(st.Children).Ended() || len(st.Failed) == 0 {
+		return nil
+	}
+	failed := st.Failed
+	done := Status{Outcome: Outcome{Children: map[State]int{}}}
+	w.report = &scheduler.Report{Phase: scheduler.Failed}
+	if err := s.countRecords(ctx, w, failed, &done); err != nil {
+		return err
+	}
+	n := done.Children[Done]
+	if n == 0 {
+		return nil
+	}
+	st.Children[Done] += n
+	for _, state := range []State{Failed, Lost} { // wherever they were counted
+		take := min(n, st.Children[state])
+		if st.Children[state] -= take; st.Children[state] == 0 {
+			delete(st.Children, state)
+		}
+		n -= take
+	}
+	st.Failed = slices.DeleteFunc(slices.Clone(failed), func(i int) bool { return slices.Contains(done.done, i) })
+	return nil
+}
+
 // countRecords counts children by their records.
-func (s *submission) countRecords(ctx context.Context, w word, st *Status) error {
-	children := s.file.Children()
+func (s *submission) countRecords(ctx context.Context, w word, children []int, st *Status) error {
 	states := make([]State, len(children))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -207,7 +256,10 @@ func (s *submission) countRecords(ctx context.Context, w word, st *Status) error
 	}
 	for n, state := range states {
 		st.Children[state]++
-		if state == Failed || state == Lost {
+		switch state {
+		case Done:
+			st.done = append(st.done, children[n])
+		case Failed, Lost:
 			st.Failed = append(st.Failed, children[n])
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -187,6 +189,27 @@ func printJobs(out io.Writer, all []submit.Status) error {
 	return t.Flush()
 }
 
+// rangesMax is how many ranges of children are shown to people.
+const rangesMax = 20
+
+// ranges are ascending indices for people: 0-3, 7.
+func ranges(all []int) string {
+	var parts []string
+	for i, k := 0, 0; i < len(all); i = k {
+		for k = i + 1; k < len(all) && all[k] == all[k-1]+1; k++ {
+		}
+		if len(parts) == rangesMax {
+			return strings.Join(parts, ", ") + fmt.Sprintf(" and %d more", len(all)-i)
+		}
+		if k-i > 1 {
+			parts = append(parts, fmt.Sprintf("%d-%d", all[i], all[k-1]))
+		} else {
+			parts = append(parts, strconv.Itoa(all[i]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // printStatus tells of a job in a few lines.
 func printStatus(out io.Writer, st submit.Status) error {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
@@ -201,7 +224,7 @@ func printStatus(out io.Writer, st submit.Status) error {
 		line("children", "%s", childCounts(st))
 	}
 	if len(st.Failed) > 0 {
-		line("failed", "%v", st.Failed)
+		line("failed", "%s", ranges(st.Failed))
 	}
 	if st.ExitCode != nil {
 		line("exit code", "%d", *st.ExitCode)

@@ -149,6 +149,8 @@ func submitJob(ctx context.Context, w world, a submitArgs, log zerolog.Logger) e
 	switch {
 	case a.show.detach && retry.Times > 0, retry.Times > 0 && !a.show.wait:
 		return cause.Fail(cause.Usage, "", "--retry-oom needs --wait: somebody has to see that the job ended")
+	case a.run.flags.Last("dry-run") == "true":
+		return cause.Fail(cause.Usage, "ferry run --dry-run prints the plan of a job", "--dry-run: ferry submit has none")
 	case a.only != "" && (a.only != "failed" || a.again == ""):
 		return cause.Fail(cause.Usage, "", "--only: %q is not \"failed\" beside --again", a.only)
 	}

@@ -23,7 +23,7 @@ func array(t *testing.T, r Rig) {
 
 // someChildren is what --only failed submits: children that do not follow each other, and one alone.
 func someChildren(t *testing.T, r Rig) {
-	for name, children := range map[string][]int{"some": {3, 8}, "one": {5}} {
+	for name, children := range map[string][]int{"some": {3, 8}, "one": {5}, "stepped": {0, 2, 4, 6, 8}} {
 		task := r.task("touch-child-" + name)
 		task.Children = children
 		rep := r.until(t, r.submit(t, task), task.Children, "ended", ended)

@@ -214,7 +214,7 @@ func (e *commandError) Error() string { return e.name + ": " + e.text }
 // run runs one command of Slurm, and gives its output.
 func (c *Cluster) run(ctx context.Context, stdin, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = c.Host.Environ
+	cmd.Env = append(slices.Clip(c.Host.Environ), "SLURM_BITSTR_LEN=0") // else long lists of children are cut
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

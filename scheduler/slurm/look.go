@@ -3,6 +3,7 @@ package slurm
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,23 +95,26 @@ func (t task) phase() scheduler.Phase {
 	return scheduler.Running // also COMPLETING, SUSPENDED, CONFIGURING, …
 }
 
-// indices are the children that the line is about: 3, or 4-7%2 of those that wait.
+// indices are the children that the line is about: 3, or 4-7,10-20:5%2 of those that wait.
 func (t task) indices() []int {
 	list, _, _ := strings.Cut(t.fields["ArrayTaskId"], "%")
 	var all []int
 	for part := range strings.SplitSeq(list, ",") {
+		part, step, stepped := strings.Cut(part, ":")
 		from, to, isRange := strings.Cut(part, "-")
-		first, err := strconv.Atoi(from)
-		if err != nil {
+		if !isRange {
+			to = from
+		}
+		if !stepped {
+			step = "1"
+		}
+		first, err1 := strconv.Atoi(from)
+		last, err2 := strconv.Atoi(to)
+		by, err3 := strconv.Atoi(step)
+		if errors.Join(err1, err2, err3) != nil || by < 1 {
 			continue
 		}
-		last := first
-		if isRange {
-			if last, err = strconv.Atoi(to); err != nil {
-				continue
-			}
-		}
-		for i := first; i <= last; i++ {
+		for i := first; i <= last; i += by {
 			all = append(all, i)
 		}
 	}
@@ -126,13 +130,23 @@ func (c *Cluster) Look(ctx context.Context, id string, children []int) (schedule
 	if children == nil {
 		return tasks[0].report(), nil
 	}
+	silent := map[int]bool{}
+	for _, i := range children {
+		silent[i] = true
+	}
+	if !covers(tasks, children) { // children that ended long ago are forgotten, each by itself
+		if more, err := c.accounted(ctx, id); err == nil {
+			tasks = append(tasks, more...)
+		}
+	}
 	r := scheduler.Report{Children: map[scheduler.Phase]int{}, Attempts: 1}
 	for _, t := range tasks {
 		one := t.report()
 		for _, i := range t.indices() {
-			if !slices.Contains(children, i) {
+			if !silent[i] {
 				continue
 			}
+			delete(silent, i)
 			r.Children[one.Phase]++
 			if one.Phase == scheduler.Failed {
 				r.Failed = append(r.Failed, i)
@@ -150,6 +164,9 @@ func (c *Cluster) Look(ctx context.Context, id string, children []int) (schedule
 		r.Reclaims += one.Reclaims
 	}
 	slices.Sort(r.Failed)
+	if len(silent) > 0 {
+		r.Silent = slices.Sorted(maps.Keys(silent))
+	}
 	switch n := r.Children; {
 	case n[scheduler.Waiting] == len(children):
 		r.Phase = scheduler.Waiting
@@ -161,6 +178,17 @@ func (c *Cluster) Look(ctx context.Context, id string, children []int) (schedule
 		r.Phase = scheduler.Succeeded
 	}
 	return r, nil
+}
+
+// covers reports whether each child has a task.
+func covers(tasks []task, children []int) bool {
+	has := map[int]bool{}
+	for _, t := range tasks {
+		for _, i := range t.indices() {
+			has[i] = true
+		}
+	}
+	return !slices.ContainsFunc(children, func(i int) bool { return !has[i] })
 }
 
 func (t task) report() scheduler.Report {
