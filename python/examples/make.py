@@ -10,7 +10,7 @@ SUBMIT = [
     ("markdown", "A job shows itself as a card, which is drawn again while the job goes on. The kernel is free meanwhile."),
     ("code", "slow = ferry.submit(image=image, command=['sh', '-c', 'for i in 1 2 3 4 5 6; do echo \"step $i of 6\"; sleep 1; done'], workdir=work / 'slow')\nslow"),
     ("code", "print('the kernel is free while the job is', slow.status.state)\nslow.result();"),
-    ("code", "several = ferry.map(['sh', '-c', 'echo \"$1\"', 'x', '{name} {index}'], [{'name': \"it's\"}, {'name': '$HOME'}], image=image, workdir=work / 'many')\nseveral.result()\nprint(several.children(), several.logs())"),
+    ("code", "several = ferry.map(['sh', '-c', 'echo \"$1\"', 'x', '{name} {index}'], [{'name': \"it's\"}, {'name': '$HOME'}], image=image, workdir=work / 'many')\nseveral.result()\nprint(several.children(), several.logs())\nseveral"),
     ("code", "try:\n    ferry.submit(image=image, command=['sh', '-c', 'exit 3'], workdir=work / 'bad').result()\nexcept ferry.Failed as error:\n    print('failed:', error.exit_code)"),
     ("code", "from concurrent.futures import CancelledError\nlong = ferry.submit(image=image, command=['sleep', '100'], workdir=work / 'long')\nlong.cancel()\ntry:\n    long.result()\nexcept CancelledError:\n    print(long.status.state)"),
 ]

@@ -35,7 +35,7 @@ def card(job: "Job") -> str:
     table = "".join(f"<tr><td {cell}>{k}</td><td {cell}>{html.escape(v)}</td></tr>" for k, v in rows if v)
     bar = _children(st) if st.children else _stages(st.state, colour)
     last = _last_lines(job, st)
-    output = f"<pre style='margin:0.5em 0 0'>{html.escape(last)}</pre>" if last else ""
+    output = f"<pre style='margin:0.5em 0 0;font-family:monospace;line-height:1.3'>{html.escape(last)}</pre>" if last else ""
     return _box(colour, f"<b>ferry job {html.escape(job.id)}</b> <span style='color:{colour}'>{html.escape(st.state)}</span>{bar}<table>{table}</table>{output}")
 
 
@@ -92,11 +92,15 @@ def _took(raw: Mapping[str, Any]) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
+def _size(n: int) -> str:
+    return f"{n / GIB:.1f} GiB" if n >= GIB else f"{max(1, n >> 20)} MiB"
+
+
 def _memory(raw: Mapping[str, Any]) -> str:
     peak, limit, advice = raw.get("peak_memory_bytes", 0), raw.get("memory_limit_bytes", 0), raw.get("suggestion", "")
-    words = [f"peak {peak / GIB:.2f} GiB"] if peak else []
+    words = [f"peak {_size(peak)}"] if peak else []
     if limit:
-        words.append(f"limit {limit / GIB:.2f} GiB")
+        words.append(f"limit {_size(limit)}")
     return "; ".join([*([", ".join(words)] if words else []), *([advice] if advice else [])])
 
 
