@@ -89,7 +89,7 @@ func TestPoolKilled(t *testing.T) {
 	s := onThisMachine(t)
 	s.env = append(s.env, "TMPDIR="+t.TempDir()) // locks of jobs in place, which no other test is to sweep
 	args := []string{"submit", "--detach", "--image", testenv.ModuleImage(t), "--workdir", "many", "--array", "4", "--parallel", "2"}
-	_, errs, code := s.run(append(args, "--", "sh", "-c", `echo >> runs; [ -e ../go ] || [ {index} = 0 ] || sleep 300`)...)
+	_, errs, code := s.run(append(args, "--", "sh", "-c", `echo >> runs; [ {index} = 0 ] || [ $(wc -l < runs) -gt 1 ] || sleep 300`)...)
 	if code != 0 {
 		t.Fatal(errs)
 	}
@@ -104,7 +104,10 @@ func TestPoolKilled(t *testing.T) {
 	if !strings.Contains(out, `"children":{"done":1,"failed":3},"failed":[1,2,3]`) {
 		t.Errorf("after the kill: %s", out)
 	}
-	if err := os.WriteFile(filepath.Join(s.dir, "many", "go"), nil, 0o644); err != nil {
+	if s.file("many/3/runs") == "\n" { // it had not begun, and is to end at once when it does
+		t.Error("more ran at once than may")
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "many", "3", "runs"), []byte("\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, errs, code := s.run("submit", "--again", handle, "--only", "failed"); code != 0 {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/genepattern/ferry/cause"
@@ -42,6 +43,8 @@ var Kind = scheduler.Kind{
 type Cluster struct {
 	Partition string // "" for the cluster's default
 	Host      scheduler.Host
+
+	noJSON atomic.Bool // its scontrol has none
 }
 
 var (

@@ -72,8 +72,7 @@ func TestSlurm(t *testing.T) {
 		}})
 
 	t.Run("partitions", func(t *testing.T) {
-		c := *c
-		c.Partition = "nosuch"
+		c := &slurm.Cluster{Partition: "nosuch", Host: c.Host}
 		_, err := c.Submit(t.Context(), scheduler.Task{Name: submit.NewName(), Handle: "file://" + dir + "/exit-0"})
 		if cause.Of(err) != cause.Usage || cause.HintOf(err) != "there are the partitions main, other" {
 			t.Errorf("%v, hint %q", err, cause.HintOf(err))

@@ -20,6 +20,9 @@ func (c *Cluster) tasks(ctx context.Context, id string) ([]task, error) {
 	if !isID(id) {
 		return nil, scheduler.ErrUnknown
 	}
+	if all, ok := c.jsonTasks(ctx, id); ok {
+		return all, nil
+	}
 	out, err := c.run(ctx, "", "scontrol", "--oneliner", "show", "job", id)
 	var said *commandError
 	switch {

@@ -61,3 +61,38 @@ func TestLookAtArray(t *testing.T) {
 		}
 	}
 }
+
+// The forms of JSON that versions of Slurm have say the same as the text.
+func TestJSON(t *testing.T) {
+	forms := map[string]string{
+		"22.05": `{"jobs": [
+			{"array_job_id": 3, "array_task_id": 0, "array_task_string": "", "batch_host": "vm", "end_time": 1795896814, "exit_code": 768, "job_id": 4, "job_state": "FAILED", "restart_cnt": 1, "start_time": 1795896810, "state_reason": "NonZeroExitCode"},
+			{"array_job_id": 3, "array_task_id": 1, "array_task_string": "", "batch_host": "vm", "end_time": 1795896814, "exit_code": 0, "job_id": 5, "job_state": "COMPLETED", "restart_cnt": 0, "start_time": 1795896810, "state_reason": "None"},
+			{"array_job_id": 3, "array_task_id": null, "array_task_string": "3,6,9%1", "batch_host": "", "end_time": 0, "exit_code": 0, "job_id": 3, "job_state": "PENDING", "restart_cnt": 0, "start_time": 0, "state_reason": "JobArrayTaskLimit"}]}`,
+		"24.05": `{"jobs": [
+			{"array_job_id": {"set": true, "infinite": false, "number": 3}, "array_task_id": {"set": true, "infinite": false, "number": 0}, "array_task_string": "", "batch_host": "vm", "end_time": {"set": true, "number": 1795896814}, "exit_code": {"status": ["ERROR"], "return_code": {"set": true, "number": 3}, "signal": {"id": {"set": false, "number": 0}, "name": ""}}, "job_id": 4, "job_state": ["FAILED"], "restart_cnt": 1, "start_time": {"set": true, "number": 1795896810}, "state_reason": "NonZeroExitCode"},
+			{"array_job_id": {"set": true, "number": 3}, "array_task_id": {"set": true, "number": 1}, "array_task_string": "", "batch_host": "vm", "end_time": {"set": true, "number": 1795896814}, "exit_code": {"status": ["SUCCESS"], "return_code": {"set": true, "number": 0}, "signal": {"id": {"set": false, "number": 0}}}, "job_id": 5, "job_state": ["COMPLETED"], "restart_cnt": 0, "start_time": {"set": true, "number": 1795896810}, "state_reason": "None"},
+			{"array_job_id": {"set": true, "number": 3}, "array_task_id": {"set": false, "number": 0}, "array_task_string": "3,6,9%1", "batch_host": "", "end_time": {"set": true, "number": 0}, "exit_code": {"status": ["SUCCESS"], "return_code": {"set": true, "number": 0}}, "job_id": 3, "job_state": ["PENDING"], "restart_cnt": 0, "start_time": {"set": false, "number": 0}, "state_reason": "JobArrayTaskLimit"}]}`,
+	}
+	for version, text := range forms {
+		said(t, map[string]string{"scontrol": text})
+		c := &Cluster{Host: scheduler.Host{Environ: os.Environ()}}
+		r, err := c.Look(t.Context(), "3", []int{0, 1, 3, 6, 9})
+		if err != nil || r.Phase != scheduler.Running || fmt.Sprint(r.Children) != "map[failed:1 succeeded:1 waiting:3]" || !slices.Equal(r.Failed, []int{0}) || r.Started.Unix() != 1795896810 || r.Silent != nil || r.Reclaims != 1 || !strings.Contains(r.Why, "JobArrayTaskLimit") {
+			t.Errorf("%s: %+v, %v", version, r, err)
+		}
+		tasks, err := c.tasks(t.Context(), "3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one := tasks[0].report(); one.Code == nil || *one.Code != 3 || one.Place != "vm" || one.Ended.Unix() != 1795896814 {
+			t.Errorf("%s: %+v", version, one)
+		}
+	}
+	for _, odd := range []string{"", "{}", `{"jobs": [{"job_id": 1}]}`, `{"jobs": [{"job_id": {"set": false}, "job_state": ["FAILED"]}]}`, `{"jobs": [{"job_state": {}, "job_id": 1}]}`, "JobId=3 JobState=FAILED"} {
+		said(t, map[string]string{"scontrol": odd})
+		if all, ok := (&Cluster{Host: scheduler.Host{Environ: os.Environ()}}).jsonTasks(t.Context(), "3"); ok {
+			t.Errorf("%q: %v", odd, all)
+		}
+	}
+}
