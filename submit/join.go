@@ -62,6 +62,9 @@ func (w word) recorded() Outcome {
 	return o
 }
 
+// lostHint is what to do about a job that is lost.
+const lostHint = "ferry logs --ferry shows what ferry said; ferry submit --again runs it again"
+
 // unrecorded is the outcome where the scheduler says that the job ended, and no record does.
 func (w word) unrecorded() Outcome {
 	r := w.report
@@ -83,7 +86,7 @@ func (w word) unrecorded() Outcome {
 	if w.record != nil {
 		o.Message = join(o.Message, "last known: "+lastStage(w.record))
 	}
-	o.Hint = "ferry logs --ferry shows what ferry said; ferry submit --again runs it again"
+	o.Hint = lostHint
 	return o
 }
 

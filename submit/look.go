@@ -157,12 +157,19 @@ func (s *submission) array(ctx context.Context, w word, st *Status) error {
 		if len(st.Failed) > 0 {
 			st.Message = join(fmt.Sprintf("%d of %d children did not come to their end, or failed", len(st.Failed), s.file.Array.Count), st.Message)
 		}
+	case Lost:
+		st.Message = join(fmt.Sprintf("%d of %d children ended without their record", len(st.Failed), s.file.Array.Count), st.Message)
+		st.Hint = lostHint
+		return nil // nobody knows a code
 	default:
 		code = 1
 		if len(st.Failed) > 0 {
 			st.Message = join(fmt.Sprintf("%d of %d children failed", len(st.Failed), s.file.Array.Count), st.Message)
-			if rec, err := s.childRecord(ctx, st.Failed[0]); err == nil && rec != nil && rec.ExitCode != 0 {
+		}
+		for _, i := range st.Failed { // the first that has told why
+			if rec, err := s.childRecord(ctx, i); err == nil && rec != nil && rec.State == record.StateDone && rec.ExitCode != 0 {
 				code, st.Cause = rec.ExitCode, rec.Cause
+				break
 			}
 		}
 	}
@@ -189,42 +196,23 @@ func childMetadata(index int) string { return strconv.Itoa(index) + "/" + metada
 const readers = 16
 
 // recount asks the records of those children of which the scheduler says nothing, and once the array has ended also of those that failed,
-// as it says: ferry may have ended before its last word to the scheduler, and after that to the store.
+// as it says: ferry may have ended before its last word to the scheduler, and after that to the store, or without any.
 func (s *submission) recount(ctx context.Context, w word, st *Status) error {
-	silent := w.report.Silent
-	w.silence, w.report = "", nil
-	if len(silent) > 0 {
-		before := len(st.Failed)
-		w.report = &scheduler.Report{Phase: scheduler.Failed, Why: "the scheduler says nothing of it"}
-		if err := s.countRecords(ctx, w, silent, st); err != nil {
-			return err
-		}
-		if len(st.Failed) > before {
-			slices.Sort(st.Failed)
-		}
-	}
-	if w.cancelled || !arrayState(st.Children).Ended() || len(st.Failed) == 0 {
-		return nil
-	}
-	failed := st.Failed
-	done := Status{Outcome: Outcome{Children: map[State]int{}}}
-	w.report = &scheduler.Report{Phase: scheduler.Failed}
-	if err := s.countRecords(ctx, w, failed, &done); err != nil {
+	failed, silent := w.report.Failed, w.report.Silent
+	w.silence, w.report = "", &scheduler.Report{Phase: scheduler.Failed}
+	if err := s.countRecords(ctx, w, silent, st); err != nil {
 		return err
 	}
-	n := done.Children[Done]
-	if n == 0 {
-		return nil
-	}
-	st.Children[Done] += n
-	for _, state := range []State{Failed, Lost} { // wherever they were counted
-		take := min(n, st.Children[state])
-		if st.Children[state] -= take; st.Children[state] == 0 {
-			delete(st.Children, state)
+	if !w.cancelled && arrayState(st.Children).Ended() && len(failed) > 0 {
+		st.Failed = slices.DeleteFunc(st.Failed, func(i int) bool { return slices.Contains(failed, i) })
+		if st.Children[Failed] -= len(failed); st.Children[Failed] == 0 {
+			delete(st.Children, Failed)
 		}
-		n -= take
+		if err := s.countRecords(ctx, w, failed, st); err != nil {
+			return err
+		}
 	}
-	st.Failed = slices.DeleteFunc(slices.Clone(failed), func(i int) bool { return slices.Contains(done.done, i) })
+	slices.Sort(st.Failed)
 	return nil
 }
 
@@ -256,10 +244,7 @@ func (s *submission) countRecords(ctx context.Context, w word, children []int, s
 	}
 	for n, state := range states {
 		st.Children[state]++
-		switch state {
-		case Done:
-			st.done = append(st.done, children[n])
-		case Failed, Lost:
+		if state == Failed || state == Lost {
 			st.Failed = append(st.Failed, children[n])
 		}
 	}

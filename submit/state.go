@@ -53,8 +53,6 @@ type Outcome struct {
 	// Children are those of an array: how many are in each state. Failed are the indices of those that failed.
 	Children map[State]int `json:"children,omitempty"`
 	Failed   []int         `json:"failed,omitempty"`
-
-	done []int // of the children that were counted by their records
 }
 
 // Times of a job, by the clocks of those who wrote them down.

@@ -83,7 +83,7 @@ func TestChildrenAlone(t *testing.T) {
 	}
 }
 
-// The children's process is killed: those that ran are failed, and so are those that had not begun. What was left in the engine is
+// The children's process is killed: those that ran are lost, and so are those that had not begun. What was left in the engine is
 // removed by those that are run again, and only these are.
 func TestPoolKilled(t *testing.T) {
 	s := onThisMachine(t)
@@ -100,8 +100,8 @@ func TestPoolKilled(t *testing.T) {
 	if err := syscall.Kill(s.pool(handle), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	out := s.until(handle, "failed")
-	if !strings.Contains(out, `"children":{"done":1,"failed":3},"failed":[1,2,3]`) {
+	out := s.until(handle, "lost")
+	if !strings.Contains(out, `"exit_code":null`) || !strings.Contains(out, `"children":{"done":1,"lost":3},"failed":[1,2,3]`) {
 		t.Errorf("after the kill: %s", out)
 	}
 	if s.file("many/3/runs") == "\n" { // it had not begun, and is to end at once when it does
