@@ -148,3 +148,24 @@ func TestChildrenApart(t *testing.T) {
 		t.Errorf("parents: %v", seen)
 	}
 }
+
+// The disk that ferry keeps its own words on is full: the children run all the same, and their records tell of them.
+func TestPoolOnAFullDisk(t *testing.T) {
+	testenv.Require(t, os.Geteuid() == 0, "root, to mount a small file system")
+	s := onThisMachine(t)
+	full := filepath.Join(s.dir, "state")
+	if err := os.Mkdir(full, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", full, "tmpfs", 0, "size=64k,nr_inodes=20"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(full, syscall.MNT_DETACH) })
+	out, errs, code := s.run("submit", "--json", "--image", testenv.ModuleImage(t), "--workdir", "many", "--array", "20", "--", "sh", "-c", "echo {index} > out; [ {index} != 3 ]")
+	if code != 1 || !strings.Contains(out, `"children":{"done":19,"failed":1},"failed":[3]`) {
+		t.Errorf("code %d, %s%s", code, out, errs)
+	}
+	if _, errs, code := s.run("submit", "--image", testenv.ModuleImage(t), "--workdir", "more", "--", "true"); code != 74 || !strings.Contains(errs, "no space") {
+		t.Errorf("another job: code %d, %s", code, errs)
+	}
+}

@@ -63,14 +63,18 @@ func (s spool) pool(t scheduler.Task, r Runner) (int, error) {
 	}
 	defer func() { _ = journal.Close() }()
 	var mu sync.Mutex
-	first := 0
+	first, broken := 0, false
 	note := func(index int, word string, code int) {
 		mu.Lock()
 		defer mu.Unlock()
 		if code != 0 && first == 0 {
 			first = code
 		}
-		fmt.Fprintf(journal, "%d %s\n", index, word)
+		if broken {
+			return // after half a line there may be no other; the children's records tell
+		}
+		_, err := fmt.Fprintf(journal, "%d %s\n", index, word)
+		broken = err != nil
 	}
 	queue := make(chan int)
 	var wg sync.WaitGroup
@@ -111,6 +115,9 @@ const notStarted = 70
 // child runs one child of an array. Nothing that becomes of it touches the others.
 func (s spool) child(ctx context.Context, t scheduler.Task, index int, r Runner) (code int) {
 	log, err := os.OpenFile(s.log(index), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil { // such as on a full disk: the child is worth more than what ferry says of it
+		log, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	}
 	if err != nil {
 		return notStarted
 	}
