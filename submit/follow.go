@@ -52,7 +52,7 @@ func (c *Client) Follow(ctx context.Context, w Watch) (Status, error) {
 					case <-ctx.Done():
 					}
 				}
-				return c.whoEnded(ctx, w.Ref, s, st)
+				return s.whoEnded(ctx, w.Ref, st)
 			}
 		}
 		if ctx.Err() != nil {
@@ -73,11 +73,11 @@ func (c *Client) Follow(ctx context.Context, w Watch) (Status, error) {
 }
 
 // whoEnded looks whether somebody cancelled the job while it was followed: job.json says so, and was read before that.
-func (c *Client) whoEnded(ctx context.Context, ref string, s *submission, st Status) (Status, error) {
+func (s *submission) whoEnded(ctx context.Context, ref string, st Status) (Status, error) {
 	if st.State == Done || s.file.Cancelled != nil {
 		return st, nil
 	}
-	if now, err := c.find(ctx, ref); err == nil && now.file.Name == s.file.Name && now.file.Cancelled != nil {
+	if now, err := s.c.find(ctx, ref); err == nil && now.file.Name == s.file.Name && now.file.Cancelled != nil {
 		return now.status(ctx)
 	}
 	return st, nil

@@ -18,7 +18,7 @@ import (
 
 // asked is whom a command asks about a job, on a terminal with a bar.
 type asked struct {
-	*submit.Client
+	whom   *submit.Client
 	endBar func() // before anything is printed
 }
 
@@ -73,7 +73,7 @@ func countArgs(name string, args []string) error {
 func statusCommand(w world) *cli.Command {
 	return asking(w, cli.Command{Name: "status", Usage: "tell how far a submitted job is", Flags: []cli.Flag{jsonFlag()}},
 		func(ctx context.Context, c *cli.Context, client asked, ref string) error {
-			st, err := client.Status(ctx, ref)
+			st, err := client.whom.Status(ctx, ref)
 			if err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func statusCommand(w world) *cli.Command {
 func cancelCommand(w world) *cli.Command {
 	return asking(w, cli.Command{Name: "cancel", Usage: "end a submitted job; what it has made is kept", Flags: []cli.Flag{jsonFlag()}},
 		func(ctx context.Context, c *cli.Context, client asked, ref string) error {
-			st, err := client.Cancel(ctx, ref)
+			st, err := client.whom.Cancel(ctx, ref)
 			if err != nil {
 				return err
 			}
@@ -114,7 +114,7 @@ func logsCommand(w world) *cli.Command {
 		}
 		ctx, stop := interruptible(ctx)
 		defer stop()
-		return client.Logs(ctx, submit.Logs{Ref: ref, Follow: c.Bool("follow"), OnlyFailed: c.String("only") != "", Child: c.Int("child"), Ferry: c.Bool("ferry"), Tail: c.Int("tail"), Stdout: foreign(w.stdout), Stderr: foreign(w.stderr)})
+		return client.whom.Logs(ctx, submit.Logs{Ref: ref, Follow: c.Bool("follow"), OnlyFailed: c.String("only") != "", Child: c.Int("child"), Ferry: c.Bool("ferry"), Tail: c.Int("tail"), Stdout: foreign(w.stdout), Stderr: foreign(w.stderr)})
 	})
 }
 
@@ -143,7 +143,7 @@ func fetchCommand(w world) *cli.Command {
 		}
 		ctx, stop := interruptible(ctx)
 		defer stop()
-		got, err := client.Fetch(ctx, submit.Fetch{Ref: ref, Dir: c.Args().Get(1), OnlyFailed: c.String("only") != "", Describe: describer(w)})
+		got, err := client.whom.Fetch(ctx, submit.Fetch{Ref: ref, Dir: c.Args().Get(1), OnlyFailed: c.String("only") != "", Describe: describer(w)})
 		client.endBar()
 		if err != nil {
 			return err
@@ -162,7 +162,7 @@ func jobsCommand(w world) *cli.Command {
 		&cli.StringFlag{Name: "remote", Usage: "remote root, `URL`"},
 		&cli.IntFlag{Name: "last", Value: 20, Usage: "at most `N`, the latest first; 0 for all"},
 	}}, func(ctx context.Context, c *cli.Context, client asked, _ string) error {
-		all, err := client.Jobs(ctx, c.String("remote"), c.Int("last"))
+		all, err := client.whom.Jobs(ctx, c.String("remote"), c.Int("last"))
 		if err != nil {
 			return err
 		}
