@@ -155,5 +155,8 @@ func terminalPair(t *testing.T) (screen, tty *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tty.Close() })
+	if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 120}); err != nil { // one without a size shows no bar
+		t.Fatal(err)
+	}
 	return screen, tty
 }
