@@ -47,7 +47,7 @@ func (p *pool) child(ctx context.Context, url string, index int, log *os.File) i
 	w := p.world
 	w.stdout, w.stderr, w.signals = log, log, make(chan os.Signal, 1)
 	defer context.AfterFunc(ctx, func() { w.signals <- syscall.SIGTERM })()
-	if asked, err := a.submitted(ctx, w); err == nil && !engines.Together(job.Merge(asked, envSettings(w.lookup)).Last("engine")) {
+	if asked, err := a.submitted(ctx, w); err == nil && !together(w, job.Merge(asked, envSettings(w.lookup))) {
 		return schedulers.Exec(ctx, p.executable, url, index, log)
 	}
 	own, err := newLog(p.logFormat, p.logLevel, w)
@@ -55,4 +55,13 @@ func (p *pool) child(ctx context.Context, url string, index int, log *os.File) i
 		err = runJob(context.Background(), w, a, own)
 	}
 	return codeOf(w, err)
+}
+
+// together reports whether a job's engine lets it run in one process with others.
+func together(w world, s job.Settings) bool {
+	name := s.Last("engine")
+	if name == "" {
+		name = engines.Detect(engineHost(w))
+	}
+	return engines.Together(name)
 }

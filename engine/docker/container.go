@@ -25,6 +25,7 @@ type Container struct {
 	conn *conn
 	id   string
 
+	of      programs
 	command string // what it runs, where that is an absolute path of a container made here
 	watched bool   // its memory is limited, and it was made here on this machine
 
@@ -124,6 +125,11 @@ func (c *Container) copy(stream types.HijackedResponse, stdout, stderr io.Writer
 func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, error) {
 	has := make(map[string]bool, len(paths))
 	for _, p := range paths {
+		if c.of.has(p) {
+			has[p] = true
+			c.find(p)
+			continue
+		}
 		stat, err := c.conn.cli.ContainerStatPath(ctx, c.id, p)
 		if errdefs.IsNotFound(err) {
 			continue
@@ -132,13 +138,19 @@ func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, e
 			return nil, c.conn.explain(fmt.Sprintf("looking for %q in the container", p), err)
 		}
 		has[p] = !stat.Mode.IsDir()
-		if has[p] && p == c.command {
-			c.mu.Lock()
-			c.found = true
-			c.mu.Unlock()
+		if has[p] {
+			c.find(p)
+			c.of.note(p)
 		}
 	}
 	return has, nil
+}
+
+// find notes that the command is there, where the file is it.
+func (c *Container) find(file string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.found = c.found || file == c.command
 }
 
 // Stop implements engine.Container.

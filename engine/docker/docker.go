@@ -31,6 +31,7 @@ type Engine struct {
 	networks  *networks
 	podman    bool
 	selinux   atomic.Int32 // what Info last said: see confines
+	known     *known
 }
 
 // Config says where the engine is, in the terms of the docker command's environment.
@@ -64,7 +65,7 @@ func New(c Config) (*Engine, error) {
 	if err := shared.open(c.CertPath, standard); err != nil {
 		return nil, fmt.Errorf("%s engine at %q: %w", shared.name, shared.host, err)
 	}
-	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest, podman: c.Podman}, mountinfo: "/proc/self/mountinfo", task: c.Task, program: thisProgram, networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf"), podman: c.Podman}, podman: c.Podman}, nil
+	return &Engine{conn: shared, images: &images{conn: shared, rest: standardRest, podman: c.Podman}, mountinfo: "/proc/self/mountinfo", task: c.Task, program: thisProgram, known: &known{}, networks: &networks{conn: shared, localNames: asksLinkLocal("/etc/resolv.conf"), podman: c.Podman}, podman: c.Podman}, nil
 }
 
 // Close gives up idle connections.

@@ -71,10 +71,10 @@ func ImageForms() map[string]func(string) error {
 	return forms
 }
 
-// Together says whether several jobs may run at once in one process of ferry with the engine of that name; "" is the default.
+// Together says whether several jobs may run at once in one process of ferry with the engine of that name.
 func Together(name string) bool {
 	for _, k := range all {
-		if k.Name == name || name == "" && k.Name == Default() {
+		if k.Name == name {
 			return k.Together
 		}
 	}
