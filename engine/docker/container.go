@@ -26,11 +26,9 @@ type Container struct {
 	id   string
 
 	of      programs
-	command string // what it runs, where that is an absolute path of a container made here
-	watched bool   // its memory is limited, and it was made here on this machine
+	watched bool // its memory is limited, and it was made here on this machine
 
 	mu      sync.Mutex
-	found   bool          // command was seen to be there
 	stopped bool          // Stop was called
 	copied  chan struct{} // closed once all output is written; nil before Start
 	ended   chan struct{} // closed once the engine said that it ended, or went away; nil before Start
@@ -98,17 +96,14 @@ func (c *Container) unattached(ctx context.Context, err error) error {
 // runnable looks whether the command is there: the init process starts whatever it is asked to run, and a command that
 // does not exist would look like a module that ended with 127.
 func (c *Container) runnable(ctx context.Context) error {
-	c.mu.Lock()
-	known := c.command == "" || c.found
-	c.mu.Unlock()
-	if known {
+	if c.of.command == "" || c.of.has(c.of.command) {
 		return nil
 	}
-	_, err := c.conn.cli.ContainerStatPath(ctx, c.id, c.command)
+	_, err := c.conn.cli.ContainerStatPath(ctx, c.id, c.of.command)
 	if errdefs.IsNotFound(err) {
-		return fmt.Errorf("%s engine: %w: no %q in it", c.conn.name, engine.ErrLaunch, c.command)
+		return fmt.Errorf("%s engine: %w: no %q in it", c.conn.name, engine.ErrLaunch, c.of.command)
 	}
-	return c.conn.explain(fmt.Sprintf("looking for %q in the container", c.command), err)
+	return c.conn.explain(fmt.Sprintf("looking for %q in the container", c.of.command), err)
 }
 
 func (c *Container) copy(stream types.HijackedResponse, stdout, stderr io.Writer, done chan<- struct{}) {
@@ -127,7 +122,6 @@ func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, e
 	for _, p := range paths {
 		if c.of.has(p) {
 			has[p] = true
-			c.find(p)
 			continue
 		}
 		stat, err := c.conn.cli.ContainerStatPath(ctx, c.id, p)
@@ -139,18 +133,10 @@ func (c *Container) Has(ctx context.Context, paths []string) (map[string]bool, e
 		}
 		has[p] = !stat.Mode.IsDir()
 		if has[p] {
-			c.find(p)
 			c.of.note(p)
 		}
 	}
 	return has, nil
-}
-
-// find notes that the command is there, where the file is it.
-func (c *Container) find(file string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.found = c.found || file == c.command
 }
 
 // Stop implements engine.Container.

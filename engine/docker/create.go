@@ -59,9 +59,9 @@ func (e *Engine) Create(ctx context.Context, s engine.Spec) (engine.Container, e
 	if err != nil {
 		return nil, e.launching(fmt.Sprintf("creating a container of %q", s.Image.Ref), err)
 	}
-	c := &Container{conn: e.conn, id: made.ID, of: programs{inImage(s), e.known}, watched: e.Local() && (s.Limits.Memory > 0 || s.Limits.CgroupParent != "")}
+	c := &Container{conn: e.conn, id: made.ID, of: programs{image: inImage(s), known: e.known}, watched: e.Local() && (s.Limits.Memory > 0 || s.Limits.CgroupParent != "")}
 	if len(s.Command) > 0 && path.IsAbs(s.Command[0]) {
-		c.command = s.Command[0]
+		c.of.command = s.Command[0]
 	}
 	return c, nil
 }

@@ -32,31 +32,38 @@ func inImage(s engine.Spec) string {
 	return s.Image.ID
 }
 
-// programs are those of a container's image. The zero value knows none.
+// programs are those of a container: seen in it, or in its image.
 type programs struct {
-	image string // its id; "" where a mount may lie over them
-	known *known
+	command string // what the container runs, where that is an absolute path of one made here
+	image   string // the image's id; "" where a mount may lie over it
+	known   *known // of all images
+	here    known  // of this container, whose image is "" there
 }
 
-// has reports whether the image was seen to have the program. It may have it all the same.
-func (p programs) has(path string) bool {
-	if p.known == nil || p.image == "" {
-		return false
-	}
-	p.known.mu.Lock()
-	defer p.known.mu.Unlock()
-	return p.known.has[imageFile{p.image, path}]
+// has reports whether the container was seen to have the program. It may have it all the same.
+func (p *programs) has(path string) bool {
+	return p.here.knows("", path) || p.image != "" && p.known.knows(p.image, path)
 }
 
-// note says that a container of the image has it.
-func (p programs) note(path string) {
-	if p.known == nil || p.image == "" {
-		return
+// note says that the container has it.
+func (p *programs) note(path string) {
+	p.here.note("", path)
+	if p.image != "" {
+		p.known.note(p.image, path)
 	}
-	p.known.mu.Lock()
-	defer p.known.mu.Unlock()
-	if p.known.has == nil {
-		p.known.has = map[imageFile]bool{}
+}
+
+func (k *known) knows(image, path string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.has[imageFile{image, path}]
+}
+
+func (k *known) note(image, path string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.has == nil {
+		k.has = map[imageFile]bool{}
 	}
-	p.known.has[imageFile{p.image, path}] = true
+	k.has[imageFile{image, path}] = true
 }

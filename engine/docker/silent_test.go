@@ -39,7 +39,7 @@ func impatient(t *testing.T, host string, limits patience) *Engine {
 
 // operations are all that ferry asks an engine for.
 func operations(e *Engine) map[string]func(context.Context) error {
-	c := &Container{conn: e.conn, id: lateID, command: "/bin/sh"}
+	c := &Container{conn: e.conn, id: lateID, of: programs{command: "/bin/sh"}}
 	known := &Container{conn: e.conn, id: lateID} // its command need not be looked for
 	img := engine.Image{Ref: "some", ID: "sha256:some"}
 	return map[string]func(context.Context) error{
