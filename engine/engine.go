@@ -114,6 +114,7 @@ type Self struct {
 
 // A SelfMount is a directory of the engine's host that ferry's own container sees.
 type SelfMount struct {
+	Name        string // of the engine's volume, "" for a directory
 	Source      string // on the host
 	Destination string // in ferry's container
 	ReadOnly    bool

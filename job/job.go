@@ -84,6 +84,7 @@ type Container struct {
 	ReadOnlyInputs bool
 	ForbidRoot     bool
 	Placement      string // PlaceMount or PlaceCopy
+	Volume         string // the engine's volume that has the local prefix, "" where nobody says which
 }
 
 // Limits of the module container; a zero value means those of ferry's own container.

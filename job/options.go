@@ -102,6 +102,7 @@ func (v Vocabulary) Options() []Option {
 		option("read-only-inputs", "", false, "false", "mount everything but working, metadata and module dir read-only", flag(func(j *Job) *bool { return &j.Container.ReadOnlyInputs })),
 		option("forbid-root", "", false, "false", "refuse an image whose user is root", flag(func(j *Job) *bool { return &j.Container.ForbidRoot })),
 		option("stage", "mount|copy", false, PlaceMount, "bind mounts, or copies into the container (for a remote engine)", oneOf(func(j *Job) *string { return &j.Container.Placement }, PlaceMount, PlaceCopy)),
+		option("volume", "NAME", false, "", "the engine's volume that is mounted as --local-prefix in ferry's own container: no directory is shared with the engine's host", text(func(j *Job) *string { return &j.Container.Volume })),
 		option("in-place", "", false, "false", "the directories are on this node already: mounted where they are, nothing transferred or removed; no --remote", flag(func(j *Job) *bool { return &j.Dirs.InPlace })),
 		option("freeze", "NAME", false, "", "after success, commit the container and push it as NAME", text(func(j *Job) *string { return &j.Freeze.Name })),
 		option("frozen", "never|prefer", false, FrozenNever, "run a frozen image where there is one", oneOf(func(j *Job) *string { return &j.Freeze.Frozen }, FrozenNever, FrozenPrefer)),

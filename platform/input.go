@@ -44,6 +44,9 @@ func (p Platform) Define(in Input) (string, error) {
 	if in.Parts != "" && in.Parts != PartsMount && in.Parts != PartsLink {
 		return "", cause.Fail(cause.Usage, "", "--parts: %q is neither %s nor %s", in.Parts, PartsMount, PartsLink)
 	}
+	if in.Job.Dirs.InPlace {
+		return "", cause.Fail(cause.Usage, "--for batch takes it", "--in-place: there is nothing to stage, and so no three containers are needed")
+	}
 	c := in.Job.Container
 	has := p.Enforces
 	if in.Parts == PartsMount {

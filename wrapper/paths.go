@@ -48,6 +48,9 @@ func hostPrefix(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.
 	if err != nil {
 		return "", nil, err
 	}
+	if err := onVolume(j, self); err != nil {
+		return "", nil, err
+	}
 	switch {
 	case j.Container.Placement == job.PlaceCopy:
 		return j.LocalPrefix, self, copyable(j, local)
@@ -58,6 +61,22 @@ func hostPrefix(ctx context.Context, j *job.Job, eng engine.Engine, log zerolog.
 	}
 	prefix, err := HostPath(*self, j.LocalPrefix)
 	return prefix, self, err
+}
+
+// onVolume is --volume: the local prefix is on that volume of the engine's, which ferry's own container has.
+func onVolume(j *job.Job, self *engine.Self) error {
+	name := j.Container.Volume
+	if name == "" {
+		return nil
+	}
+	hint := fmt.Sprintf("docker run -v %s:%s -v /var/run/docker.sock:/var/run/docker.sock TRANSFER_IMAGE run --volume %s …", name, j.LocalPrefix, name)
+	if self == nil {
+		return cause.Fail(cause.Usage, hint, "--volume %s: ferry does not run in a container of the engine, and so cannot have its volumes", name)
+	}
+	if m := mountOf(*self, j.LocalPrefix); m == nil || m.Name != name {
+		return cause.Fail(cause.Usage, hint, "--volume %s: --local-prefix %s is not on it", name, j.LocalPrefix)
+	}
+	return nil
 }
 
 // ownContainer is ferry's own container, nil on a host.

@@ -77,7 +77,7 @@ func relayable(j *job.Job) error {
 		given  bool
 	}{
 		{"--in-place", j.Dirs.InPlace}, {"--freeze", j.Freeze.Name != ""}, {"--frozen prefer", j.Freeze.Frozen == job.FrozenPrefer},
-		{"--stage copy", j.Container.Placement == job.PlaceCopy}, {"--keep", j.Keep}, {"--user caller", j.Container.User == job.UserCaller},
+		{"--stage copy", j.Container.Placement == job.PlaceCopy}, {"--keep", j.Keep}, {"--volume", j.Container.Volume != ""}, {"--user caller", j.Container.User == job.UserCaller},
 	} {
 		if o.given {
 			return cause.Fail(cause.Usage, "use `ferry run`", "%s is not for a job in three containers", o.option)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,11 @@ func printed(t *testing.T, platform string, flags ...string) string {
 	t.Helper()
 	s := submitter{t: t, dir: t.TempDir(), env: testenv.Environ()}
 	args := append([]string{"jobdef", "--for", platform, "--name", "job-" + platform, "--image", "ferry:1", "--role", "arn:aws:iam::1:role/jobs"}, flags...)
-	out, errs, code := s.run(append(args, "--", "--remote", "s3://bucket/me", "--image", "debian:12", "--workdir", "/jobs/1", "--memory", "2g", "--gpus", "1", "--mount", "/data:/data")...)
+	options := []string{"--", "--remote", "s3://bucket/me"}
+	if slices.Contains(flags, "--in-place") {
+		options = options[:1]
+	}
+	out, errs, code := s.run(append(append(args, options...), "--image", "debian:12", "--workdir", "/jobs/1", "--memory", "2g", "--gpus", "1", "--mount", "/data:/data")...)
 	if code != 0 || !strings.Contains(out, `"--workdir"`) {
 		t.Fatalf("%s: code %d, %q, %q", platform, code, out, errs)
 	}
@@ -46,8 +51,8 @@ func TestMotoTakesDefinition(t *testing.T) {
 
 // AWS's own client takes what is printed: it has a field for each name, misses none that AWS requires, and sends the same on.
 func TestClientTakesDefinition(t *testing.T) {
-	for _, platform := range []string{"batch", "batch-containers"} {
-		text := printed(t, platform)
+	shared := printed(t, "batch", "--in-place", "--efs", "fs-0123:/genome=/jobs", "--efs", "fs-4567@fsap-89ab=/x", "--lustre", "/fsx=/y", "--s3files", "arn:aws:s3files:us-east-1:1:file-system/fs-1:/dir=/z")
+	for platform, text := range map[string]string{"batch": printed(t, "batch"), "batch-containers": printed(t, "batch-containers"), "in place": shared} {
 		in := json.NewDecoder(strings.NewReader(text))
 		in.DisallowUnknownFields()
 		var input batch.RegisterJobDefinitionInput

@@ -27,6 +27,9 @@ func jobdefCommand(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
+			if c.Bool("in-place") {
+				options = append([]string{"--in-place"}, options...)
+			}
 			if to := c.String("for"); to != forBatch {
 				return printDefinition(w, to, definitionInput(c), options)
 			}
@@ -40,11 +43,15 @@ func jobdefCommand(w world) *cli.Command {
 					Freeze: c.Bool("freeze"), KMSKey: c.String("kms-key"), Partition: c.String("partition"), Account: c.String("account"), Region: c.String("region"),
 				})
 			default:
+				shared, e := sharedVolumes(c, options)
+				if e != nil {
+					return e
+				}
 				v, err = batch.NewDefinition(batch.DefinitionInput{
 					Name: c.String("name"), Image: c.String("image"), Role: c.String("role"), Positional: c.Bool("positional"),
 					VCPUs: c.String("vcpus"), Memory: c.String("memory"), GPUs: c.String("gpus"),
 					LocalPrefix: c.String("local-prefix"), DockerSocket: c.String("docker-socket"),
-					Walltime: c.Duration("walltime"), Attempts: c.Int("attempts"), Env: c.StringSlice("env"), Options: options,
+					Walltime: c.Duration("walltime"), Attempts: c.Int("attempts"), Env: c.StringSlice("env"), Options: options, Shared: shared,
 				})
 			}
 			if err != nil {
@@ -73,6 +80,10 @@ func jobdefFlags(def batch.DefinitionInput, pol batch.PolicyInput) []cli.Flag {
 		&cli.DurationFlag{Name: "walltime", Value: def.Walltime, Usage: "longest run `TIME` of a module; Batch's own limit is half an hour above it"},
 		&cli.IntFlag{Name: "attempts", Value: def.Attempts, Usage: "`NUMBER` of attempts at a job that the node or a signal ended"},
 		&cli.StringSliceFlag{Name: "env", Usage: "`NAME=VALUE` for ferry, such as FERRY_GRACE=20s; repeatable"},
+		&cli.BoolFlag{Name: "in-place", Usage: "--for batch: the job's directories are on shared file systems, and nothing is staged"},
+		&cli.StringSliceFlag{Name: "efs", Usage: "--in-place: `fs-ID[:/ROOT][@fsap-ID]=/PATH`, an EFS file system and where jobs have it; repeatable"},
+		&cli.StringSliceFlag{Name: "lustre", Usage: "--in-place: `/NODEPATH=/PATH`, where the node has FSx for Lustre mounted, and where jobs have it; repeatable"},
+		&cli.StringSliceFlag{Name: "s3files", Usage: "--in-place: `ARN[:/ROOT]=/PATH`, a bucket as a file system (S3 Files), and where jobs have it; repeatable"},
 		&cli.StringFlag{Name: "parts", Usage: "`mount|link`: how the module gets its directories of the volume; by default as the platform does best"},
 		&cli.StringFlag{Name: "secret", Usage: "--for kubernetes: `NAME` of a secret whose keys are variables of ferry's own containers"},
 		&cli.StringFlag{Name: "service-account", Usage: "--for kubernetes: `NAME` of the account that the job runs with"},

@@ -8,6 +8,7 @@ import (
 	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/job"
 	"github.com/genepattern/ferry/platform"
+	"github.com/genepattern/ferry/scheduler/batch"
 )
 
 // forBatch is the platform where ferry has the engine's socket, and the module's container is beside its own.
@@ -47,6 +48,25 @@ func printDefinition(w world, name string, in platform.Input, options []string) 
 	}
 	_, err = fmt.Fprint(w.stdout, text)
 	return err
+}
+
+// sharedVolumes are the shared file systems of a job in place. Each of its directories is on one.
+func sharedVolumes(c *cli.Context, options []string) ([]batch.Shared, error) {
+	shared, err := batch.ParseShared(c.StringSlice("efs"), c.StringSlice("lustre"), c.StringSlice("s3files"))
+	if err != nil || len(options) == 0 && len(shared) == 0 {
+		return nil, err
+	}
+	j, err := describeOptions(options)
+	if err != nil {
+		return nil, err
+	}
+	if !j.Dirs.InPlace {
+		if len(shared) > 0 {
+			return nil, cause.Fail(cause.Usage, "give --in-place", "--efs, --lustre and --s3files are for jobs in place")
+		}
+		return nil, nil
+	}
+	return shared, batch.CheckShared(shared, j.Transferred())
 }
 
 // describeOptions is the job that options of `ferry run` describe by themselves. What they take from ferry's environment is there where

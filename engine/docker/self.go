@@ -145,7 +145,7 @@ func (e *Engine) Self(ctx context.Context) (*engine.Self, error) {
 	self := &engine.Self{ID: in.ID}
 	for _, m := range in.Mounts {
 		if m.Source != "" {
-			self.Mounts = append(self.Mounts, engine.SelfMount{Source: m.Source, Destination: m.Destination, ReadOnly: !m.RW})
+			self.Mounts = append(self.Mounts, engine.SelfMount{Name: m.Name, Source: m.Source, Destination: m.Destination, ReadOnly: !m.RW})
 		}
 	}
 	if h := in.HostConfig; h != nil {

@@ -22,6 +22,7 @@ type DefinitionInput struct {
 	Walltime     time.Duration // of a module, from a minute
 	Attempts     int           // from 1 to 10
 	Env          []string      // NAME=VALUE for ferry
+	Shared       []Shared      // file systems that jobs in place have, besides the node's own disk
 	Options      []string      // of `ferry run`, for one job; none for jobs that a GenePattern server describes
 }
 
@@ -64,8 +65,11 @@ func NewDefinition(in DefinitionInput) (*Definition, error) {
 		return nil, err
 	}
 	// The container's side of the local prefix is fixed: it is what GP_LOCAL_PREFIX says unless a server says otherwise.
-	p.Volumes = []HostVolume{{"docker", SourcePath{in.DockerSocket}}, {"local", SourcePath{in.LocalPrefix}}}
+	p.Volumes = []Volume{{Name: "docker", Host: &SourcePath{in.DockerSocket}}, {Name: "local", Host: &SourcePath{in.LocalPrefix}}}
 	p.Mounts = []MountPoint{{"docker", "/var/run/docker.sock", false}, {"local", "/local", false}}
+	for _, s := range in.Shared {
+		p.Volumes, p.Mounts = append(p.Volumes, s.volume), append(p.Mounts, MountPoint{s.volume.Name, s.Path, false})
+	}
 	d.Retry = RetryStrategy{in.Attempts, retryRules()}
 	d.Timeout.Seconds = int64((in.Walltime + TimeoutMargin).Seconds())
 	return d, nil

@@ -20,7 +20,7 @@ type (
 		Role        string         `json:"jobRoleArn,omitempty"`
 		Resources   []ResourceNeed `json:"resourceRequirements"`
 		Environment []NameValue    `json:"environment"`
-		Volumes     []HostVolume   `json:"volumes"`
+		Volumes     []Volume       `json:"volumes"`
 		Mounts      []MountPoint   `json:"mountPoints"`
 		Privileged  bool           `json:"privileged"`
 	}
@@ -34,10 +34,29 @@ type (
 		Name  string `json:"name"`
 		Value string `json:"value"`
 	}
-	// A HostVolume is a path of the node, by a name that mount points use.
-	HostVolume struct {
-		Name string     `json:"name"`
-		Host SourcePath `json:"host"`
+	// A Volume is a path of the node or a shared file system, by a name that mount points use.
+	Volume struct {
+		Name    string         `json:"name"`
+		Host    *SourcePath    `json:"host,omitempty"`
+		EFS     *EFSVolume     `json:"efsVolumeConfiguration,omitempty"`
+		S3Files *S3FilesVolume `json:"s3filesVolumeConfiguration,omitempty"`
+	}
+	// An EFSVolume is an EFS file system.
+	EFSVolume struct {
+		ID      string     `json:"fileSystemId"`
+		Root    string     `json:"rootDirectory,omitempty"`
+		Transit string     `json:"transitEncryption"`
+		Access  *EFSAccess `json:"authorizationConfig,omitempty"`
+	}
+	// An EFSAccess is an access point, which has a directory and a user of its own.
+	EFSAccess struct {
+		Point string `json:"accessPointId"`
+		IAM   string `json:"iam"`
+	}
+	// An S3FilesVolume is a bucket as a file system.
+	S3FilesVolume struct {
+		ARN  string `json:"fileSystemArn"`
+		Root string `json:"rootDirectory,omitempty"`
 	}
 	// A SourcePath is a path of the node.
 	SourcePath struct {
