@@ -6,7 +6,7 @@ PKG ?=
 LDFLAGS = -s -w -X main.version=$(shell scripts/version.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo demo-batch test check lint govulncheck notices chaos bench bench-run bench-genepattern bench-sync bench-submit bench-freeze smoke fresh clean
+.PHONY: help build image demo demo-batch test check lint govulncheck notices chaos bench bench-run bench-genepattern bench-sync bench-submit bench-freeze siege smoke fresh clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ bench-submit: ## ferry submit on this machine against docker run, and an array a
 
 bench-sync: ## ferry sync against aws s3 sync, rclone and s5cmd, as far as they are here; STORE=gs for another cloud; ARGS=... for its options
 	@STORE='$(or $(STORE),s3)' scripts/tool.sh bench/sync $(ARGS)
+
+siege: ## transfers while the S3 server is killed, stopped and started again; ARGS=... for its options
+	@scripts/tool.sh siege $(ARGS)
 
 smoke: ## the smoke test against LocalStack, moto and versitygw in turn; ENDPOINT=http://127.0.0.1:4566 for another
 	@scripts/tool.sh smoke '$(ENDPOINT)'

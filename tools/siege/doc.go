@@ -2,8 +2,8 @@
 // started again at random moments, and sometimes ferry is killed, too. Afterwards everything must be there byte by byte and the exit code 0, or
 // an error names what is not, and the next sync brings it. Nothing may be lost on this side, and no part of a file may stay.
 //
-//	scripts/tool.sh siege -tries 20 -seed 7
-//	scripts/tool.sh siege -minio ~/go/bin/minio
+//	make siege ARGS='-tries 20 -seed 7'
+//	make siege ARGS='-minio $(HOME)/go/bin/minio'
 //
 // The server is the lab's, versitygw, or the MinIO that -minio names. All chance comes from -seed, which is printed; the moments at which
 // processes run do not. -dir is best on a tmpfs. A try takes some seconds.
