@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genepattern/ferry/cause"
 	"github.com/genepattern/ferry/internal/testenv"
 )
 
@@ -175,6 +176,17 @@ func TestSubmitAzure(t *testing.T) {
 	for _, want := range []string{"ok    list", "ok    read and write", "ok    clock"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%d: no %q in %s%s", code, want, stdout, stderr)
+		}
+	}
+}
+
+// A job's root is in records, so a signature in it is refused, and not shown.
+func TestSignedRoot(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"run", "--image", "x:1", "--workdir", "/w"}, {"submit", "--image", "x:1", "--", "true"}} {
+		_, stderr, code := ferry(t, nil, append(args[:1:1], append([]string{"--remote", "https://account.blob.core.windows.net/container/p?sv=1&sig=hush"}, args[1:]...)...)...)
+		if code != cause.Usage.Code() || !strings.Contains(stderr, "az://account/container/p") || strings.Contains(stderr, "hush") {
+			t.Errorf("%q: %d, %s", args, code, stderr)
 		}
 	}
 }

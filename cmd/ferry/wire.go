@@ -22,7 +22,7 @@ import (
 // vocabulary is what a job's description may name.
 func vocabulary() job.Vocabulary {
 	v := job.Vocabulary{Engines: engines.Names(), Image: engines.ImageForms(), Source: stores.Check, Root: func(url string) error {
-		return stores.All.CheckFor(url, store.Abilities{List: true, Write: true})
+		return stores.All.CheckRoot(url, store.Abilities{List: true, Write: true})
 	}}
 	for _, o := range stores.All.Options() {
 		if !o.Form.Copies {

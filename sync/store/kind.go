@@ -19,6 +19,9 @@ type Kind struct {
 	// Parse splits what follows "scheme://". Its error completes a sentence that begins with the URL, such as "names no
 	// bucket". It touches nothing.
 	Parse func(rest string) (bucket, prefix string, err error)
+	// Claims says of a URL with a scheme of another kind whether it is this kind's all the same: what it would be behind this kind's
+	// first scheme, and what in it is a secret. nil claims none.
+	Claims func(scheme, rest string) (own string, secret Secret, ok bool)
 	// Base is the file name that a key ends in; "" where it ends in none. nil is what follows the last slash.
 	Base func(key string) string
 	// Can is what its stores can do besides Open.

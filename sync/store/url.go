@@ -18,7 +18,18 @@ type Location struct {
 	Bucket string
 	// Prefix is the key prefix without slashes at its end. It is "" for a directory, whose whole path is the Bucket.
 	Prefix string
+	// Secret is what in the URL opened the store, such as a signature; "" for none. String leaves it out.
+	Secret Secret
 }
+
+// A Secret prints as "***" however it is printed.
+type Secret string
+
+// Reveal gives what it is.
+func (s Secret) Reveal() string { return string(s) }
+
+func (s Secret) String() string   { return "***" }
+func (s Secret) GoString() string { return "***" }
 
 // String is the URL again.
 func (l Location) String() string {
@@ -32,6 +43,16 @@ func (l Location) String() string {
 // may be an absolute path. Keys are literal: nothing is unescaped. A prefix names a directory, so slashes at its end mean nothing.
 func Parse(raw string, kinds []Kind) (Location, Kind, error) {
 	scheme, rest, found := strings.Cut(raw, "://")
+	for _, k := range kinds {
+		if !found || k.Claims == nil {
+			continue
+		}
+		if own, secret, ok := k.Claims(scheme, rest); ok {
+			at, kind, err := k.locate(raw, k.Schemes[0], own)
+			at.Secret = secret
+			return at, kind, err
+		}
+	}
 	for _, k := range kinds {
 		if !found && k.Paths && filepath.IsAbs(raw) {
 			return k.locate(raw, k.Schemes[0], raw)

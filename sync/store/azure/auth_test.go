@@ -290,3 +290,28 @@ func TestCLI(t *testing.T) {
 		}
 	}
 }
+
+// URLs of Azure's own hosts are Azure's, with the signature kept apart; other web servers' are not.
+func TestClaims(t *testing.T) {
+	for raw, want := range map[string]store.Location{
+		"https://account.blob.core.windows.net/container/a%20b/c?sv=1&sig=x%3D": {Scheme: "az", Bucket: "account/container", Prefix: "a b/c", Secret: "sv=1&sig=x%3D"},
+		"https://account.blob.core.windows.net/container":                       {Scheme: "az", Bucket: "account/container"},
+		"https://account.blob.core.usgovcloudapi.net/container/p":               {Scheme: "az", Bucket: "account.blob.core.usgovcloudapi.net/container", Prefix: "p"},
+		"https://account.z01.blob.storage.azure.net/container/p/":               {Scheme: "az", Bucket: "account.z01.blob.storage.azure.net/container", Prefix: "p"},
+		"https://account.blob.core.windows.net.example.org/container/p":         {},
+		"http://account.blob.core.windows.net/container/p":                      {},
+		"https://account.blob.core.windows.net/container/x.fa?sig=1#sha256=00":  {},
+		"https://user:secret@account.blob.core.windows.net/container/p":         {},
+	} {
+		got, _, err := store.Parse(raw, []store.Kind{azure.Kind})
+		if got != want || (err != nil) != (want == store.Location{}) {
+			t.Errorf("%s: %q %q %q, %v", raw, got.Bucket, got.Prefix, got.Secret.Reveal(), err)
+		}
+		if text := fmt.Sprintf("%v %+v %#v %s", got, got, got, got); strings.Contains(text, "sig=") {
+			t.Errorf("%s is shown as %s", raw, text)
+		}
+		if again, _, err := store.Parse(got.String(), []store.Kind{azure.Kind}); want.Bucket != "" && (err != nil || again.Bucket != got.Bucket || again.Prefix != got.Prefix) {
+			t.Errorf("%s becomes %s, %v", raw, got, err)
+		}
+	}
+}

@@ -31,7 +31,8 @@ type Place struct {
 	// Shown is the container's URL in messages.
 	Shown string
 
-	auth authorizer
+	auth   authorizer
+	hosted bool // the URL has the endpoint's host
 }
 
 // Options of a Store. The zero value is good.

@@ -19,9 +19,18 @@ const (
 
 // find makes a Place of a URL and the environment. It sends nothing.
 func find(at store.Opening) (Place, error) {
-	account, container, _ := strings.Cut(at.Bucket, "/")
-	p := Place{Account: account, Container: container, Endpoint: "https://" + account + ".blob.core.windows.net", Shown: at.Scheme + "://" + at.Bucket}
+	name, container, _ := strings.Cut(at.Bucket, "/")
+	account, _, isHost := strings.Cut(name, ".")
+	p := Place{Account: account, Container: container, hosted: isHost, Endpoint: "https://" + account + ".blob.core.windows.net", Shown: at.Scheme + "://" + at.Bucket}
+	if isHost {
+		p.Endpoint = "https://" + name
+		p.Account = strings.TrimSuffix(account, "-secondary")
+	}
 	e := surroundings{lookup: at.Lookup}
+	if at.Secret != "" {
+		p.auth = newSAS(at.Secret.Reveal())
+		return p, nil
+	}
 	if v := e.get("AZURE_STORAGE_SERVICE_ENDPOINT"); v != "" {
 		p.Endpoint = strings.TrimRight(v, "/")
 	}
@@ -52,7 +61,7 @@ func (e surroundings) credentials(p *Place) error {
 			return fmt.Errorf("AZURE_STORAGE_CONNECTION_STRING: %w", err)
 		}
 		if c.account == "" || c.account == p.Account {
-			if c.endpoint != "" {
+			if c.endpoint != "" && !p.hosted {
 				p.Endpoint = c.endpoint
 			}
 			p.auth = c.auth

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -19,6 +20,7 @@ var Kind = store.Kind{
 	Schemes: []string{"az"},
 	Form:    "az://ACCOUNT/CONTAINER/PREFIX",
 	Parse:   parse,
+	Claims:  claims,
 	Can:     store.Everything,
 	Options: fields.Options(),
 	Hints:   hints,
@@ -64,7 +66,28 @@ var (
 	containerName = regexp.MustCompile(`^([a-z0-9](-?[a-z0-9]){2,62}|\$root|\$web|\$logs)$`)
 )
 
-// parse splits ACCOUNT/CONTAINER/PREFIX. Bucket is ACCOUNT/CONTAINER.
+// claims takes https://ACCOUNT.blob.core.windows.net/CONTAINER/PREFIX, as the portal and Azure's tools write it, with a shared access
+// signature in the query or without. In such a URL names are escaped. The host of another of Azure's clouds stays in place of the account.
+func claims(scheme, rest string) (own string, secret store.Secret, ok bool) {
+	name, path, _ := strings.Cut(rest, "/")
+	if scheme != "https" || !azures(strings.ToLower(name)) {
+		return "", "", false
+	}
+	path, query, _ := strings.Cut(path, "?")
+	if _, _, isDigest := strings.Cut(path+query, "#"); isDigest { // it is a file whose content is known, which a web server's URL says
+		return "", "", false
+	}
+	if p, err := url.PathUnescape(path); err == nil {
+		path = p
+	}
+	account := strings.TrimSuffix(strings.ToLower(name), ".blob.core.windows.net")
+	if !accountName.MatchString(account) {
+		account = strings.ToLower(name)
+	}
+	return account + "/" + path, store.Secret(query), true
+}
+
+// parse splits ACCOUNT/CONTAINER/PREFIX. Bucket is ACCOUNT/CONTAINER. A host of Azure's may stand for the account.
 func parse(rest string) (bucket, prefix string, err error) {
 	account, rest, _ := strings.Cut(rest, "/")
 	container, prefix, _ := strings.Cut(rest, "/")
@@ -73,7 +96,7 @@ func parse(rest string) (bucket, prefix string, err error) {
 		return "", "", errors.New("names no account")
 	case container == "":
 		return "", "", errors.New("names no container")
-	case !accountName.MatchString(account):
+	case !accountName.MatchString(account) && !azures(account):
 		return "", "", fmt.Errorf("has the account %q, whose name has 3 to 24 small letters and digits", account)
 	case !containerName.MatchString(container):
 		return "", "", fmt.Errorf("has the container %q, whose name has 3 to 63 small letters, digits and single dashes between them", container)

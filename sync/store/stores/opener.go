@@ -22,7 +22,10 @@ type Opener struct {
 }
 
 // A bucket tells stores apart: the part of a URL before the key prefix.
-type bucket struct{ scheme, name string }
+type bucket struct {
+	scheme, name string
+	secret       store.Secret
+}
 
 // An opened is a bucket's store, which is nil until it could be opened.
 type opened struct {
@@ -46,7 +49,7 @@ func (o *Opener) Open(ctx context.Context, url string) (store.Store, string, err
 	if err != nil {
 		return nil, "", err
 	}
-	st, err := o.of(bucket{at.Scheme, at.Bucket}).get(func() (store.Store, error) {
+	st, err := o.of(bucket{at.Scheme, at.Bucket, at.Secret}).get(func() (store.Store, error) {
 		return kind.Open(ctx, store.Opening{Location: at, Settings: own(kind, o.settings), Lookup: o.lookup})
 	})
 	if err != nil {

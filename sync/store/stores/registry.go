@@ -63,6 +63,24 @@ func (r Registry) CheckFor(url string, needs store.Abilities) error {
 	return nil
 }
 
+// CheckRoot is CheckFor of what a job's whole tree is read from and written to. Its URL is in records, in other programs' listings, and a
+// part of other URLs, so it must be of the kind's own form, and hold no secret.
+func (r Registry) CheckRoot(url string, needs store.Abilities) error {
+	if err := r.CheckFor(url, needs); err != nil {
+		return err
+	}
+	at, kind, err := r.Parse(url)
+	scheme, _, found := strings.Cut(url, "://")
+	if err != nil || !found || scheme == at.Scheme {
+		return err
+	}
+	hint := "name it " + at.String()
+	if at.Secret != "" {
+		hint += ", and give what follows the question mark in the environment, as docs/stores.md says"
+	}
+	return cause.Fail(cause.Usage, hint, "%q cannot be a job's remote root: records would have it, so it must be %s", egress.ShownAny(url), kind.Form)
+}
+
 // Forms are the forms of the kinds' URLs, for help: "s3://BUCKET/PREFIX or …".
 func (r Registry) Forms() string {
 	var all []string
