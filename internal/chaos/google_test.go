@@ -79,6 +79,9 @@ func (s *scene) onGoogle() {
 
 // remote is the job's remote root.
 func (s *scene) remote() string {
+	if s.azure != nil {
+		return s.blobs.URL + "/root"
+	}
 	if s.google != nil {
 		return s.google.URL("root")
 	}

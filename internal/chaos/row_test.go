@@ -22,6 +22,8 @@ type row struct {
 	root  bool // needs root for another reason: a file system of a given size
 	slow  bool // takes minutes, most of them asleep: begun first
 
+	azure bool // the store is Azurite
+
 	leaves bool // the module's container stays, for the next ferry to remove
 
 	run func(s *scene)
@@ -47,7 +49,7 @@ const rowLimit = 12 * time.Minute
 func all() []row {
 	var rows []row
 	for _, some := range [][]row{
-		storeRows(), outageRows(), googleRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), engineDiskRows(), policyRows(), crowdRows(),
+		storeRows(), azureRows(), outageRows(), googleRows(), endpointRows(), stopRows(), stopperRows(), killRows(), engineRows(), imageRows(), moduleRows(), endlessRows(), diskRows(), engineDiskRows(), policyRows(), crowdRows(),
 		keptRows(), inPlaceRows(), apptainerRows(), relayRows(),
 		submitRows(),
 	} {

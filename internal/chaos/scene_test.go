@@ -38,6 +38,8 @@ type scene struct {
 	got     *seen
 	s3      *testenv.Server
 	google  store.Store // in place of s3; nil for s3
+	azure   store.Store // likewise
+	blobs   *testenv.Container
 	proxy   *testenv.FaultProxy
 	host    string // the engine's address
 	onHost  bool   // ferry runs on the host, not in its image
@@ -61,6 +63,9 @@ func newScene(t *testing.T, r row, got *seen) *scene {
 		id: fmt.Sprintf("c%d-%d", os.Getpid(), scenes.Add(1)), prefix: filepath.Join(tempDir(t), "local")}
 	s.proxy = testenv.Proxy(t, s.s3.Endpoint)
 	s.env = s.proxy.Via(s.s3).Env()
+	if r.azure {
+		s.inAzure()
+	}
 	if err := os.Mkdir(s.prefix, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +140,10 @@ func (s *scene) put(path, text string) {
 		}
 		return
 	}
+	if s.azure != nil {
+		s.putBlob(key, text)
+		return
+	}
 	_, err := s.client().PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: &s.s3.Bucket, Key: &key, Body: strings.NewReader(text)})
 	if err != nil {
 		s.t.Fatal(err)
@@ -151,6 +160,9 @@ func (s *scene) client() *s3.Client {
 func (s *scene) stored(path string) (string, bool) {
 	if s.google != nil {
 		return s.storedAtGoogle(path)
+	}
+	if s.azure != nil {
+		return s.blob("root" + path)
 	}
 	b, err := os.ReadFile(filepath.Join(s.s3.Dir, "root", path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/docker/go-units"
 
@@ -45,6 +46,7 @@ var Kind = store.Kind{
 const leastBlock = 1 << 20
 
 var fields = store.Fields[Options]{
+	store.WaitField(func(o *Options) *time.Duration { return &o.Timeouts.Patience }),
 	{Name: "az-block-size", Arg: "SIZE", Hidden: true, Usage: "send what is larger than SIZE in blocks of that size",
 		Set: func(o *Options, v string) error {
 			n, err := units.RAMInBytes(v)
