@@ -29,7 +29,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[store.Object,
 		case err != nil:
 			yield(store.Object{}, err)
 			return
-		case first.hierarchical:
+		case first.hierarchical || first.next == "": // or all there is, whatever its order
 			all = sorted.List(ctx, all, sorted.Budget)
 		default:
 			all = l.flat(all)
