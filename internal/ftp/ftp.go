@@ -65,7 +65,10 @@ type File struct {
 func (f *File) Read(p []byte) (int, error) { return f.data.Read(p) }
 
 // Close implements io.Closer.
-func (f *File) Close() error { return f.session.close() }
+func (f *File) Close() error {
+	f.session.close()
+	return nil
+}
 
 // Open begins to read a file from the byte off on. What the server refuses is a *textproto.Error. It tries once. The end of ctx ends the
 // reading.
@@ -129,12 +132,11 @@ func (f *session) closes(conn net.Conn) {
 	f.ends = append(f.ends, func() { stop(); conn.Close() })
 }
 
-func (f *session) close() error {
+func (f *session) close() {
 	for _, end := range f.ends {
 		end()
 	}
 	f.ends = nil
-	return nil
 }
 
 // maxControl bounds all answers of a server, in bytes. A session has some ten lines, and a welcome.
