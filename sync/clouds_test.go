@@ -131,7 +131,7 @@ func TestWebPieces(t *testing.T) {
 	t.Parallel()
 	sum := fmt.Sprintf("#sha256=%x", sha256.Sum256((*changing)(nil).content(0)))
 	for name, c := range map[string]struct {
-		srv     changing
+		srv     *changing
 		key     string
 		want    int // version
 		fails   string
@@ -139,16 +139,16 @@ func TestWebPieces(t *testing.T) {
 		pieces  bool
 		verdict string
 	}{
-		"ranges":            {srv: changing{piece: make(chan struct{})}, key: "f", pieces: true, verdict: "unverified"},
-		"ranges, digest":    {srv: changing{piece: make(chan struct{})}, key: "f" + sum, pieces: true, verdict: "sha256"},
-		"no ranges":         {srv: changing{noRange: true}, key: "f", verdict: "unverified"},
-		"wrong digest":      {srv: changing{piece: make(chan struct{})}, key: "f#sha256=" + strings.Repeat("00", 32), pieces: true, fails: "content does not match the digest in its URL"},
-		"changed once":      {srv: changing{cuts: true, stays: 1}, key: "f", want: 1, pieces: true, verdict: "unverified"},
-		"changing for ever": {srv: changing{cuts: true}, key: "f", pieces: true, fails: "object changed while it was read", kind: store.ErrChanged},
+		"ranges":            {srv: &changing{piece: make(chan struct{})}, key: "f", pieces: true, verdict: "unverified"},
+		"ranges, digest":    {srv: &changing{piece: make(chan struct{})}, key: "f" + sum, pieces: true, verdict: "sha256"},
+		"no ranges":         {srv: &changing{noRange: true}, key: "f", verdict: "unverified"},
+		"wrong digest":      {srv: &changing{piece: make(chan struct{})}, key: "f#sha256=" + strings.Repeat("00", 32), pieces: true, fails: "content does not match the digest in its URL"},
+		"changed once":      {srv: &changing{cuts: true, stays: 1}, key: "f", want: 1, pieces: true, verdict: "unverified"},
+		"changing for ever": {srv: &changing{cuts: true}, key: "f", pieces: true, fails: "object changed while it was read", kind: store.ErrChanged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := httptest.NewServer(&c.srv)
+			srv := httptest.NewServer(c.srv)
 			t.Cleanup(srv.Close)
 			st := web.New("http", strings.TrimPrefix(srv.URL, "http://"), web.Options{})
 			t.Cleanup(func() { _ = st.Close() })
