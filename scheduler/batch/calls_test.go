@@ -36,7 +36,6 @@ var jobCalls = map[string][]string{
 	"s3.ListMultipartUploads":    {"s3:ListBucketMultipartUploads"},
 	"s3.ListParts":               {"s3:ListMultipartUploadParts"},
 	"s3.AbortMultipartUpload":    {"s3:AbortMultipartUpload"},
-	"s3.HeadObject":              {"s3:GetObject"},
 	"s3.HeadBucket":              {"s3:ListBucket"},
 	"s3.GetObject":               {"s3:GetObject", "kms:Decrypt"},
 
