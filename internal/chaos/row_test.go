@@ -55,7 +55,7 @@ func all() []row {
 	} {
 		rows = append(rows, some...)
 	}
-	return rows
+	return append(rows, podmanRows()...)
 }
 
 // outcome is a code and its cause as the document has them.
