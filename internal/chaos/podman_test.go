@@ -26,7 +26,7 @@ func (s *scene) checkPodman(f *ferry) {
 }
 
 func podmanRows() []row {
-	const group = "Podman: the module is in a container of its"
+	const group = "Podman: the module is in a container of Podman's"
 	begun := "cp " + input + "/* .; echo done > result.txt; echo begun"
 	return []row{
 		{group: group, name: "nothing fails", root: true, run: func(s *scene) {
@@ -47,7 +47,6 @@ func podmanRows() []row {
 			if f.end() != -1 { // a signal ended it
 				s.bad("ferry was not killed")
 			}
-			s.got.code, s.got.engine, s.got.disk, s.got.store = s.row.code, "the module's container, until the next ferry", "the attempt's files, until the next ferry", "what was there"
 			if text, ok := s.stored(meta + "/exit_code.txt"); ok {
 				s.bad("an exit code is in the store: %q", text)
 			}
@@ -64,6 +63,7 @@ func podmanRows() []row {
 				}
 			}
 			s.checkLeft()
+			s.got.code, s.got.engine, s.got.disk, s.got.store = s.row.code, "the module's container, until the next ferry", "the attempt's files, until the next ferry", "what was there"
 		}},
 		{group: group, name: "the module is killed (SIGKILL)", code: 137, root: true, run: func(s *scene) {
 			s.exec(begun, "kill -9 $$")
