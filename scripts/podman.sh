@@ -35,6 +35,7 @@ start() {
 		events_logger="file"
 	EOF
 	export CONTAINERS_CONF="$dir/containers.conf"
+	cd "$dir" # conmon leaves a file "oom" where its engine stands
 	setsid nohup podman --root "$dir/root" --runroot "$dir/run" --tmpdir "$dir/tmp" system service --time=0 "unix://$dir/podman.sock" \
 		>"$dir/podman.log" 2>&1 </dev/null &
 	echo $! >"$dir/podman.pid"

@@ -27,16 +27,18 @@ func Default() string { return all[0].Name }
 
 // Detect names the engine of this machine, where nobody asks for one: the default, unless that does not answer and another is there. It
 // sends nothing.
-func Detect(host engine.Host) string {
-	if found := all[0].Found; found == nil || found(host) {
-		return Default()
+func Detect(host engine.Host) string { return detect(all, host) }
+
+func detect(kinds []engine.Kind, host engine.Host) string {
+	if found := kinds[0].Found; found == nil || found(host) {
+		return kinds[0].Name
 	}
-	for _, k := range all[1:] {
+	for _, k := range kinds[1:] {
 		if k.Found != nil && k.Found(host) {
 			return k.Name
 		}
 	}
-	return Default()
+	return kinds[0].Name
 }
 
 // Names are those that Open takes, the default first.

@@ -50,6 +50,24 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// The default stays where it answers, and where nothing else is there.
+func TestDetect(t *testing.T) {
+	is := func(found bool) func(engine.Host) bool { return func(engine.Host) bool { return found } }
+	for want, kinds := range map[string][]engine.Kind{
+		"a": {{Name: "a", Found: is(true)}, {Name: "x", Found: is(true)}},
+		"b": {{Name: "x", Found: is(false)}, {Name: "y"}, {Name: "b", Found: is(true)}},
+		"c": {{Name: "c", Found: is(false)}, {Name: "x", Found: is(false)}},
+		"d": {{Name: "d"}, {Name: "x", Found: is(true)}},
+	} {
+		if got := detect(kinds, host(nil)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if got := Detect(host(map[string]string{"DOCKER_HOST": "unix:///none.sock", "CONTAINER_HOST": "unix:///none.sock"})); got != Default() {
+		t.Errorf("DOCKER_HOST names an engine, and it is %s", got)
+	}
+}
+
 // TestEveryFolder compares the registry with the folders beside it: one that is not listed would be found by nobody.
 func TestEveryFolder(t *testing.T) {
 	others := map[string]bool{"copytree": true, "engines": true, "enginetest": true}

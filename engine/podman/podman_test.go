@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -116,6 +117,29 @@ func TestDifferences(t *testing.T) {
 		}
 		if _, err = e.Image(ctx, net.JoinHostPort(host, port)+"/none/such:1", nil); cause.Of(err) != cause.Image || !strings.Contains(cause.HintOf(err), "insecure=true") {
 			t.Errorf("%v (%s)", err, cause.HintOf(err))
+		}
+	})
+	// On a machine whose only engine is Podman, nothing has to be said: here /run is one where no Docker engine listens.
+	t.Run("found by itself", func(t *testing.T) {
+		work := t.TempDir()
+		script := `mount -t tmpfs tmpfs /run && mkdir /run/podman && ln -s "$1" /run/podman/podman.sock && shift && exec "$@"`
+		manifest := "name=Found\ncommandLine=sh -c \"echo by itself\"\njob.docker.image=ferry-test/module:bash\n"
+		if err := os.WriteFile(filepath.Join(work, "manifest"), []byte(manifest), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(ctx, "unshare", "--mount", "sh", "-c", script, "sh", strings.TrimPrefix(s.Host, "unix://"),
+			testenv.FerryBinary(t), "module", "run", work, "--workdir", filepath.Join(work, "job"))
+		for _, v := range testenv.Environ("TMPDIR=" + t.TempDir()) {
+			if !strings.HasPrefix(v, "DOCKER_HOST=") {
+				cmd.Env = append(cmd.Env, v)
+			}
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		if rec, err := os.ReadFile(filepath.Join(work, "job", ".gp_metadata", "run.json")); err != nil || !strings.Contains(string(rec), `"name": "podman"`) {
+			t.Errorf("%v: %s\n%s", err, rec, out)
 		}
 	})
 	// Ferry in a container of Podman's finds that container, by its resolv.conf and by where it writes.
