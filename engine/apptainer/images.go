@@ -110,7 +110,7 @@ func (i images) Build(ctx context.Context, ref string, base engine.Image, labels
 	defer func() { _ = d.Remove(context.WithoutCancel(ctx)) }()
 	r, w := io.Pipe()
 	go func() { _ = w.CloseWithError(layer.Write(w)) }()
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	if err := d.CopyIn(ctx, "/", r); err != nil {
 		return "", err
 	}

@@ -55,7 +55,7 @@ func ModuleArchive(m Module, file string) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }() // closed already where all went well
 	w := tar.NewWriter(out)
 	for _, f := range []struct {
 		name string
