@@ -186,8 +186,13 @@ func (a *attempt) await(save context.Context, begin time.Duration) arrival {
 	}
 	defer func() { _ = f.Close() }() // nothing was written
 	came.began = true
-	ended := make(chan error, 1)
-	go func() { ended <- flock(f, syscall.LOCK_SH) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := flock(f, syscall.LOCK_SH); err != nil {
+			a.deps.Log.Warn().Err(err).Msg("waiting for the module's container")
+		}
+	}()
 	select {
 	case <-ended:
 	case <-ctx.Done():
