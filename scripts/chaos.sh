@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 command -v go >/dev/null || die "needs Go 1.26 or later; see https://go.dev/doc/install"
 if is_debian; then packages busybox-static bash-static iproute2 util-linux; fi
-scripts/registry.sh install
+for part in registry azurite podman apptainer; do scripts/$part.sh install; done
 engine=$(scripts/engine.sh start)
 case $engine in
 started*) trap 'scripts/engine.sh stop' EXIT ;;

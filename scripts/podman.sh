@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs Podman for tests, and starts its service, which speaks the Docker Engine API, on a socket of its own.
 #
-#	podman.sh install      Debian's podman, where there is none
+#	podman.sh install      Debian's podman, and what it needs
 #	podman.sh start DIR    starts the service, which keeps everything below DIR, and prints its address
 #	podman.sh stop DIR     stops it, with the containers that it has
 #
@@ -13,9 +13,11 @@ set -eu
 WAIT=30 # seconds for the service to answer; it takes less than one
 
 install() {
-	if command -v podman >/dev/null; then return; fi
-	is_debian || die "no podman, and this is no Debian or Ubuntu to install it on: please install it"
-	packages podman catatonit slirp4netns
+	if is_debian; then
+		packages podman catatonit slirp4netns
+	elif ! command -v podman >/dev/null; then
+		die "no podman, and this is no Debian or Ubuntu to install it on: please install it"
+	fi
 }
 
 # files is how many files this process may let a container open.

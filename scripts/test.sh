@@ -14,7 +14,7 @@ export GOFLAGS=-buildvcs=false # the version comes from scripts/version.sh
 MODULES="tools/s3server tools/gcsserver" # besides the main one
 
 if is_debian; then
-	packages docker-compose podman catatonit # they run jobs in three containers
+	packages docker-compose # it runs jobs in three containers
 	# Module images are made of the first two; the race detector needs the C compiler; the last two are a Slurm cluster.
 	packages busybox-static bash-static gcc libc6-dev iproute2 slurm-wlm munge
 	scripts/registry.sh install
