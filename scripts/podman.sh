@@ -14,7 +14,7 @@ WAIT=30 # seconds for the service to answer; it takes less than one
 
 install() {
 	if is_debian; then
-		packages podman catatonit slirp4netns
+		packages podman catatonit slirp4netns runc # crun, which it would take, refuses cgroups of both versions at once
 	elif ! command -v podman >/dev/null; then
 		die "no podman, and this is no Debian or Ubuntu to install it on: please install it"
 	fi
@@ -33,6 +33,7 @@ start() {
 		default_ulimits=["nofile=$(files):$(files)","nproc=4096:4096"]
 		init_path="$(command -v catatonit)"
 		[engine]
+		runtime="runc"
 		cgroup_manager="cgroupfs"
 		events_logger="file"
 	EOF

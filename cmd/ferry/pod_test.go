@@ -12,10 +12,13 @@ import (
 	"github.com/genepattern/ferry/internal/testenv"
 )
 
-// podmanConf lets podman run where root has no CAP_SYS_RESOURCE, as in a container of CI.
+// podmanConf lets podman run where root has no CAP_SYS_RESOURCE, as in a container of CI, and where cgroups are of both versions, which
+// crun refuses.
 const podmanConf = `[containers]
 default_ulimits=["nofile=20000:20000","nproc=4096:4096"]
 init_path="/usr/bin/catatonit"
+[engine]
+runtime="runc"
 `
 
 // pod makes of a printed Job the Pod of its template: podman 4.3 plays no Job. It knows no directory of the node that ends with the Pod
@@ -64,7 +67,7 @@ func (r *relayRig) load(images ...string) {
 
 // A Pod made of the printed Job runs as `ferry run` runs the job.
 func TestPod(t *testing.T) {
-	testenv.Require(t, has("podman") && has("catatonit"), "podman (apt-get install --no-install-recommends podman catatonit)")
+	testenv.Require(t, has("podman") && has("catatonit") && has("runc"), "podman (scripts/podman.sh install)")
 	testenv.Require(t, os.Geteuid() == 0, "root, for podman's networks")
 	for _, j := range relayJobs {
 		if j.name == "walltime" || j.name == "own-code" {

@@ -58,7 +58,7 @@ func (r Registry) CheckFor(url string, needs store.Abilities) error {
 		return err
 	}
 	if lacks := kind.Can.Lacks(needs); lacks != "" {
-		return cause.Fail(cause.Usage, "", "%q cannot be %s: it is in a store of the kind %s", egress.ShownAny(url), lacks, kind.Name)
+		return cause.Fail(cause.Usage, "", "%q cannot be %s, being on %s", egress.ShownAny(url), lacks, kind.Name)
 	}
 	return nil
 }
