@@ -38,7 +38,7 @@ func (w witness) Put(ctx context.Context, key string, b store.Body, o store.PutO
 }
 
 // forger changes each name of ferry's, some hundred times a second, into a file, a link, a directory and a pipe, and writes into the
-// files that ferry has made.
+// files that ferry has made. No name has the word "forged": a message of the shell that loses a race has names, and is honest.
 const forger = `cd /jobs/1/.gp_metadata
 echo '{"state":"done","exit_code":0,"forged":true}' > /jobs/1/fake; echo gone > /jobs/1/turns
 end=$(( $(date +%s) + 8 ))
@@ -47,7 +47,7 @@ while [ $(date +%s) -lt $end ]; do
 		[ -f $n ] && echo forged >> $n
 		ln /jobs/1/fake .new; mv -f .new $n
 		rm -f $n; ln -s ../fake $n
-		rm -f $n; mkdir $n; echo forged > $n/forged
+		rm -f $n; mkdir $n; echo forged > $n/in
 		rm -rf $n; mkfifo $n
 		rm -f $n; cp /jobs/1/fake $n
 	done
