@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // A page is an answer to List Blobs.
@@ -42,7 +42,7 @@ func parsePage(doc []byte) (page, error) {
 			}
 			return p, nil
 		case "NextMarker":
-			p.next = unescape(t.text)
+			p.next = wire.Unescape(t.text)
 		case "Blob":
 			e = entry{fail: e.fail, size: -1, inside: true}
 		case "/Blob":
@@ -85,7 +85,7 @@ func (e *entry) take(t tag) {
 			e.isFolder = strings.EqualFold(string(t.text), "true")
 		}
 	case name == "Name":
-		e.name = unescape(t.text)
+		e.name = wire.Unescape(t.text)
 		if t.encoded { // what XML cannot hold
 			var err error
 			if e.name, err = url.PathUnescape(e.name); err != nil {
@@ -93,7 +93,7 @@ func (e *entry) take(t tag) {
 			}
 		}
 	case name == "Etag":
-		e.etag = quoted(unescape(t.text))
+		e.etag = quoted(wire.Unescape(t.text))
 	case name == "Content-Length":
 		n, err := strconv.ParseInt(string(t.text), 10, 64)
 		if err != nil || n < 0 {
@@ -171,50 +171,6 @@ func nextTag(doc []byte) (t tag, rest []byte, ok bool) {
 		t.text = doc[:end]
 		return t, doc[end:], true
 	}
-}
-
-var entities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'"}
-
-// unescape resolves entities. Those it does not know stay as they are.
-func unescape(text []byte) string {
-	if bytes.IndexByte(text, '&') < 0 {
-		return string(text)
-	}
-	var b strings.Builder
-	for {
-		i := bytes.IndexByte(text, '&')
-		if i < 0 {
-			break
-		}
-		b.Write(text[:i])
-		text = text[i:]
-		j := bytes.IndexByte(text, ';')
-		if j < 0 {
-			break
-		}
-		name := string(text[1:j])
-		if v, ok := entities[name]; ok {
-			b.WriteString(v)
-		} else if r, ok := numbered(name); ok {
-			b.WriteRune(r)
-		} else {
-			b.Write(text[:j+1])
-		}
-		text = text[j+1:]
-	}
-	b.Write(text)
-	return b.String()
-}
-
-// numbered is the character of "#10" or "#xA".
-func numbered(name string) (rune, bool) {
-	digits, ok := strings.CutPrefix(name, "#")
-	base := 10
-	if h, hex := strings.CutPrefix(digits, "x"); hex {
-		digits, base = h, 16
-	}
-	n, err := strconv.ParseUint(digits, base, 32)
-	return rune(n), ok && err == nil && n <= utf8.MaxRune
 }
 
 var months = map[string]time.Month{"Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6, "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12}

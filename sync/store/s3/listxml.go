@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/genepattern/ferry/sync/store"
+	"github.com/genepattern/ferry/sync/store/wire"
 )
 
 // A listPage is an answer to ListObjectsV2.
@@ -57,9 +57,9 @@ func parseList(doc []byte) (listPage, error) {
 			page.objects = append(page.objects, o)
 			inside = false
 		case "Key":
-			o.Key = unescape(text)
+			o.Key = wire.Unescape(text)
 		case "ETag":
-			o.ETag = unescape(text)
+			o.ETag = wire.Unescape(text)
 		case "Size":
 			n, err := strconv.ParseInt(string(text), 10, 64)
 			if err != nil || n < 0 {
@@ -73,7 +73,7 @@ func parseList(doc []byte) (listPage, error) {
 		case "IsTruncated":
 			page.more = string(text) == "true"
 		case "NextContinuationToken":
-			page.next = unescape(text)
+			page.next = wire.Unescape(text)
 		case "EncodingType":
 			encoded = string(text) == "url"
 		}
@@ -137,50 +137,6 @@ func trimName(tag []byte) []byte {
 		return tag[:i]
 	}
 	return tag
-}
-
-var entities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'"}
-
-// unescape resolves entities. Those it does not know stay as they are.
-func unescape(text []byte) string {
-	if bytes.IndexByte(text, '&') < 0 {
-		return string(text)
-	}
-	var b strings.Builder
-	for len(text) > 0 {
-		i := bytes.IndexByte(text, '&')
-		if i < 0 {
-			break
-		}
-		b.Write(text[:i])
-		text = text[i:]
-		j := bytes.IndexByte(text, ';')
-		if j < 0 {
-			break
-		}
-		name := string(text[1:j])
-		if v, ok := entities[name]; ok {
-			b.WriteString(v)
-		} else if r, ok := numbered(name); ok {
-			b.WriteRune(r)
-		} else {
-			b.Write(text[:j+1])
-		}
-		text = text[j+1:]
-	}
-	b.Write(text)
-	return b.String()
-}
-
-// numbered is the character of "#10" or "#xA".
-func numbered(name string) (rune, bool) {
-	digits, ok := strings.CutPrefix(name, "#")
-	base := 10
-	if h, hex := strings.CutPrefix(digits, "x"); hex {
-		digits, base = h, 16
-	}
-	n, err := strconv.ParseUint(digits, base, 32)
-	return rune(n), ok && err == nil && n <= utf8.MaxRune
 }
 
 // parseTime reads "2006-01-02T15:04:05.000Z", as S3 always writes it, and other forms of RFC 3339 more slowly.
