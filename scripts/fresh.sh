@@ -193,7 +193,9 @@ devices() {
 		mknod -m 666 "$dev/${node% *}" c 1 "${node#* }"
 	done
 	mknod -m 666 "$dev/tty" c 5 0
-	mkdir "$dev/pts" "$dev/shm"
+	mknod -m 600 "$dev/fuse" c 10 229
+	mkdir "$dev/pts" "$dev/shm" "$dev/net"
+	mknod -m 666 "$dev/net/tun" c 10 200
 	mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$dev/pts"
 	mount -t tmpfs -o mode=1777 tmpfs "$dev/shm"
 	ln -s pts/ptmx "$dev/ptmx"
